@@ -1,0 +1,1 @@
+"""The shop's side: admission, tills, charges, refunds, payouts."""

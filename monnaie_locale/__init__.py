@@ -1,0 +1,1 @@
+"""The books of a local currency: ledger, journal, programmes, reconciliation, close."""
