@@ -43,7 +43,7 @@ def _territory_key(table: str) -> sa.ForeignKeyConstraint:
 
 def _staff_key(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
-        ["territory_id", "staff_id"], ["staff.territory_id", "staff.staff_id"], name=f"fk_{table}_staff"
+        ["territory_id", "staff_id"], ["staff.territory_id", "staff.id"], name=f"fk_{table}_staff"
     )
 
 
@@ -51,7 +51,7 @@ def _create_staff() -> None:
     op.create_table(
         "staff",
         sa.Column("territory_id", sa.SmallInteger, nullable=False),
-        sa.Column("staff_id", sa.BigInteger, nullable=False),
+        sa.Column("id", sa.BigInteger, nullable=False),
         sa.Column("login", sa.Text, nullable=False),
         sa.Column("sealed_name", sa.LargeBinary, nullable=False),
         sa.Column("password_hash", sa.Text, nullable=False),
@@ -61,7 +61,7 @@ def _create_staff() -> None:
         sa.Column("locked_until_ms", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("is_active", sa.Boolean, nullable=False),
         sa.Column("created_at_ms", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("territory_id", "staff_id", name="pk_staff"),
+        sa.PrimaryKeyConstraint("territory_id", "id", name="pk_staff"),
         sa.UniqueConstraint("territory_id", "login", name="uq_staff_login"),
         sa.CheckConstraint("failed_attempts BETWEEN 0 AND 5", name="ck_staff_failed_attempts"),
         sa.CheckConstraint("length(login) BETWEEN 1 AND 64", name="ck_staff_login_length"),
@@ -111,13 +111,13 @@ def _create_audit_events() -> None:
     op.create_table(
         "audit_events",
         sa.Column("territory_id", sa.SmallInteger, nullable=False),
-        sa.Column("event_id", sa.BigInteger, nullable=False),
+        sa.Column("id", sa.BigInteger, nullable=False),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("target", sa.Text, nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("territory_id", "event_id", name="pk_audit_events"),
+        sa.PrimaryKeyConstraint("territory_id", "id", name="pk_audit_events"),
         _territory_key("audit_events"),
     )
 
@@ -163,7 +163,7 @@ def _freeze_audit_events_on_sqlite() -> None:
     op.execute(
         "CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events "
         "WHEN EXISTS (SELECT 1 FROM audit_events "
-        "WHERE territory_id = NEW.territory_id AND event_id = NEW.event_id) "
+        "WHERE territory_id = NEW.territory_id AND id = NEW.id) "
         "BEGIN SELECT RAISE(ABORT, 'audit_events is append-only'); END"
     )
 

@@ -1,0 +1,1 @@
+"""JSON kit: endpoints with their permission and documentation, problems, idempotency. Imports nothing."""

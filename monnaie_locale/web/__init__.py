@@ -1,0 +1,1 @@
+"""HTML kit: templates, styles, scanner, refusals as pages. Imports nothing."""
