@@ -1,0 +1,120 @@
+"""Every reason a bank statement is refused, one class each, in the order in which they are looked for."""
+
+from monnaie_locale.ledger.errors import Nature, Refusal
+
+
+class StatementTooLarge(Refusal):
+    """The file is larger than any bank statement should be."""
+
+    code = "statement_too_large"
+    nature = Nature.INVALID
+    french = "Ce fichier est trop volumineux pour un relevé bancaire ({mebibytes_max} Mio au plus)."
+
+
+class StatementNotXml(Refusal):
+    """The file is not well-formed XML, or it carries a DTD, which no bank statement does."""
+
+    code = "statement_not_xml"
+    nature = Nature.INVALID
+    french = "Ce fichier n'est pas un relevé bancaire lisible : ce n'est pas du XML correct."
+
+
+class StatementNotCamt053(Refusal):
+    """The file is XML, but not a camt.053 bank statement."""
+
+    code = "statement_not_camt053"
+    nature = Nature.INVALID
+    french = "Ce fichier n'est pas un relevé camt.053 (contenu trouvé : {found})."
+
+
+class StatementAbsent(Refusal):
+    """The camt.053 message holds no statement."""
+
+    code = "statement_absent"
+    nature = Nature.INVALID
+    french = "Ce fichier camt.053 ne contient aucun relevé."
+
+
+class StatementNotOurs(Refusal):
+    """The statement is that of another bank account."""
+
+    code = "statement_not_ours"
+    nature = Nature.INVALID
+    french = "Ce relevé concerne un autre compte ({iban}) que le compte de réserve."
+
+
+class StatementAmountMalformed(Refusal):
+    """An amount is not a positive number with at most two significant decimals."""
+
+    code = "statement_amount_malformed"
+    nature = Nature.INVALID
+    french = "Le relevé contient un montant illisible : « {given} »."
+
+
+class StatementForeignCurrency(Refusal):
+    """The statement, one of its balances or one of its lines is in another currency."""
+
+    code = "statement_foreign_currency"
+    nature = Nature.INVALID
+    french = "Le relevé contient un montant en {currency} : le compte est tenu en {expected}."
+
+
+class StatementWithoutBalances(Refusal):
+    """The statement lacks its booked opening or closing balance, so nothing proves it complete."""
+
+    code = "statement_without_balances"
+    nature = Nature.INVALID
+    french = "Le relevé n'indique pas son solde d'ouverture et son solde de clôture : rien ne prouve qu'il est complet."
+
+
+class StatementIncomplete(Refusal):
+    """A field that the statement must carry is missing or unreadable."""
+
+    code = "statement_incomplete"
+    nature = Nature.INVALID
+    french = "Relevé incomplet : la rubrique {field} manque ou n'est pas lisible."
+
+
+class StatementDoesNotAddUp(Refusal):
+    """The opening balance and the booked lines do not make the closing balance."""
+
+    code = "statement_does_not_add_up"
+    nature = Nature.INVALID
+    french = (
+        "Le relevé ne tombe pas juste : ouverture {opening_cents}, mouvements {booked_cents}, "
+        "clôture {closing_cents}, écart {difference_cents}."
+    )
+
+
+class StatementAlreadyImported(Refusal):
+    """This statement was already imported."""
+
+    code = "statement_already_imported"
+    nature = Nature.CONFLICT
+    french = "Le relevé {statement_id} est déjà importé."
+
+
+class StatementDoesNotFollow(Refusal):
+    """The opening balance is not the closing balance of the statement before: one is missing."""
+
+    code = "statement_does_not_follow"
+    nature = Nature.CONFLICT
+    french = (
+        "Il manque un relevé : celui-ci s'ouvre à {opening_cents}, le précédent se fermait à {previous_closing_cents}."
+    )
+
+
+REFUSALS: tuple[type[Refusal], ...] = (
+    StatementTooLarge,
+    StatementNotXml,
+    StatementNotCamt053,
+    StatementAbsent,
+    StatementNotOurs,
+    StatementAmountMalformed,
+    StatementForeignCurrency,
+    StatementWithoutBalances,
+    StatementIncomplete,
+    StatementDoesNotAddUp,
+    StatementAlreadyImported,
+    StatementDoesNotFollow,
+)
