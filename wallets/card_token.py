@@ -1,6 +1,7 @@
 """What a card carries: the secret token of its QR, the number printed for typing, and its PIN."""
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 
 from wallets.errors import CardMalformed, CardOfAnotherTown
@@ -111,14 +112,14 @@ def draw_pin(random_bytes: RandomBytes) -> str:
 
 def is_trivial_pin(pin: str) -> bool:
     """Tell whether a thief would try this PIN first: one digit, a sequence, pairs, a year, a keypad line."""
-    steps = {(int(after) - int(before)) % 10 for before, after in zip(pin, pin[1:], strict=False)}
+    steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
     is_sequence = steps in ({0}, {1}, {9})
     is_pairs = pin[:2] == pin[2:] or (pin[0] == pin[1] and pin[2] == pin[3])
     return is_sequence or is_pairs or pin.startswith(("19", "20")) or pin in KEYPAD_LINES
 
 
 def _draw_below(bound: int, random_bytes: RandomBytes) -> int:
-    """Return a number from 0 to bound - 1, each equally likely: draws that would favour the low ones are thrown away."""
+    """Return a number from 0 to bound - 1, each equally likely: a draw that would favour low ones is thrown away."""
     size = (bound.bit_length() + 7) // 8 + 1
     fair = 256**size // bound * bound
     for _ in range(DRAWS_MAX):
