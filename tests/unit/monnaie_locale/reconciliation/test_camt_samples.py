@@ -9,6 +9,7 @@ from lxml import etree
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.reconciliation import errors
 from monnaie_locale.reconciliation.camt import read_statements
+from tests.factories.camt import balance_xml, entry_xml, message_xml
 
 DATA = pathlib.Path(__file__).parents[3] / "data"
 SAMPLES = DATA / "camt053"
@@ -128,7 +129,7 @@ def test_the_counterparty_is_not_read():
 
 
 @pytest.mark.parametrize("version", ["02", "03", "04", "07", "08", "10", "14"])
-def test_what_the_schema_of_each_version_accepts_is_read(version, message, balance, entry):
+def test_what_the_schema_of_each_version_accepts_is_read(version):
     is_text = version in {"02", "03", "04"}
     status = "<Sts>BOOK</Sts>" if is_text else "<Sts><Cd>BOOK</Cd></Sts>"
     code = "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd>"
@@ -136,8 +137,8 @@ def test_what_the_schema_of_each_version_accepts_is_read(version, message, balan
     if version != "02":
         amount = '<Amt Ccy="EUR">10.00</Amt><CdtDbtInd>DBIT</CdtDbtInd>'
     inside = f"<TxDtls><Refs><EndToEndId>E1</EndToEndId></Refs>{amount}</TxDtls>"
-    content = message(
-        balance("OPBD", 1000) + balance("CLBD", 0) + entry(-1000, inside=inside, status=status, after=code),
+    content = message_xml(
+        balance_xml("OPBD", 1000) + balance_xml("CLBD", 0) + entry_xml(-1000, inside=inside, status=status, after=code),
         version=version,
     )
     schema = etree.XMLSchema(file=str(DATA / "xsd" / f"camt.053.001.{version}.xsd"))
@@ -147,8 +148,8 @@ def test_what_the_schema_of_each_version_accepts_is_read(version, message, balan
     assert (line.amount_cents, line.end_to_end_id, line.details[0].amount_cents) == (-1000, "E1", -1000)
 
 
-def test_an_envelope_around_the_document_changes_nothing(message, balance, entry):
-    bare = message(balance("OPBD", 0) + balance("CLBD", 500) + entry(500))
+def test_an_envelope_around_the_document_changes_nothing():
+    bare = message_xml(balance_xml("OPBD", 0) + balance_xml("CLBD", 500) + entry_xml(500))
     wrapped = (
         b'<message><AppHdr xmlns="urn:iso:std:iso:20022:tech:xsd:head.001.001.01"><BizMsgIdr>X</BizMsgIdr></AppHdr>'
         + bare.partition(b"?>")[2]

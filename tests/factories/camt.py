@@ -1,7 +1,5 @@
 """A camt.053 writer for tests: as little as the schema asks, in any version."""
 
-import pytest
-
 
 def entry_xml(cents, *, inside="", status="<Sts><Cd>BOOK</Cd></Sts>", extra="", currency="EUR", after=""):
     """Return one Ntry of `cents` (signed)."""
@@ -33,18 +31,3 @@ def message_xml(body, *, version="08", iban="FR7630006000011234567890189", head=
         f"<Stmt><Id>{identifier}</Id><CreDtTm>2026-11-24T20:00:00+00:00</CreDtTm>"
         f"<Acct><Id><IBAN>{iban}</IBAN></Id><Ccy>EUR</Ccy></Acct>{body}</Stmt></BkToCstmrStmt></Document>"
     ).encode()
-
-
-@pytest.fixture
-def entry():
-    return entry_xml
-
-
-@pytest.fixture
-def balance():
-    return balance_xml
-
-
-@pytest.fixture
-def message():
-    return message_xml
