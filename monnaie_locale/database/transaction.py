@@ -1,0 +1,72 @@
+"""The only place where a database transaction begins and ends."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from monnaie_locale.database.constraints import as_refusal
+from monnaie_locale.database.engine import NOTICES, READ_ONLY
+
+ATTEMPTS_MAX = 5
+# PostgreSQL: serialization_failure, deadlock_detected, unique_violation. The last one because two requests may carry
+# the same key or take the same identifier: on its second attempt the loser sees the winner's row.
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
+
+# PostgreSQL answers COMMIT with this warning when a wait for a standby was cancelled: committed here, not there.
+REPLICATION_WARNING = "synchronous replication"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class CommitInDoubt(Exception):
+    """The commit returned with a warning: the caller must ask again with the same key."""
+
+
+def transact(
+    engine: Engine, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run `operation` in one transaction: commit its result, or roll everything back.
+
+    A lost race is retried from the start, so an operation does nothing but SQL: no file, no network. When the database
+    itself refuses by a constraint that means something to a person, that refusal is raised.
+    """
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            return _once(engine, operation, *args, **kwargs)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES and attempt < ATTEMPTS_MAX:
+                continue
+            refusal = as_refusal(error)
+            if refusal is not None:
+                raise refusal from error
+            raise
+    raise AssertionError  # the loop returns or raises
+
+
+def _once(
+    engine: Engine, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    with engine.connect() as db:
+        notices: list[str] = db.info.setdefault(NOTICES, [])
+        notices.clear()
+        with db.begin():
+            result = operation(db, *args, **kwargs)
+        if any(REPLICATION_WARNING in notice for notice in notices):
+            raise CommitInDoubt
+        return result
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that sees one state of the database and writes nothing."""
+    with engine.connect() as connection:
+        db = connection.execution_options(**{READ_ONLY: True})
+        if db.dialect.name == "postgresql":
+            db = db.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with db.begin() as transaction:
+            yield db
+            transaction.rollback()

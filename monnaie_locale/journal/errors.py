@@ -1,0 +1,38 @@
+"""What the journal refuses beyond the ledger's own rules."""
+
+from monnaie_locale.ledger.errors import Nature, Refusal
+
+
+class TerritoryUnknown(Refusal):
+    """There is no such territory."""
+
+    code = "territory_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce territoire n'existe pas."
+
+
+class PeriodAlreadyClosed(Refusal):
+    """This month is already closed."""
+
+    code = "period_already_closed"
+    nature = Nature.CONFLICT
+    french = "Ce mois est déjà arrêté."
+
+
+class PeriodOutOfOrder(Refusal):
+    """Months are closed in order, without a gap."""
+
+    code = "period_out_of_order"
+    nature = Nature.CONFLICT
+    french = "Les mois s'arrêtent dans l'ordre : un mois précédent est encore ouvert."
+
+
+class LedgerUnavailable(Refusal):
+    """The ledger cannot write now; nothing was posted by this request, try again with the same key."""
+
+    code = "ledger_unavailable"
+    nature = Nature.UNAVAILABLE
+    french = "Le service ne peut pas enregistrer pour le moment. Réessayez : rien ne sera compté deux fois."
+
+
+REFUSALS: tuple[type[Refusal], ...] = (TerritoryUnknown, PeriodAlreadyClosed, PeriodOutOfOrder, LedgerUnavailable)

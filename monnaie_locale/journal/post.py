@@ -1,0 +1,192 @@
+"""Write journal entries: lock, look up the keys, decide in memory, insert set-based. The only writer of the journal."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from sqlalchemy import Connection, func, select
+
+from monnaie_locale.database.bulk import insert_rows
+from monnaie_locale.journal.companions import Companion, CompanionBatch
+from monnaie_locale.journal.directory import lock_territory
+from monnaie_locale.journal.queries import balances_of, posted_by_keys
+from monnaie_locale.journal.tables import closed_periods, journal_entries, transfers
+from monnaie_locale.ledger.accounts import Balance
+from monnaie_locale.ledger.entries import JournalEntry, Transfer
+from monnaie_locale.ledger.errors import AlreadyReversed, IdempotencyKeyReused, PeriodClosed, Refusal
+from monnaie_locale.ledger.periods import paris_date
+from monnaie_locale.ledger.posting import Posted, Posting, apply, decide
+
+
+def post(db: Connection, posting: Posting, *, recorded_at_ms: int) -> Posted:
+    """Post one entry inside the caller's transaction.
+
+    Refuses with the ledger's codes (see `ledger.posting.decide`), idempotency_key_reused, period_closed, and with
+    what the posting's companions refuse.
+    """
+    answer = post_batch(db, [posting], recorded_at_ms=recorded_at_ms)[0]
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: int) -> list[Posted | Refusal]:
+    """Post the entries of one territory in order; a refusal is an answer, the others go on.
+
+    Args:
+        db: a connection in a transaction; nothing is durable before it commits.
+        postings: requests of one territory.
+        recorded_at_ms: the instant of recording, milliseconds UTC.
+
+    """
+    if not postings:
+        return []
+    territory_id = postings[0].territory_id
+    batch = _Batch(
+        territory_id=territory_id,
+        recorded_at_ms=recorded_at_ms,
+        last_entry_id=lock_territory(db, territory_id=territory_id),
+        closed_through=_closed_through(db, territory_id),
+        posted=posted_by_keys(db, territory_id=territory_id, key_digests=[item.key_digest for item in postings]),
+        balances=balances_of(db, territory_id=territory_id, account_ids=_account_ids(postings)),
+        companions=_load_companions(db, postings),
+        reversed_ids=_reversed_among(db, territory_id, postings),
+    )
+    answers = [batch.answer(posting) for posting in postings]
+    batch.save(db)
+    return answers
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """The state of the books under the lock, and what this batch adds to it."""
+
+    territory_id: int
+    recorded_at_ms: int
+    last_entry_id: int
+    closed_through: datetime.date | None
+    posted: dict[bytes, Posted]
+    balances: dict[int, Balance]
+    companions: dict[type[object], CompanionBatch]
+    reversed_ids: set[int]
+    added: list[Posted] = field(default_factory=list)
+
+    def answer(self, posting: Posting) -> Posted | Refusal:
+        """Decide one request: what it posted, what its key had posted, or why not."""
+        try:
+            earlier = self.posted.get(posting.key_digest)
+            if earlier is not None:
+                return replayed(earlier, posting)
+            accounted_on = self._accounted_on(posting)
+            if posting.reverses_entry_id in self.reversed_ids:
+                raise AlreadyReversed(entry_id=posting.reverses_entry_id)
+            moves = decide(posting, self.balances)
+            for companion in posting.companions:
+                self.companions[type(companion)].check(companion, moves)
+        except Refusal as refusal:
+            return refusal
+        posted = self._add(posting, moves, accounted_on)
+        for companion in posting.companions:
+            self.companions[type(companion)].accept(companion, posted)
+        return posted
+
+    def save(self, db: Connection) -> None:
+        """Insert the transfers, then the entries: the database refuses an entry that has none."""
+        lines = [
+            (
+                self.territory_id, posted.entry.entry_id, number, int(line.debit_kind), int(line.credit_kind),
+                line.debit_account_id, line.credit_account_id, line.amount_cents,
+            )
+            for posted in self.added
+            for number, line in enumerate(posted.entry.transfers, start=1)
+        ]  # fmt: skip
+        insert_rows(db, transfers, lines)
+        insert_rows(db, journal_entries, [_row(posted) for posted in self.added])
+        for shared in self.companions.values():
+            shared.save(db)
+
+    def _accounted_on(self, posting: Posting) -> datetime.date:
+        if posting.accounted_on is not None:
+            if self.closed_through is not None and posting.accounted_on <= self.closed_through:
+                raise PeriodClosed(accounted_on=f"{posting.accounted_on:%d/%m/%Y}")
+            return posting.accounted_on
+        today = paris_date(self.recorded_at_ms)
+        if self.closed_through is None:
+            return today
+        # A charge that happened in a closed month is accounted in the open one, and keeps its own date.
+        return max(today, self.closed_through + datetime.timedelta(days=1))
+
+    def _add(self, posting: Posting, moves: tuple[Transfer, ...], accounted_on: datetime.date) -> Posted:
+        self.last_entry_id += 1
+        entry = JournalEntry(
+            territory_id=self.territory_id,
+            entry_id=self.last_entry_id,
+            kind=posting.kind,
+            happened_at_ms=posting.happened_at_ms,
+            recorded_at_ms=self.recorded_at_ms,
+            accounted_on=accounted_on,
+            caller=posting.caller,
+            key_digest=posting.key_digest,
+            request_digest=posting.request_digest,
+            reverses_entry_id=posting.reverses_entry_id,
+            reference=posting.reference,
+            transfers=moves,
+        )
+        posted = Posted(entry, entry.leaf_hash())
+        apply(moves, self.balances)
+        self.added.append(posted)
+        self.posted[entry.key_digest] = posted
+        if entry.reverses_entry_id is not None:
+            self.reversed_ids.add(entry.reverses_entry_id)
+        return posted
+
+
+def replayed(earlier: Posted, posting: Posting) -> Posted:
+    """Return what the key had posted; refuses idempotency_key_reused when the request is another one."""
+    if earlier.entry.request_digest != posting.request_digest:
+        raise IdempotencyKeyReused
+    return replace(earlier, replayed=True)
+
+
+def _account_ids(postings: Sequence[Posting]) -> set[int]:
+    return {account_id for posting in postings for account_id in posting.account_ids()}
+
+
+def _closed_through(db: Connection, territory_id: int) -> datetime.date | None:
+    closed: datetime.date | None = db.scalar(
+        select(func.max(closed_periods.c.ends_on)).where(closed_periods.c.territory_id == territory_id)
+    )
+    return closed
+
+
+def _reversed_among(db: Connection, territory_id: int, postings: Sequence[Posting]) -> set[int]:
+    asked = [posting.reverses_entry_id for posting in postings if posting.reverses_entry_id is not None]
+    if not asked:
+        return set()
+    reverses = journal_entries.c.reverses_entry_id
+    rows = db.scalars(select(reverses).where(journal_entries.c.territory_id == territory_id, reverses.in_(asked)))
+    return set(rows.all())
+
+
+def _load_companions(db: Connection, postings: Sequence[Posting]) -> dict[type[object], CompanionBatch]:
+    by_class: dict[type[object], list[object]] = {}
+    for posting in postings:
+        for companion in posting.companions:
+            by_class.setdefault(type(companion), []).append(companion)
+    territory_id = postings[0].territory_id
+    return {
+        companion_class: cast("type[Companion]", companion_class).load(
+            db, territory_id=territory_id, companions=companions
+        )
+        for companion_class, companions in by_class.items()
+    }
+
+
+def _row(posted: Posted) -> tuple[object, ...]:
+    entry = posted.entry
+    return (
+        entry.territory_id, entry.entry_id, int(entry.kind), entry.happened_at_ms, entry.recorded_at_ms,
+        entry.accounted_on, entry.caller, entry.key_digest, entry.request_digest, entry.reverses_entry_id,
+        entry.reference, posted.leaf_hash,
+    )  # fmt: skip

@@ -1,0 +1,268 @@
+"""Read the books: balances, purses, entries. Reads never decide: the posting engine reads again under its lock."""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, RowMapping, func, or_, select
+
+from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, as_account
+from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
+from monnaie_locale.ledger.accounts import AccountKind, Balance
+from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
+from monnaie_locale.ledger.errors import EntryUnknown, IdempotencyKeyReused
+from monnaie_locale.ledger.posting import Posted, key_digest
+
+ENTRIES_PER_READ = 2000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PurseBalance:
+    """What a wallet holds of one programme until one date."""
+
+    account_id: int
+    programme_id: int
+    wallet_id: int
+    expires_on: datetime.date
+    balance_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The state of a territory's books: last number, euros in the reserve, units owed."""
+
+    last_entry_id: int
+    reserve_cents: int
+    owed_cents: int
+
+
+def head_of(db: Connection, *, territory_id: int) -> Head:
+    """Return the state of the territory's books."""
+    row = db.execute(select(ledger_heads).where(ledger_heads.c.territory_id == territory_id)).mappings().one()
+    return Head(row["last_entry_id"], row["reserve_cents"], row["owed_cents"])
+
+
+def balances_of(db: Connection, *, territory_id: int, account_ids: Collection[int]) -> dict[int, Balance]:
+    """Return the counters of the accounts that exist among these."""
+    columns = (balances.c.account_id, balances.c.kind, balances.c.debits_cents, balances.c.credits_cents)
+    found: dict[int, Balance] = {}
+    for chunk in _chunks(sorted(account_ids)):
+        rows = db.execute(
+            select(*columns).where(balances.c.territory_id == territory_id, balances.c.account_id.in_(chunk))
+        )
+        found.update({row[0]: Balance(AccountKind(row[1]), row[2], row[3]) for row in rows})
+    return found
+
+
+def balance_of(db: Connection, *, territory_id: int, account_id: int) -> int:
+    """Return credits less debits of one account, in cents; 0 when it does not exist."""
+    balance = balances_of(db, territory_id=territory_id, account_ids=[account_id]).get(account_id)
+    return 0 if balance is None else balance.net_credit_cents
+
+
+def owners_of(db: Connection, *, territory_id: int, account_ids: Collection[int]) -> dict[int, Owner]:
+    """Return whose account each one is."""
+    found: dict[int, Owner] = {}
+    for chunk in _chunks(sorted(account_ids)):
+        rows = db.execute(
+            select(accounts).where(accounts.c.territory_id == territory_id, accounts.c.id.in_(chunk))
+        ).mappings()
+        found.update({row["id"]: as_account(row).owner for row in rows})
+    return found
+
+
+def accounts_of(
+    db: Connection, *, territory_id: int, kinds: Collection[AccountKind] = tuple(AccountKind)
+) -> Iterator[tuple[Account, Balance]]:
+    """Yield every account of these kinds with its counters, in the order of their numbers."""
+    rows = db.execute(
+        select(accounts, balances.c.debits_cents, balances.c.credits_cents)
+        .join(balances, (balances.c.territory_id == accounts.c.territory_id) & (balances.c.account_id == accounts.c.id))
+        .where(accounts.c.territory_id == territory_id, accounts.c.kind.in_([int(kind) for kind in kinds]))
+        .order_by(accounts.c.id)
+    ).mappings()
+    for row in rows:
+        account = as_account(row)
+        yield account, Balance(account.owner.kind, row["debits_cents"], row["credits_cents"])
+
+
+def purses_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[PurseBalance]:
+    """Return the wallet's purses, earliest expiry first, empty and expired ones included."""
+    rows = db.execute(
+        select(
+            accounts.c.id,
+            accounts.c.programme_id,
+            accounts.c.wallet_id,
+            accounts.c.expires_on,
+            (balances.c.credits_cents - balances.c.debits_cents).label("balance_cents"),
+        )
+        .join(balances, (balances.c.territory_id == accounts.c.territory_id) & (balances.c.account_id == accounts.c.id))
+        .where(
+            accounts.c.territory_id == territory_id,
+            accounts.c.wallet_id == wallet_id,
+            accounts.c.kind == int(AccountKind.PURSE),
+        )
+        .order_by(accounts.c.expires_on, accounts.c.id)
+    )
+    return [PurseBalance(*row) for row in rows]
+
+
+def closed_through(db: Connection, *, territory_id: int) -> datetime.date | None:
+    """Return the last day of the last closed month, or None when none is closed."""
+    closed: datetime.date | None = db.scalar(
+        select(func.max(closed_periods.c.ends_on)).where(closed_periods.c.territory_id == territory_id)
+    )
+    return closed
+
+
+def find_posted(
+    db: Connection, *, territory_id: int, caller: str, idempotency_key: str, request_digest: bytes | None = None
+) -> Posted | None:
+    """Return what the caller's key posted, or None; refuses idempotency_key_reused for another request."""
+    digest = key_digest(caller=caller, idempotency_key=idempotency_key)
+    posted = posted_by_keys(db, territory_id=territory_id, key_digests=[digest]).get(digest)
+    if posted is not None and request_digest is not None and posted.entry.request_digest != request_digest:
+        raise IdempotencyKeyReused
+    return posted
+
+
+def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> dict[bytes, Posted]:
+    """Return what these keys already posted."""
+    numbers: list[int] = []
+    for chunk in _chunks(key_digests):
+        numbers += db.scalars(
+            select(journal_entries.c.id).where(
+                journal_entries.c.territory_id == territory_id, journal_entries.c.key_digest.in_(chunk)
+            )
+        ).all()
+    if not numbers:
+        return {}
+    found = entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
+    return {posted.entry.key_digest: posted for posted in found}
+
+
+def entry_of(db: Connection, *, territory_id: int, entry_id: int) -> Posted:
+    """Return one entry; refuses entry_unknown."""
+    found = entries_by_number(db, territory_id=territory_id, entry_ids=[entry_id])
+    if not found:
+        raise EntryUnknown(entry_id=entry_id)
+    return found[0]
+
+
+def entries_by_number(db: Connection, *, territory_id: int, entry_ids: Sequence[int]) -> list[Posted]:
+    """Return the entries with these numbers, in order."""
+    found: list[Posted] = []
+    for chunk in _chunks(sorted(entry_ids)):
+        lines: dict[int, list[Transfer]] = defaultdict(list)
+        rows = db.execute(
+            select(transfers)
+            .where(transfers.c.territory_id == territory_id, transfers.c.entry_id.in_(chunk))
+            .order_by(transfers.c.entry_id, transfers.c.line_no)
+        ).mappings()
+        for row in rows:
+            lines[row["entry_id"]].append(as_transfer(row))
+        rows = db.execute(
+            select(journal_entries)
+            .where(journal_entries.c.territory_id == territory_id, journal_entries.c.id.in_(chunk))
+            .order_by(journal_entries.c.id)
+        ).mappings()
+        found += [Posted(as_entry(row, tuple(lines[row["id"]])), row["leaf_hash"]) for row in rows]
+    return found
+
+
+def entries(
+    db: Connection,
+    *,
+    territory_id: int,
+    accounted_from: datetime.date | None = None,
+    accounted_to: datetime.date | None = None,
+) -> Iterator[Posted]:
+    """Yield the entries accounted in the span (both days included), in the order of their numbers, memory flat."""
+    span = [journal_entries.c.territory_id == territory_id]
+    if accounted_from is not None:
+        span.append(journal_entries.c.accounted_on >= accounted_from)
+    if accounted_to is not None:
+        span.append(journal_entries.c.accounted_on <= accounted_to)
+    after = 0
+    while True:
+        numbers = db.scalars(
+            select(journal_entries.c.id)
+            .where(*span, journal_entries.c.id > after)
+            .order_by(journal_entries.c.id)
+            .limit(ENTRIES_PER_READ)
+        ).all()
+        if not numbers:
+            return
+        yield from entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
+        after = numbers[-1]
+
+
+def entries_touching(
+    db: Connection, *, territory_id: int, account_ids: Collection[int], before_entry_id: int | None = None, limit: int
+) -> list[Posted]:
+    """Return the last `limit` entries that debit or credit one of the accounts, newest first.
+
+    `before_entry_id` continues a page: only entries with a smaller number.
+    """
+    if not account_ids:
+        return []
+    touched = or_(transfers.c.debit_account_id.in_(account_ids), transfers.c.credit_account_id.in_(account_ids))
+    query = select(transfers.c.entry_id).where(transfers.c.territory_id == territory_id, touched)
+    if before_entry_id is not None:
+        query = query.where(transfers.c.entry_id < before_entry_id)
+    numbers = db.scalars(query.distinct().order_by(transfers.c.entry_id.desc()).limit(limit)).all()
+    return entries_by_number(db, territory_id=territory_id, entry_ids=numbers)[::-1]
+
+
+def movement_before(db: Connection, *, territory_id: int, account_id: int, day: datetime.date) -> int:
+    """Return credits less debits of the account over all entries accounted before `day`: an opening balance."""
+    total = 0
+    for column, sign in ((transfers.c.credit_account_id, 1), (transfers.c.debit_account_id, -1)):
+        moved = db.scalar(
+            select(func.coalesce(func.sum(transfers.c.amount_cents), 0))
+            .join(
+                journal_entries,
+                (journal_entries.c.territory_id == transfers.c.territory_id)
+                & (journal_entries.c.id == transfers.c.entry_id),
+            )
+            .where(transfers.c.territory_id == territory_id, column == account_id, journal_entries.c.accounted_on < day)
+        )
+        total += sign * int(moved or 0)
+    return total
+
+
+def as_transfer(row: RowMapping) -> Transfer:
+    """Return the transfer in a row."""
+    return Transfer(
+        debit_account_id=row["debit_account_id"],
+        debit_kind=AccountKind(row["debit_kind"]),
+        credit_account_id=row["credit_account_id"],
+        credit_kind=AccountKind(row["credit_kind"]),
+        amount_cents=row["amount_cents"],
+    )
+
+
+def as_entry(row: RowMapping, lines: tuple[Transfer, ...]) -> JournalEntry:
+    """Return the entry in a row, with its transfers."""
+    return JournalEntry(
+        territory_id=row["territory_id"],
+        entry_id=row["id"],
+        kind=EntryKind(row["kind"]),
+        happened_at_ms=row["happened_at_ms"],
+        recorded_at_ms=row["recorded_at_ms"],
+        accounted_on=row["accounted_on"],
+        caller=row["caller"],
+        key_digest=row["key_digest"],
+        request_digest=row["request_digest"],
+        reverses_entry_id=row["reverses_entry_id"],
+        reference=row["reference"],
+        transfers=lines,
+    )
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), LOOKUP_MAX):
+        yield items[start : start + LOOKUP_MAX]

@@ -1,0 +1,135 @@
+"""The secrets of an installation and what is done with them: hashing PINs and passwords, sealing identities, signing.
+
+Everything comes from `cryptography`. The keys live in one file beside the database (mode 0600), never in the database:
+a stolen database alone gives neither a PIN (argon2id with a pepper), nor a name (Fernet), nor a signature.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidKey, InvalidSignature
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+# OWASP password storage: argon2id, 19 MiB, two passes, one lane.
+ARGON2_MEMORY_KIB = 19 * 1024
+ARGON2_PASSES = 2
+ARGON2_LANES = 1
+KEY_BYTES = 32
+SALT_BYTES = 16
+PRIVATE_FILE_MODE = 0o600
+
+
+class Keyring:
+    """The keys of one installation."""
+
+    def __init__(self, *, pepper: bytes, sealing_keys: tuple[bytes, ...], signing_key: bytes) -> None:
+        """Take the raw keys; `sealing_keys` are 32 bytes each, the first one seals, all of them unseal."""
+        self._pepper = pepper
+        self._sealing_keys = sealing_keys
+        self._signing_key = signing_key
+        self._fernet = MultiFernet([Fernet(urlsafe_b64encode(key)) for key in sealing_keys])
+        self._signer = Ed25519PrivateKey.from_private_bytes(signing_key)
+
+    @classmethod
+    def generate(cls, random_bytes: Callable[[int], bytes] = os.urandom) -> "Keyring":
+        """Return a new keyring."""
+        return cls(
+            pepper=random_bytes(KEY_BYTES),
+            sealing_keys=(random_bytes(KEY_BYTES),),
+            signing_key=random_bytes(KEY_BYTES),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Keyring":
+        """Return the keyring kept in a file."""
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="ascii"))
+        return cls(
+            pepper=urlsafe_b64decode(stored["pepper"]),
+            sealing_keys=tuple(urlsafe_b64decode(key) for key in stored["sealing_keys"]),
+            signing_key=urlsafe_b64decode(stored["signing_key"]),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the keyring to a new file that only its owner reads."""
+        content = {
+            "pepper": urlsafe_b64encode(self._pepper).decode(),
+            "sealing_keys": [urlsafe_b64encode(key).decode() for key in self._sealing_keys],
+            "signing_key": urlsafe_b64encode(self._signing_key).decode(),
+        }
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump(content, file)
+
+    def hash_secret(self, secret: str) -> str:
+        """Return the argon2id hash of a PIN or a password, in PHC form."""
+        return _argon2(self._pepper, os.urandom(SALT_BYTES)).derive_phc_encoded(secret.encode())
+
+    def check_secret(self, hashed: str, secret: str) -> bool:
+        """Return whether the PIN or password is the one that was hashed."""
+        try:
+            Argon2id.verify_phc_encoded(secret.encode(), hashed, self._pepper)
+        except InvalidKey:
+            return False
+        return True
+
+    def waste_time(self, secret: str) -> None:
+        """Spend what a check costs: an unknown card or login must answer as slowly as a known one."""
+        _argon2(self._pepper, bytes(SALT_BYTES)).derive(secret.encode())
+
+    def seal(self, fields: dict[str, Any]) -> bytes:
+        """Return the fields encrypted, for an identity column."""
+        return self._fernet.encrypt(json.dumps(fields, ensure_ascii=False).encode())
+
+    def unseal(self, sealed: bytes) -> dict[str, Any]:
+        """Return the fields of an identity column."""
+        fields: dict[str, Any] = json.loads(self._fernet.decrypt(sealed))
+        return fields
+
+    def lookup_digest(self, text: str) -> bytes:
+        """Return a keyed digest by which a sealed thing is found again without being readable."""
+        return hmac.digest(self._pepper, b"lookup\x00" + text.encode(), hashlib.sha256)
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a 32-byte key of its own for one purpose (sessions, forms)."""
+        return hmac.digest(self._pepper, b"derive\x00" + purpose.encode(), hashlib.sha256)
+
+    def sign(self, text: bytes) -> bytes:
+        """Return the Ed25519 signature of a text (RFC 8032)."""
+        return self._signer.sign(text)
+
+    @property
+    def public_key_pem(self) -> str:
+        """Return the public key that checks the signatures."""
+        return self._signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def signature_is_valid(*, public_key_pem: str, signature: bytes, text: bytes) -> bool:
+    """Return whether an Ed25519 signature is that of the text by the key."""
+    key = load_pem_public_key(public_key_pem.encode())
+    if not isinstance(key, Ed25519PublicKey):
+        return False
+    try:
+        key.verify(signature, text)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _argon2(pepper: bytes, salt: bytes) -> Argon2id:
+    return Argon2id(
+        salt=salt,
+        length=KEY_BYTES,
+        iterations=ARGON2_PASSES,
+        lanes=ARGON2_LANES,
+        memory_cost=ARGON2_MEMORY_KIB,
+        secret=pepper,
+    )

@@ -1,0 +1,1 @@
+"""The pure core: money, accounts, entries, decisions and refusals. Standard library only."""

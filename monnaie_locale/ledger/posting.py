@@ -1,0 +1,148 @@
+"""Decide what a posting does to the balances it was shown. Pure: no clock, no database.
+
+A posting asks for draws; a draw debits its sources in order, each down to what it holds, and credits one target.
+So the split of a payment over several purses is decided under the lock, on the balances of that instant.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from monnaie_locale.ledger.accounts import Balance
+from monnaie_locale.ledger.amounts import check_amount
+from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
+from monnaie_locale.ledger.errors import AccountUnknown, InsufficientFunds, SameAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Take `amount_cents` from the sources in order and give it to the target; `at_most` takes what there is."""
+
+    sources: tuple[int, ...]
+    target: int
+    amount_cents: int
+    at_most: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A request to post one journal entry.
+
+    `request_digest` is of the caller's own words (card, amount, shop), not of the accounts they resolve to: a retry
+    after a new purse was opened is still the same request. `accounted_on` None means today, or the first open day.
+    """
+
+    territory_id: int
+    caller: str
+    idempotency_key: str
+    request_digest: bytes
+    kind: EntryKind
+    draws: tuple[Draw, ...]
+    happened_at_ms: int
+    accounted_on: date | None = None
+    reverses_entry_id: int | None = None
+    reference: str = ""
+    companions: tuple[object, ...] = ()
+
+    @property
+    def key_digest(self) -> bytes:
+        """Return the digest under which the key is unique: keys of two callers never meet."""
+        return key_digest(caller=self.caller, idempotency_key=self.idempotency_key)
+
+    def account_ids(self) -> Iterable[int]:
+        """Yield the accounts that the posting may touch."""
+        for draw in self.draws:
+            yield from draw.sources
+            yield draw.target
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A posting that is in the books; `replayed` when the key had already posted it."""
+
+    entry: JournalEntry
+    leaf_hash: bytes
+    replayed: bool = False
+
+
+def key_digest(*, caller: str, idempotency_key: str) -> bytes:
+    """Return the SHA-256 that makes a key unique per caller."""
+    return hashlib.sha256(f"{caller}\x00{idempotency_key}".encode()).digest()
+
+
+def request_digest(**fields: str | int | bool | bytes | None) -> bytes:
+    """Return the SHA-256 of a request's own fields, in a fixed order."""
+    readable = {name: value.hex() if isinstance(value, bytes) else value for name, value in fields.items()}
+    return hashlib.sha256(json.dumps(readable, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+def decide(posting: Posting, balances: Mapping[int, Balance]) -> tuple[Transfer, ...]:
+    """Return the transfers to write.
+
+    Refuses, in this order: amount_not_positive, amount_too_large, same_account, account_unknown, insufficient_funds.
+    """
+    for draw in posting.draws:
+        check_amount(draw.amount_cents)
+        if draw.target in draw.sources:
+            raise SameAccount(account_id=draw.target)
+    for account_id in posting.account_ids():
+        if account_id not in balances:
+            raise AccountUnknown(account_id=account_id)
+    held: dict[int, Balance] = {account_id: balances[account_id] for account_id in posting.account_ids()}
+    transfers: list[Transfer] = []
+    for draw in posting.draws:
+        transfers += _drawn(draw, held)
+    return tuple(transfers)
+
+
+def apply(transfers: Iterable[Transfer], balances: MutableMapping[int, Balance]) -> None:
+    """Change the balances by the transfers, so that the next request of a batch sees them."""
+    for transfer in transfers:
+        _move(transfer, balances)
+
+
+def _drawn(draw: Draw, held: MutableMapping[int, Balance]) -> list[Transfer]:
+    """Split one draw over its sources and move the money in `held`."""
+    remaining_cents = _wanted_cents(draw, held)
+    transfers: list[Transfer] = []
+    for source in draw.sources:
+        limit_cents = held[source].debitable_cents()
+        taken_cents = remaining_cents if limit_cents is None else min(remaining_cents, limit_cents)
+        if taken_cents <= 0:
+            continue
+        transfer = Transfer(
+            debit_account_id=source,
+            debit_kind=held[source].kind,
+            credit_account_id=draw.target,
+            credit_kind=held[draw.target].kind,
+            amount_cents=taken_cents,
+        )
+        _move(transfer, held)
+        transfers.append(transfer)
+        remaining_cents -= taken_cents
+    return transfers
+
+
+def _wanted_cents(draw: Draw, held: Mapping[int, Balance]) -> int:
+    """Return what the draw takes, or refuse when its sources or its target cannot."""
+    limits = [held[source].debitable_cents() for source in draw.sources]
+    available_cents = None if None in limits else sum(limit for limit in limits if limit is not None)
+    room_cents = held[draw.target].creditable_cents()
+    if room_cents is not None:
+        available_cents = room_cents if available_cents is None else min(room_cents, available_cents)
+    if available_cents is None or available_cents >= draw.amount_cents:
+        return draw.amount_cents
+    if not draw.at_most or available_cents <= 0:
+        raise InsufficientFunds(available_cents=max(0, available_cents), amount_cents=draw.amount_cents)
+    return available_cents
+
+
+def _move(transfer: Transfer, balances: MutableMapping[int, Balance]) -> None:
+    debited = balances[transfer.debit_account_id]
+    balances[transfer.debit_account_id] = replace(debited, debits_cents=debited.debits_cents + transfer.amount_cents)
+    credited = balances[transfer.credit_account_id]
+    balances[transfer.credit_account_id] = replace(
+        credited, credits_cents=credited.credits_cents + transfer.amount_cents
+    )

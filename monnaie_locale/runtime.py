@@ -1,0 +1,66 @@
+"""What a running service is made of, handed from the roof to every page, endpoint and command."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from monnaie_locale.database.engine import open_engine
+from monnaie_locale.journal.writer import Writer
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import instant_ms
+
+EXTENSION = "monnaie_locale"
+KEYRING_FILE = "keyring.json"
+DATABASE_FILE = "monnaie-locale.sqlite"
+
+
+def wall_clock() -> datetime:
+    """Return the present instant, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """The parts of a running service. The clock and randomness are parts, so that a test or a demo can choose them."""
+
+    engine: Engine
+    keyring: Keyring
+    territory_id: int
+    base_url: str
+    clock: Callable[[], datetime] = wall_clock
+    random_bytes: Callable[[int], bytes] = os.urandom
+    writer: Writer = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the writer, on the same clock."""
+        self.writer = Writer(self.engine, clock_ms=self.now_ms)
+
+    def now_ms(self) -> int:
+        """Return the present instant in milliseconds UTC."""
+        return instant_ms(self.clock())
+
+    def stop(self) -> None:
+        """Post what is queued and let go of the database."""
+        self.writer.stop()
+        self.engine.dispose()
+
+
+def current() -> Runtime:
+    """Return the runtime of the Flask application that is answering."""
+    runtime: Runtime = current_app.extensions[EXTENSION]
+    return runtime
+
+
+def open_home(home: Path, *, base_url: str, database_url: str | None = None, territory_id: int = 1) -> Runtime:
+    """Return the runtime of an installation kept in a folder: its keyring, and its database unless it is elsewhere."""
+    return Runtime(
+        engine=open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}"),
+        keyring=Keyring.load(home / KEYRING_FILE),
+        territory_id=territory_id,
+        base_url=base_url,
+    )

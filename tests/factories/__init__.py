@@ -1,0 +1,1 @@
+"""Small worlds for the tests, made through the service's own operations."""
