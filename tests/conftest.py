@@ -99,6 +99,7 @@ class PostgresqlServer:
 
     def __init__(self, server: URL) -> None:
         self._server = server
+        self._made: dict[str, URL] = {}
 
     def _execute(self, statement: sql.Composed) -> None:
         conninfo = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -109,6 +110,7 @@ class PostgresqlServer:
         url = self._server.set(database=f"monnaie_test_{secrets.token_hex(6)}")
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         self._execute(statement.format(sql.Identifier(str(url.database)), sql.Identifier(template)))
+        self._made[str(url.database)] = url
         return url
 
     def empty(self) -> URL:
@@ -119,6 +121,12 @@ class PostgresqlServer:
 
     def drop(self, url: URL) -> None:
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(url.database))))
+        del self._made[str(url.database)]
+
+    def drop_all(self) -> None:
+        """Leave nothing of ours behind on a server that is not ours: the migrated template, mostly."""
+        for url in list(self._made.values()):
+            self.drop(url)
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +151,9 @@ def postgresql_databases() -> Iterator[PostgresqlServer]:
             except Exception as error:  # noqa: BLE001 - whatever the reason, it is told and the tests are not run
                 _unavailable(f"{POSTGRESQL_MISSING}: {type(error).__name__}")
             server = make_url(own.get_uri())
-        yield PostgresqlServer(server.set(drivername="postgresql+psycopg"))
+        place = PostgresqlServer(server.set(drivername="postgresql+psycopg"))
+        yield place
+        place.drop_all()
 
 
 @pytest.fixture(scope="session")
