@@ -28,13 +28,18 @@ class Source:
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         return (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
-    def imported(self) -> Iterator[str]:
-        """Yield the first component of each imported module."""
+    def imported_modules(self) -> Iterator[str]:
+        """Yield the dotted name of each imported module; `from a import b` yields a and a.b."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
-                yield from (alias.name.partition(".")[0] for alias in node.names)
+                yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield node.module.partition(".")[0]
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def imported(self) -> Iterator[str]:
+        """Yield the first component of each imported module."""
+        return (module.partition(".")[0] for module in self.imported_modules())
 
 
 def source(path: str, text: str) -> Source:

@@ -23,11 +23,6 @@ FAULTS = {
     "the ledger looks up": ("monnaie_locale/ledger/money.py", "import monnaie_locale.database.engine", "house"),
     "monnaie_locale knows wallets": ("monnaie_locale/database/engine.py", "import wallets", "house"),
     "wallets know merchants": ("wallets/__init__.py", "import merchants", "house"),
-    "someone else reads the ledger's tables": (
-        "wallets/__init__.py",
-        "import monnaie_locale.journal.tables",
-        "journal-tables",
-    ),
     "a package without a place": ("monnaie_locale/oddments/__init__.py", "", "every-package-has-a-place"),
     "a model that asks its queries": ("merchants/model.py", "import merchants.queries", "drawers"),
 }

@@ -142,6 +142,14 @@ def _calls(step: ast.stmt) -> bool:
     return any(isinstance(node, ast.Call) for node in ast.walk(step))
 
 
+def tables_of_another_package(file: Source) -> Iterator[str]:
+    package = ".".join(file.folders)
+    for module in set(file.imported_modules()):
+        owner, _, drawer = module.rpartition(".")
+        if drawer == "tables" and owner.startswith(ROOTS) and not f"{package}.".startswith(f"{owner}."):
+            yield f"{file.path} imports {module}: ask {owner}.queries"
+
+
 def name_that_says_nothing(file: Source) -> Iterator[str]:
     for part in (*file.folders, file.path.stem):
         if part in DRAWERLESS_NAMES:
@@ -171,6 +179,7 @@ FORBIDDEN_IN_THE_CODE: dict[Rule, tuple[str, str]] = {
     float_in_the_ledger: ("monnaie_locale/ledger/a.py", "def half(cents):\n    return cents / 2\n"),
     foreign_import_in_the_ledger: ("monnaie_locale/ledger/a.py", "from sqlalchemy import select\n"),
     package_that_does_something: ("wallets/__init__.py", '"""Doc."""\nfrom wallets import model\n'),
+    tables_of_another_package: ("merchants/queries.py", "from wallets import tables\n"),
     name_that_says_nothing: ("wallets/utils.py", ""),
 }
 FORBIDDEN = FORBIDDEN_EVERYWHERE | FORBIDDEN_IN_THE_CODE

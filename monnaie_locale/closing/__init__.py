@@ -1,0 +1,1 @@
+"""The month's end: what must hold, the close, and its certificate."""

@@ -1,0 +1,1 @@
+"""What the town votes: programmes, their budgets, who may receive and where it is spent."""
