@@ -1,0 +1,1 @@
+"""What leaves for other programs: the payment file, the FEC, a plain-text journal, the trial balance."""
