@@ -61,9 +61,9 @@ def head_block(head: LogHead | None) -> dict[str, str] | None:
     """Return the signed head of the log as the templates expect it, or None when there is none yet."""
     if head is None:
         return None
-    plural = "s" if head.entry_count > 1 else ""
+    sealed = "écritures scellées" if head.entry_count > 1 else "écriture scellée"
     return {
-        "sentence": f"{_thousands(head.entry_count)} écriture{plural} scellée{plural} au {moment_short(head.signed_at)}. "
+        "sentence": f"{_thousands(head.entry_count)} {sealed} au {moment_short(head.signed_at)}. "
         "Gardez ce document : cette empreinte prouve qu'aucune écriture n'a changé depuis.",
         "root": head.root.hex(),
         "key": head.public_key_fingerprint,
