@@ -93,18 +93,27 @@ def test_each_step_down_can_be_taken_alone(empty_engine: Engine) -> None:
     upgrade(empty_engine)
 
 
+def disagreements(db: Connection) -> list[object]:
+    """Return where the schema and the code's tables differ.
+
+    A table module may leave keys, indexes and constraints to the migration, which is their home; it may not speak of
+    one that the schema lacks, and tables and columns must be the same on both sides.
+    """
+    context = MigrationContext.configure(db, opts={"compare_type": True})
+    at_home_in_the_migration = {"remove_fk", "remove_index", "remove_constraint"}
+    return [one for one in compare_metadata(context, metadata) if one[0] not in at_home_in_the_migration]
+
+
 def test_the_schema_is_the_one_the_code_believes_in(db_engine: Engine) -> None:
     with db_engine.connect() as db:
-        context = MigrationContext.configure(db, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+        assert disagreements(db) == []
 
 
 def test_a_difference_between_schema_and_code_would_be_seen(db_engine: Engine) -> None:
     with db_engine.connect() as db:
         victim = max(tables_in(inspect(db)))
         db.execute(text(f'ALTER TABLE "{victim}" ADD COLUMN forgotten INTEGER'))
-        context = MigrationContext.configure(db, opts={"compare_type": True})
-        assert compare_metadata(context, metadata)
+        assert disagreements(db)
 
 
 def test_the_checks_are_the_ones_the_code_believes_in(db_engine: Engine) -> None:
