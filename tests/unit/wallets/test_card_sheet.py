@@ -166,3 +166,20 @@ def test_long_names_do_not_reach_the_code():
     cards = make_cards(10, currency_name="La Monnaie solidaire du Pays de Saint-Rémy")
     pdf = printed(cards, town_name="Saint-Rémy-en-Bouzemont-Saint-Genest-et-Isson", demo=True)
     assert sorted(decoded(pictures(pdf, dpi=150))) == sorted(card.token_url for card in cards)
+
+
+def test_a_long_name_is_written_smaller_and_stays_above_the_mark():
+    cards = make_cards(1, currency_name="La Monnaie solidaire du Pays de Saint-Rémy")
+    pdf = printed(cards, town_name="Saint-Rémy-en-Bouzemont-Saint-Genest-et-Isson")
+    page = pypdfium2.PdfDocument(pdf)[0].get_textpage()
+    assert lowest_of(page, "Isson") > highest_of(page, "A · 10/26")
+
+
+def lowest_of(page, words):
+    start, count = page.search(words).get_next()
+    return min(page.get_charbox(place)[1] for place in range(start, start + count))
+
+
+def highest_of(page, words):
+    start, count = page.search(words).get_next()
+    return max(page.get_charbox(place)[3] for place in range(start, start + count))
