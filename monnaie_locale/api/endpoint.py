@@ -1,0 +1,231 @@
+"""Declare an endpoint: its path, its permission, its body, its answer, its refusals. Nothing can be left out."""
+
+import datetime
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pydantic
+from flask import Blueprint, Response, g, request
+from flask.blueprints import BlueprintSetupState
+from sqlalchemy import Connection
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from monnaie_locale import runtime
+from monnaie_locale.api.errors import BodyInvalid, QueryInvalid
+from monnaie_locale.api.idempotency import StoredAnswer, check_key, digest_request, run_once
+from monnaie_locale.api.marks import mark
+from monnaie_locale.api.schema import Body, Query, Reply
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import instant_ms
+
+PREFIX = "/api/v1"
+OPERATIONS = "api.operations"
+REPLAYED = "Idempotent-Replay"
+ERRORS_SHOWN_MAX = 20
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Idempotency = Literal["stored", "journal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who asks, under which key, and when."""
+
+    caller: str
+    idempotency_key: str
+    request_digest: bytes
+    now: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply with what the plain model cannot say: another status, or that it had been given before."""
+
+    body: Reply
+    status: int | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """An endpoint as it is documented."""
+
+    method: Method
+    path: str
+    name: str
+    summary: str
+    answers: type[Reply] | None
+    permission: str
+    tag: str
+    body: type[Body] | None = None
+    query: type[Query] | None = None
+    status: int = 200
+    refusals: tuple[type[Refusal], ...] = ()
+    idempotent: Idempotency | None = None
+    description: str = field(default="")
+
+
+def api_blueprint(name: str, import_name: str) -> Blueprint:
+    """Return a blueprint under /api/v1."""
+    return Blueprint(name, import_name, url_prefix=PREFIX)
+
+
+def endpoint(
+    blueprint: Blueprint,
+    method: Method,
+    path: str,
+    *,
+    summary: str,
+    permission: str,
+    answers: type[Reply],
+    body: type[Body] | None = None,
+    query: type[Query] | None = None,
+    status: int = 200,
+    refusals: tuple[type[Refusal], ...] = (),
+    idempotent: Idempotency | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Route a function, mark its permission and document it, in one gesture.
+
+    Args:
+        blueprint: of `api_blueprint`.
+        method: the HTTP method.
+        path: below /api/v1, with Flask's converters.
+        summary: one English line.
+        permission: the one permission it asks for.
+        answers: the model of the answer.
+        body: the model of the body; the function gets it as `body`.
+        query: the model of the query parameters; the function gets it as `query`.
+        status: of the answer.
+        refusals: the refusals it may give, besides those of access and form.
+        idempotent: how a write happens once. "stored": the function gets the transaction first and its answer is
+            stored in it. "journal": the function passes `call.idempotency_key` to the posting.
+
+    A GET gets a connection that cannot write.
+
+    """
+    if (method == "GET") != (idempotent is None):
+        message = f"{method} {path}: a write says how it happens once, a read does not write"
+        raise ValueError(message)
+
+    def declare(view: Callable[..., Any]) -> Callable[..., Any]:
+        operation = Operation(
+            method=method,
+            path=PREFIX + path,
+            name=view.__name__,
+            summary=summary,
+            answers=answers,
+            permission=str(permission),
+            tag=blueprint.name,
+            body=body,
+            query=query,
+            status=status,
+            refusals=tuple(refusals),
+            idempotent=idempotent,
+            description=inspect.getdoc(view) or "",
+        )
+
+        @functools.wraps(view)
+        def answered(**path_values: int | str) -> Response:
+            return _answer(operation, view, path_values)
+
+        blueprint.add_url_rule(path, endpoint=view.__name__, view_func=mark(answered, permission), methods=[method])
+        blueprint.record(lambda state: _register(state, operation))
+        return view
+
+    return declare
+
+
+def _register(state: BlueprintSetupState, operation: Operation) -> None:
+    operations: list[Operation] = state.app.extensions.setdefault(OPERATIONS, [])
+    operations.append(operation)
+
+
+def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[str, int | str]) -> Response:
+    rt = runtime.current()
+    key = check_key(request.headers.get("Idempotency-Key")) if operation.idempotent else ""
+    arguments: dict[str, Any] = dict(path_values)
+    if operation.body is not None:
+        arguments["body"] = _read_body(operation.body)
+    if operation.query is not None:
+        arguments["query"] = _read_query(operation.query)
+    call = Call(
+        caller=g.subject.caller if "subject" in g else "public:0",
+        idempotency_key=key,
+        request_digest=digest_request(method=operation.method, path=request.path, body=request.get_data()),
+        now=rt.clock(),
+    )
+    arguments["call"] = call
+    if operation.idempotent == "stored":
+        stored = functools.partial(_run_stored, operation=operation, view=view, arguments=arguments)
+        return _send(transact(rt.engine, stored, territory_id=rt.territory_id))
+    if operation.idempotent == "journal":
+        return _send(_stored(operation, view(**arguments)))
+    with reading(rt.engine) as db:
+        return _send(_stored(operation, view(db, **arguments)))
+
+
+def _run_stored(
+    db: Connection, *, operation: Operation, view: Callable[..., Any], arguments: dict[str, Any], territory_id: int
+) -> StoredAnswer:
+    call: Call = arguments["call"]
+
+    def once(db: Connection) -> tuple[int, str]:
+        answer = _stored(operation, view(db, **arguments))
+        return answer.status, answer.body
+
+    return run_once(
+        db,
+        territory_id=territory_id,
+        caller=call.caller,
+        key=call.idempotency_key,
+        request_digest=call.request_digest,
+        now_ms=instant_ms(call.now),
+        operation=once,
+    )
+
+
+def _stored(operation: Operation, result: Reply | Answer) -> StoredAnswer:
+    answer = result if isinstance(result, Answer) else Answer(result)
+    return StoredAnswer(answer.status or operation.status, answer.body.model_dump_json(), replayed=answer.replayed)
+
+
+def _send(answer: StoredAnswer) -> Response:
+    response = Response(answer.body, status=answer.status, content_type="application/json")
+    if answer.replayed:
+        response.headers[REPLAYED] = "true"
+    return response
+
+
+def _read_body(model: type[Body]) -> Body:
+    if not request.is_json:
+        raise UnsupportedMediaType
+    raw = request.get_data()
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest from error
+    try:
+        return model.model_validate_json(raw)
+    except pydantic.ValidationError as error:
+        if any(fault["type"] == "json_invalid" for fault in error.errors()):
+            raise BadRequest from error
+        raise BodyInvalid(errors=_faults(error)) from error
+
+
+def _read_query(model: type[Query]) -> Query:
+    try:
+        return model.model_validate(request.args.to_dict())
+    except pydantic.ValidationError as error:
+        raise QueryInvalid(errors=_faults(error)) from error
+
+
+def _faults(error: pydantic.ValidationError) -> list[dict[str, str]]:
+    # The value itself is left out: it may be a PIN typed in the wrong field.
+    return [
+        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        for fault in error.errors(include_input=False, include_url=False)[:ERRORS_SHOWN_MAX]
+    ]

@@ -1,0 +1,251 @@
+"""The one guard before every route: who is asking, and may they.
+
+A view says what it asks for with `@access.requires(Permission.X)` or `@access.public`; the API kit's `@endpoint` writes
+the same mark. What says nothing stays shut.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from sqlalchemy import Connection
+
+from monnaie_locale import runtime
+from monnaie_locale.api.marks import View, mark, mark_of
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.identity import cookies, errors, queries, tokens
+from monnaie_locale.identity.model import SESSION_IDLE_MS, SESSION_LIFE_MS, VISITOR, Subject
+from monnaie_locale.identity.roles import Permission, Role, SubjectKind, kinds_for
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import MILLISECONDS_PER_SECOND, instant_ms
+
+RESOLVERS = "identity.resolvers"
+API_PREFIX = "/api/"
+BEARER = "Bearer "
+CSRF_FIELD = "csrf_token"
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SIGN_IN = "identity.sign_in"
+UNAUTHENTICATED: dict[SubjectKind, type[Refusal]] = {
+    SubjectKind.STAFF: errors.SignInNeeded,
+    SubjectKind.TILL: errors.TillNotPaired,
+    SubjectKind.HOLDER: errors.HolderNotSignedIn,
+}
+FIXED_ROLES = {SubjectKind.TILL: frozenset({Role.TILL}), SubjectKind.HOLDER: frozenset({Role.HOLDER})}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What the package that owns a till or a wallet says of a living one."""
+
+    label: str
+    merchant_id: int | None = None
+
+
+class Resolver(Protocol):
+    """Tells whether a till or a holder may still come in."""
+
+    def __call__(self, db: Connection, *, territory_id: int, subject_id: int) -> Resolved | None:
+        """Return what is shown of the subject, or None when it was revoked."""
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Mark a view with the permission it asks for."""
+    return lambda view: mark(view, permission)
+
+
+def public(view: View) -> View:
+    """Mark a view that anybody may open; its subject is the visitor."""
+    return mark(view, Permission.OPEN_TO_ALL)
+
+
+def subject() -> Subject:
+    """Return who is behind this request."""
+    found: Subject = g.get("subject", VISITOR)
+    return found
+
+
+def resolve(app: Flask, kind: SubjectKind, resolver: Resolver) -> None:
+    """Let a package say which of its tills or holders may come in, and under which name."""
+    app.extensions.setdefault(RESOLVERS, {})[kind] = resolver
+
+
+def init_app(app: Flask) -> None:
+    """Put the guard before every route of `app`."""
+    app.before_request(_guard)
+    app.after_request(_renew_cookie)
+    app.context_processor(lambda: {"subject": subject()})
+
+
+def attach(response: Response, *, kind: SubjectKind, token: str) -> Response:
+    """Give the browser the cookie of a session just opened."""
+    rt = runtime.current()
+    ticket = cookies.Ticket(token, instant_ms(rt.clock()))
+    https = rt.base_url.startswith("https:")
+    response.set_cookie(
+        cookies.name_of(kind, https=https),
+        cookies.pack(ticket, kind=kind, key=_key()),
+        max_age=SESSION_LIFE_MS[kind] // MILLISECONDS_PER_SECOND,
+        secure=https,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+    return response
+
+
+def detach(response: Response, *, kind: SubjectKind) -> Response:
+    """Take the cookie of a session away; the session itself is ended by `operations.end_session`."""
+    https = runtime.current().base_url.startswith("https:")
+    g.pop("ticket", None)
+    response.delete_cookie(cookies.name_of(kind, https=https), secure=https, httponly=True, samesite="Lax", path="/")
+    return response
+
+
+def session_token(kind: SubjectKind) -> str | None:
+    """Return the token of the browser's session of a kind, to end it."""
+    ticket = _ticket(kind)
+    return None if ticket is None else ticket.token
+
+
+def session_of(kind: SubjectKind) -> Subject | None:
+    """Return who is signed in as `kind` in this browser, for a public page that greets them."""
+    found = _session_subject(kind)
+    return None if found is None else found[0]
+
+
+def _guard() -> Response | None:
+    if request.endpoint is None or _is_static(request.endpoint):
+        return None  # an unknown address is answered by 404; our own styles and scripts are for everybody
+    marked = mark_of(current_app.view_functions[request.endpoint])
+    if marked is None:
+        raise errors.RouteUnmarked
+    permission = Permission(marked)
+    if permission is Permission.OPEN_TO_ALL:
+        _refuse_foreign_form()
+        return None
+    if request.path.startswith(API_PREFIX) and request.headers.get("Authorization", "").startswith(BEARER):
+        g.subject = _api_key_subject(request.headers["Authorization"].removeprefix(BEARER).strip())
+    elif not _sign_in_by_cookie(permission):
+        return _ask_to_sign_in(permission)
+    if not subject().may(permission):
+        raise errors.PermissionMissing
+    return None
+
+
+def _sign_in_by_cookie(permission: Permission) -> bool:
+    # One browser may hold several sessions, say a till's and a manager's: the one that may do this is taken.
+    present = [found for kind in kinds_for(permission) if (found := _session_subject(kind))]
+    if not present:
+        return False
+    chosen = next((found for found in present if found[0].may(permission)), present[0])
+    g.subject, ticket = chosen
+    g.ticket = ticket
+    g.csrf_token = cookies.form_token(ticket.token, key=_key())
+    if request.method not in SAFE_METHODS:
+        _refuse_foreign_form()
+        given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
+        if not hmac.compare_digest(given.encode(), g.csrf_token.encode()):
+            raise errors.CsrfTokenInvalid
+    return True
+
+
+def _refuse_foreign_form() -> None:
+    if request.method in SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in {"same-origin", "none"}:
+        raise errors.ForeignOrigin
+    # Our pages send no referrer, and then a browser writes "Origin: null" on our own forms as well.
+    origin = request.headers.get("Origin", "null")
+    if origin != "null" and urlsplit(origin).netloc != request.host:
+        raise errors.ForeignOrigin
+
+
+def _ask_to_sign_in(permission: Permission) -> Response:
+    kinds = kinds_for(permission)
+    first = kinds[0] if kinds else SubjectKind.STAFF
+    is_page = not request.path.startswith(API_PREFIX)
+    if is_page and first is SubjectKind.STAFF and request.method in SAFE_METHODS:
+        response = redirect(url_for(SIGN_IN, suite=request.full_path.rstrip("?")), 303)
+        return current_app.make_response(response)
+    raise UNAUTHENTICATED[first]
+
+
+def _session_subject(kind: SubjectKind) -> tuple[Subject, cookies.Ticket] | None:
+    ticket = _ticket(kind)
+    if ticket is None:
+        return None
+    rt = runtime.current()
+    now_ms = instant_ms(rt.clock())
+    if now_ms - ticket.seen_at_ms > SESSION_IDLE_MS[kind]:
+        return None
+    with reading(rt.engine) as db:
+        session = queries.find_session(
+            db,
+            territory_id=rt.territory_id,
+            token_digest=tokens.digest(ticket.token),
+            kind=kind,
+            now_ms=now_ms,
+        )
+        found = None if session is None else _subject(db, kind, session.subject_id)
+    return None if found is None else (found, ticket)
+
+
+def _api_key_subject(key: str) -> Subject:
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        owner = queries.find_api_key(db, territory_id=rt.territory_id, token_digest=tokens.digest(key))
+        found = None if owner is None else _subject(db, *owner)
+    if found is None:
+        raise errors.ApiKeyUnknown
+    return found
+
+
+def _subject(db: Connection, kind: SubjectKind, subject_id: int) -> Subject | None:
+    rt = runtime.current()
+    if kind is SubjectKind.STAFF:
+        person = queries.find_staff(db, territory_id=rt.territory_id, staff_id=subject_id, keyring=rt.keyring)
+        if person is None or not person.is_active:
+            return None
+        return Subject(kind=kind, id=person.id, roles=person.roles, label=person.name)
+    resolvers: dict[SubjectKind, Any] = current_app.extensions.get(RESOLVERS, {})
+    if kind not in resolvers:
+        return None
+    resolved: Resolved | None = resolvers[kind](db, territory_id=rt.territory_id, subject_id=subject_id)
+    if resolved is None:
+        return None
+    return Subject(
+        kind=kind, id=subject_id, roles=FIXED_ROLES[kind], label=resolved.label, merchant_id=resolved.merchant_id
+    )
+
+
+def _renew_cookie(response: Response) -> Response:
+    ticket: cookies.Ticket | None = g.get("ticket")
+    if ticket is None:
+        return response
+    if instant_ms(runtime.current().clock()) - ticket.seen_at_ms < cookies.RENEW_AFTER_MS:
+        return response
+    kind = subject().kind
+    # A view that has just set or taken away this very cookie has the last word.
+    name = cookies.name_of(kind, https=runtime.current().base_url.startswith("https:"))
+    if any(value.startswith(f"{name}=") for value in response.headers.getlist("Set-Cookie")):
+        return response
+    return attach(response, kind=kind, token=ticket.token)
+
+
+def _ticket(kind: SubjectKind) -> cookies.Ticket | None:
+    https = runtime.current().base_url.startswith("https:")
+    value = request.cookies.get(cookies.name_of(kind, https=https))
+    return None if value is None else cookies.unpack(value, kind=kind, key=_key())
+
+
+def _key() -> bytes:
+    return runtime.current().keyring.derive("session cookies")
+
+
+def _is_static(endpoint: str) -> bool:
+    return endpoint.rpartition(".")[2] == "static"

@@ -1,0 +1,358 @@
+"""What changes staff, sessions, links and API keys. Each takes the connection and leaves a line in the audit trail."""
+
+import datetime
+import re
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection, case, delete, insert, select, update
+
+from monnaie_locale.database.identifiers import next_id
+from monnaie_locale.identity import audit, errors, tokens, totp
+from monnaie_locale.identity.model import ATTEMPTS_MAX, LOCK_MS, SESSION_LIFE_MS, Claim, NewCredentials
+from monnaie_locale.identity.roles import STAFF_ROLES, Role, SubjectKind
+from monnaie_locale.identity.tables import sessions, sign_in_links, staff, staff_roles
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import instant_ms
+
+LOGIN = re.compile(r"[a-z0-9][a-z0-9.-]{1,31}")
+PASSWORD_LENGTH_MIN = 12
+LINK_LIFE = datetime.timedelta(hours=24)
+
+RandomBytes = Callable[[int], bytes]
+
+
+def create_staff(
+    db: Connection,
+    *,
+    territory_id: int,
+    login: str,
+    name: str,
+    roles: Iterable[Role],
+    keyring: Keyring,
+    actor: str,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+    password: str | None = None,
+) -> NewCredentials:
+    """Create a staff member and return what they sign in with, to be shown once.
+
+    Args:
+        db: the transaction.
+        territory_id: whose staff.
+        login: 2 to 32 lower-case letters, digits, dots, hyphens.
+        name: shown on pages; stored sealed.
+        roles: of `STAFF_ROLES`.
+        keyring: hashes and seals.
+        actor: the caller who does it.
+        now: aware UTC.
+        random_bytes: the source of randomness.
+        password: at least 12 characters; drawn when not given.
+
+    Refuses: login_malformed, staff_name_missing, password_too_short, role_unknown, login_taken.
+
+    """
+    roles = frozenset(roles)
+    if not LOGIN.fullmatch(login):
+        raise errors.LoginMalformed
+    if not name.strip():
+        raise errors.StaffNameMissing
+    if password is not None and len(password) < PASSWORD_LENGTH_MIN:
+        raise errors.PasswordTooShort
+    if not roles <= STAFF_ROLES:
+        raise errors.RoleUnknown
+    if db.scalar(select(staff.c.id).where(staff.c.territory_id == territory_id, staff.c.login == login)) is not None:
+        raise errors.LoginTaken(login=login)
+    password = password or tokens.draw_password(random_bytes)
+    secret = random_bytes(totp.SECRET_BYTES)
+    staff_id = next_id(db, staff, territory_id=territory_id)
+    db.execute(
+        insert(staff),
+        {
+            "territory_id": territory_id,
+            "id": staff_id,
+            "login": login,
+            "sealed_name": keyring.seal({"name": name.strip()}),
+            "password_hash": keyring.hash_secret(password),
+            "sealed_totp_secret": keyring.seal({"totp": secret.hex()}),
+            "is_active": True,
+            "created_at_ms": instant_ms(now),
+        },
+    )
+    for role in sorted(roles):
+        db.execute(insert(staff_roles), {"territory_id": territory_id, "staff_id": staff_id, "role": role.value})
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action="staff.create",
+        target=f"staff:{staff_id}",
+        detail={"roles": " ".join(sorted(roles))},
+    )
+    return NewCredentials(staff_id=staff_id, login=login, password=password, totp_secret=secret)
+
+
+def set_roles(
+    db: Connection, *, territory_id: int, staff_id: int, roles: Iterable[Role], actor: str, now: datetime.datetime
+) -> None:
+    """Give a staff member exactly these roles. Refuses: role_unknown, staff_unknown, own_account."""
+    roles = frozenset(roles)
+    if not roles <= STAFF_ROLES:
+        raise errors.RoleUnknown
+    _other_staff(db, territory_id=territory_id, staff_id=staff_id, actor=actor)
+    mine = (staff_roles.c.territory_id == territory_id) & (staff_roles.c.staff_id == staff_id)
+    before = frozenset(Role(role) for role in db.scalars(select(staff_roles.c.role).where(mine)))
+    for role in before - roles:
+        db.execute(delete(staff_roles).where(mine, staff_roles.c.role == role.value))
+    for role in sorted(roles - before):
+        db.execute(insert(staff_roles), {"territory_id": territory_id, "staff_id": staff_id, "role": role.value})
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action="staff.set_roles",
+        target=f"staff:{staff_id}",
+        detail={"before": " ".join(sorted(before)), "after": " ".join(sorted(roles))},
+    )
+
+
+def grant_role(
+    db: Connection, *, territory_id: int, staff_id: int, role: Role, actor: str, now: datetime.datetime
+) -> None:
+    """Add one role. Refuses: role_unknown, staff_unknown, own_account."""
+    mine = (staff_roles.c.territory_id == territory_id) & (staff_roles.c.staff_id == staff_id)
+    held = {Role(name) for name in db.scalars(select(staff_roles.c.role).where(mine))}
+    set_roles(db, territory_id=territory_id, staff_id=staff_id, roles=held | {role}, actor=actor, now=now)
+
+
+def set_active(
+    db: Connection, *, territory_id: int, staff_id: int, active: bool, actor: str, now: datetime.datetime
+) -> None:
+    """Let a staff member in, or out: then their sessions end at once. Refuses: staff_unknown, own_account."""
+    _other_staff(db, territory_id=territory_id, staff_id=staff_id, actor=actor)
+    mine = (staff.c.territory_id == territory_id) & (staff.c.id == staff_id)
+    db.execute(update(staff).where(mine).values(is_active=active))
+    if not active:
+        close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.STAFF, subject_id=staff_id)
+    action = "staff.activate" if active else "staff.deactivate"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=f"staff:{staff_id}")
+
+
+def renew_credentials(
+    db: Connection,
+    *,
+    territory_id: int,
+    staff_id: int,
+    keyring: Keyring,
+    actor: str,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+) -> NewCredentials:
+    """Draw a new password and a new TOTP secret, end every session. Refuses: staff_unknown, own_account."""
+    login = _other_staff(db, territory_id=territory_id, staff_id=staff_id, actor=actor)
+    password = tokens.draw_password(random_bytes)
+    secret = random_bytes(totp.SECRET_BYTES)
+    db.execute(
+        update(staff)
+        .where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
+        .values(
+            password_hash=keyring.hash_secret(password),
+            sealed_totp_secret=keyring.seal({"totp": secret.hex()}),
+            totp_last_step=0,
+            failed_attempts=0,
+            locked_until_ms=0,
+        )
+    )
+    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.STAFF, subject_id=staff_id)
+    target = f"staff:{staff_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action="staff.renew_credentials", target=target)
+    return NewCredentials(staff_id=staff_id, login=login, password=password, totp_secret=secret)
+
+
+def claim_attempt(db: Connection, *, territory_id: int, login: str, now_ms: int) -> Claim | None:
+    """Count an attempt to sign in, before anything is checked; None when there is nobody to check or it is locked.
+
+    Counting first is what holds the limit when attempts come in parallel: the fifth one locks, and a sixth is not
+    evaluated before the lock ends. A success sets the count back to zero (`accept_attempt`).
+    """
+    count = case((staff.c.failed_attempts >= ATTEMPTS_MAX, 1), else_=staff.c.failed_attempts + 1)
+    locked_until = case((staff.c.failed_attempts == ATTEMPTS_MAX - 1, now_ms + LOCK_MS), else_=0)
+    row = db.execute(
+        update(staff)
+        .where(
+            staff.c.territory_id == territory_id,
+            staff.c.login == login,
+            staff.c.is_active,
+            staff.c.locked_until_ms <= now_ms,
+        )
+        .values(failed_attempts=count, locked_until_ms=locked_until)
+        .returning(staff.c.id, staff.c.password_hash, staff.c.sealed_totp_secret, staff.c.totp_last_step)
+    ).first()
+    if row is None:
+        return None
+    return Claim(
+        staff_id=row.id,
+        password_hash=row.password_hash,
+        sealed_totp_secret=row.sealed_totp_secret,
+        totp_last_step=row.totp_last_step,
+    )
+
+
+def accept_attempt(
+    db: Connection,
+    *,
+    territory_id: int,
+    staff_id: int,
+    totp_step: int,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+) -> str:
+    """Use up the TOTP step, clear the count and open a session; return its token.
+
+    Refuses: sign_in_refused, when the step was used by another request in the meantime.
+    """
+    accepted = db.execute(
+        update(staff)
+        .where(
+            staff.c.territory_id == territory_id,
+            staff.c.id == staff_id,
+            staff.c.is_active,
+            staff.c.totp_last_step < totp_step,
+        )
+        .values(totp_last_step=totp_step, failed_attempts=0, locked_until_ms=0)
+    )
+    if accepted.rowcount != 1:
+        raise errors.SignInRefused
+    caller = f"staff:{staff_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=caller, action="sign_in", target=caller)
+    return open_session(
+        db,
+        territory_id=territory_id,
+        kind=SubjectKind.STAFF,
+        subject_id=staff_id,
+        now=now,
+        random_bytes=random_bytes,
+    )
+
+
+def record_refused_attempt(db: Connection, *, territory_id: int, staff_id: int, now: datetime.datetime) -> None:
+    """Leave a trace of a wrong password or code for a login that exists."""
+    caller = f"staff:{staff_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=caller, action="sign_in.refused", target=caller)
+
+
+def open_session(
+    db: Connection,
+    *,
+    territory_id: int,
+    kind: SubjectKind,
+    subject_id: int,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+) -> str:
+    """Open a session and return its token, which is stored nowhere; clear away those that have ended."""
+    token = tokens.draw(random_bytes)
+    now_ms = instant_ms(now)
+    db.execute(delete(sessions).where(sessions.c.territory_id == territory_id, sessions.c.expires_at_ms <= now_ms))
+    db.execute(
+        insert(sessions),
+        {
+            "territory_id": territory_id,
+            "token_digest": tokens.digest(token),
+            "subject_kind": kind.value,
+            "subject_id": subject_id,
+            "created_at_ms": now_ms,
+            "expires_at_ms": now_ms + SESSION_LIFE_MS[kind],
+        },
+    )
+    return token
+
+
+def end_session(db: Connection, *, territory_id: int, token: str) -> None:
+    """End one session: its cookie is worth nothing from now on."""
+    db.execute(
+        delete(sessions).where(sessions.c.territory_id == territory_id, sessions.c.token_digest == tokens.digest(token))
+    )
+
+
+def close_sessions_of(db: Connection, *, territory_id: int, kind: SubjectKind, subject_id: int) -> int:
+    """End every session of a subject and return how many there were."""
+    ended = db.execute(
+        delete(sessions).where(
+            sessions.c.territory_id == territory_id,
+            sessions.c.subject_kind == kind.value,
+            sessions.c.subject_id == subject_id,
+        )
+    )
+    return ended.rowcount
+
+
+def create_sign_in_link(
+    db: Connection,
+    *,
+    territory_id: int,
+    staff_id: int,
+    actor: str,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+) -> str:
+    """Return the token of a link that signs a staff member in once, within a day. Refuses: staff_unknown."""
+    known = select(staff.c.id).where(staff.c.territory_id == territory_id, staff.c.id == staff_id, staff.c.is_active)
+    if db.scalar(known) is None:
+        raise errors.StaffUnknown
+    token = tokens.draw(random_bytes)
+    db.execute(
+        insert(sign_in_links),
+        {
+            "territory_id": territory_id,
+            "token_digest": tokens.digest(token),
+            "staff_id": staff_id,
+            "expires_at_ms": instant_ms(now + LINK_LIFE),
+        },
+    )
+    target = f"staff:{staff_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action="sign_in_link.create", target=target)
+    return token
+
+
+def use_sign_in_link(
+    db: Connection, *, territory_id: int, token: str, now: datetime.datetime, random_bytes: RandomBytes
+) -> str:
+    """Spend a link and return the token of the session it opens. Refuses: sign_in_link_spent."""
+    now_ms = instant_ms(now)
+    staff_id = db.scalar(
+        update(sign_in_links)
+        .where(
+            sign_in_links.c.territory_id == territory_id,
+            sign_in_links.c.token_digest == tokens.digest(token),
+            sign_in_links.c.used_at_ms.is_(None),
+            sign_in_links.c.expires_at_ms > now_ms,
+        )
+        .values(used_at_ms=now_ms)
+        .returning(sign_in_links.c.staff_id)
+    )
+    active = select(staff.c.is_active).where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
+    if staff_id is None or not db.scalar(active):
+        raise errors.SignInLinkSpent
+    caller = f"staff:{staff_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=caller, action="sign_in.link", target=caller)
+    return open_session(
+        db,
+        territory_id=territory_id,
+        kind=SubjectKind.STAFF,
+        subject_id=staff_id,
+        now=now,
+        random_bytes=random_bytes,
+    )
+
+
+def _other_staff(db: Connection, *, territory_id: int, staff_id: int, actor: str) -> str:
+    login: str | None = db.scalar(
+        select(staff.c.login).where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
+    )
+    if login is None:
+        raise errors.StaffUnknown
+    if actor == f"staff:{staff_id}":
+        raise errors.OwnAccount
+    return login

@@ -1,0 +1,91 @@
+"""Reads of identity: sessions, staff, API keys, the audit trail."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
+
+from monnaie_locale.identity.model import AuditEvent, Session, StaffMember
+from monnaie_locale.identity.roles import Role, SubjectKind
+from monnaie_locale.identity.tables import api_keys, audit_events, sessions, staff, staff_roles
+from monnaie_locale.keyring import Keyring
+
+
+def find_session(
+    db: Connection, *, territory_id: int, token_digest: bytes, kind: SubjectKind, now_ms: int
+) -> Session | None:
+    """Return the session of a token while it lives, else None."""
+    row = db.execute(
+        select(sessions.c.subject_id, sessions.c.expires_at_ms).where(
+            sessions.c.territory_id == territory_id,
+            sessions.c.token_digest == token_digest,
+            sessions.c.subject_kind == kind.value,
+            sessions.c.expires_at_ms > now_ms,
+        )
+    ).first()
+    return None if row is None else Session(kind=kind, subject_id=row.subject_id, expires_at_ms=row.expires_at_ms)
+
+
+def find_api_key(db: Connection, *, territory_id: int, token_digest: bytes) -> tuple[SubjectKind, int] | None:
+    """Return the kind and the id of the subject that an API key stands for, unless it was revoked."""
+    row = db.execute(
+        select(api_keys.c.subject_kind, api_keys.c.subject_id).where(
+            api_keys.c.territory_id == territory_id,
+            api_keys.c.token_digest == token_digest,
+            api_keys.c.revoked_at_ms.is_(None),
+        )
+    ).first()
+    return None if row is None else (SubjectKind(row.subject_kind), row.subject_id)
+
+
+def find_staff(db: Connection, *, territory_id: int, staff_id: int, keyring: Keyring) -> StaffMember | None:
+    """Return one staff member, active or not."""
+    found = _staff(db, territory_id=territory_id, keyring=keyring, staff_id=staff_id)
+    return found[0] if found else None
+
+
+def list_staff(db: Connection, *, territory_id: int, keyring: Keyring) -> list[StaffMember]:
+    """Return every staff member, by login."""
+    return _staff(db, territory_id=territory_id, keyring=keyring)
+
+
+def count_audit_events(db: Connection, *, territory_id: int) -> int:
+    """Return how many lines the audit trail has."""
+    count = db.scalar(select(func.count()).select_from(audit_events).where(audit_events.c.territory_id == territory_id))
+    return count or 0
+
+
+def audit_events_page(db: Connection, *, territory_id: int, offset: int, limit: int) -> Sequence[AuditEvent]:
+    """Return some lines of the audit trail, newest first."""
+    columns = audit_events.c
+    rows = db.execute(
+        select(columns.id, columns.at_ms, columns.actor, columns.action, columns.target, columns.detail)
+        .where(columns.territory_id == territory_id)
+        .order_by(columns.id.desc())
+        .offset(offset)
+        .limit(limit)
+    ).mappings()
+    return [AuditEvent(**row) for row in rows]
+
+
+def _staff(db: Connection, *, territory_id: int, keyring: Keyring, staff_id: int | None = None) -> list[StaffMember]:
+    wanted = select(staff.c.id, staff.c.login, staff.c.sealed_name, staff.c.is_active, staff_roles.c.role)
+    wanted = wanted.outerjoin(
+        staff_roles, (staff_roles.c.territory_id == staff.c.territory_id) & (staff_roles.c.staff_id == staff.c.id)
+    ).where(staff.c.territory_id == territory_id)
+    if staff_id is not None:
+        wanted = wanted.where(staff.c.id == staff_id)
+    roles: dict[int, set[Role]] = {}
+    people = {}
+    for row in db.execute(wanted.order_by(staff.c.login)):
+        people[row.id] = row
+        roles.setdefault(row.id, set()).update([Role(row.role)] if row.role else [])
+    return [
+        StaffMember(
+            id=row.id,
+            login=row.login,
+            name=str(keyring.unseal(row.sealed_name)["name"]),
+            roles=frozenset(roles[row.id]),
+            is_active=row.is_active,
+        )
+        for row in people.values()
+    ]

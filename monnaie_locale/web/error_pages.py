@@ -1,0 +1,109 @@
+"""A refusal or a fault as a French page: what happened, its code, and what to do next."""
+
+import logging
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from monnaie_locale.ledger.errors import Nature, Refusal
+from monnaie_locale.web import pages
+
+logger = logging.getLogger(__name__)
+
+API_PREFIX = "/api/"
+TITLES = {
+    Nature.INVALID: "Demande incorrecte",
+    Nature.UNAUTHENTICATED: "Connexion nécessaire",
+    Nature.FORBIDDEN: "Accès refusé",
+    Nature.NOT_FOUND: "Introuvable",
+    Nature.CONFLICT: "Opération impossible",
+    Nature.SHORT: "Solde insuffisant",
+    Nature.GONE: "Ce n’est plus valable",
+    Nature.LOCKED: "Accès bloqué",
+    Nature.TOO_MANY: "Trop d’essais",
+    Nature.UNAVAILABLE: "Service momentanément indisponible",
+}
+NEXT_STEPS = {
+    Nature.INVALID: "Revenez en arrière, corrigez votre saisie et recommencez.",
+    Nature.UNAUTHENTICATED: "Connectez-vous, puis recommencez.",
+    Nature.FORBIDDEN: "Demandez à une personne qui en a le droit, ou à l’exploitant du service.",
+    Nature.NOT_FOUND: "Vérifiez l’adresse ou le numéro, ou revenez à l’accueil.",
+    Nature.CONFLICT: "Revenez en arrière et vérifiez l’état actuel avant de recommencer. Rien n’a été enregistré.",
+    Nature.SHORT: "Choisissez un montant plus petit. Rien n’a été enregistré.",
+    Nature.GONE: "Demandez un nouveau code ou un nouveau lien.",
+    Nature.LOCKED: "Adressez-vous à l’accueil du CCAS.",
+    Nature.TOO_MANY: "Patientez quelques minutes avant de recommencer.",
+    Nature.UNAVAILABLE: "Recommencez dans un instant. Si cela dure, prévenez l’exploitant du service.",
+}
+# Status → title, sentence, what to do next.
+FAULTS: dict[int, tuple[str, str, str]] = {
+    400: ("Demande illisible", "Le serveur n’a pas compris cette demande.", NEXT_STEPS[Nature.INVALID]),
+    404: ("Page introuvable", "Cette page n’existe pas ou n’existe plus.", NEXT_STEPS[Nature.NOT_FOUND]),
+    405: (
+        "Action impossible ici",
+        "Cette adresse ne s’ouvre pas de cette façon.",
+        "Revenez à la page précédente et utilisez ses boutons.",
+    ),
+    413: ("Envoi trop volumineux", "Le fichier ou le formulaire est trop gros.", "Envoyez un fichier plus petit."),
+    500: (
+        "Erreur du service",
+        "Une erreur s’est produite de notre côté. Rien n’a été enregistré.",
+        "Recommencez dans un instant. Si cela dure, prévenez l’exploitant du service.",
+    ),
+}
+
+
+def init_app(app: Flask, *, api_answer: Callable[[Exception], Response]) -> None:
+    """Answer refusals and faults of `app`: a page, or under /api/ what `api_answer` makes of them.
+
+    Args:
+        app: the application.
+        api_answer: turns a Refusal or an HTTPException into a problem document.
+
+    """
+
+    def refused(error: Refusal) -> Response:
+        return api_answer(error) if _for_program() else refusal_page(error)
+
+    def failed(error: HTTPException) -> Response:
+        return api_answer(error) if _for_program() else fault_page(error)
+
+    def broken(error: Exception) -> Response:
+        # The traceback goes to the log with the address, never the query or the form: they may hold a card's code.
+        logger.error("unexpected fault at endpoint %s", request.endpoint, exc_info=error)
+        fault = InternalServerError()
+        return api_answer(fault) if _for_program() else fault_page(fault)
+
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, failed)
+    app.register_error_handler(Exception, broken)
+
+
+def refusal_page(refusal: Refusal) -> Response:
+    """Return the page of a refusal."""
+    return pages.render(
+        "kit/error.html",
+        status=pages.status_of(refusal),
+        heading=TITLES[refusal.nature],
+        sentence=refusal.sentence(),
+        code=refusal.code,
+        next_step=NEXT_STEPS[refusal.nature],
+    )
+
+
+def fault_page(error: HTTPException) -> Response:
+    """Return the page of an HTTP error."""
+    status = error.code or 500
+    heading, sentence, next_step = FAULTS.get(status, FAULTS[500 if status >= 500 else 400])  # noqa: PLR2004
+    response = pages.render(
+        "kit/error.html", status=status, heading=heading, sentence=sentence, code=f"http_{status}", next_step=next_step
+    )
+    for name, value in error.get_headers():
+        if name.lower() == "allow":
+            response.headers["Allow"] = value
+    return response
+
+
+def _for_program() -> bool:
+    return request.path.startswith(API_PREFIX)
