@@ -1,1 +1,1 @@
-"""What the town votes: programmes, their budgets, who may receive and where it is spent."""
+"""Programmes: decisions, budgets, eligibility, funding and distributions."""
