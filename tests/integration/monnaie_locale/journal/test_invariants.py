@@ -19,8 +19,10 @@ from tests.factories.ledger import NOON_MS, TERRITORY_ID, open_world, small_worl
 from tests.factories.vandal import run
 
 KEYRING = Keyring.generate(lambda size: bytes(range(size)))
+ENTRY = (
     "INSERT INTO journal_entries VALUES"
     " (:territory, :entry, 3, 0, 0, '2026-10-05', 'vandal:1', :key, :key, NULL, '', :key)"
+)
 LINE = "INSERT INTO transfers VALUES (:territory, :entry, 1, :debit_kind, :credit_kind, :debit, :credit, :amount)"
 CLOSE = "INSERT INTO closed_periods VALUES (1, '2026-10-31', '2026-10-01', 3, 0)"
 
