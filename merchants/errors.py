@@ -1,0 +1,313 @@
+"""Every reason the merchants' side can refuse, one class each, in order of precedence."""
+
+from monnaie_locale.ledger.errors import Nature, Refusal
+
+
+class MerchantNameInvalid(Refusal):
+    """The shop's name is missing or longer than 70 characters."""
+
+    code = "merchant_name_invalid"
+    nature = Nature.INVALID
+    french = "Indiquez le nom du commerce, en 70 caractères au plus."
+
+
+class SiretInvalid(Refusal):
+    """This is not a SIRET: 14 digits whose check digit is right."""
+
+    code = "siret_invalid"
+    nature = Nature.INVALID
+    french = "Ce numéro SIRET n'est pas valable : il compte 14 chiffres, dont une clé de contrôle."
+
+
+class CategoryUnknown(Refusal):
+    """There is no such category of shops."""
+
+    code = "category_unknown"
+    nature = Nature.INVALID
+    french = "Cette catégorie de commerce n'existe pas."
+
+
+class IbanInvalid(Refusal):
+    """This is not an IBAN: its check digits or those of its bank are wrong."""
+
+    code = "iban_invalid"
+    nature = Nature.INVALID
+    french = "Cet IBAN n'est pas valable : vérifiez-le sur le RIB du commerçant."
+
+
+class AddressIncomplete(Refusal):
+    """A shop's address needs at least a postcode and a town."""
+
+    code = "address_incomplete"
+    nature = Nature.INVALID
+    french = "L'adresse doit comporter au moins le code postal et la commune."
+
+
+class DebtLimitInvalid(Refusal):
+    """The limit of what a shop may owe is zero or more."""
+
+    code = "debt_limit_invalid"
+    nature = Nature.INVALID
+    french = "Le plafond d'indus doit être un montant positif ou nul."
+
+
+class TillLabelInvalid(Refusal):
+    """The till's label is missing or longer than 40 characters."""
+
+    code = "till_label_invalid"
+    nature = Nature.INVALID
+    french = "Donnez un nom à la caisse, en 40 caractères au plus."
+
+
+class SiretAlreadyAdmitted(Refusal):
+    """A shop with this SIRET is already admitted."""
+
+    code = "siret_already_admitted"
+    nature = Nature.CONFLICT
+    french = "Un commerce est déjà admis avec ce numéro SIRET."
+
+
+class MerchantUnknown(Refusal):
+    """There is no such shop."""
+
+    code = "merchant_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce commerce n'existe pas."
+
+
+class MerchantSuspended(Refusal):
+    """This shop is suspended: it takes no payment."""
+
+    code = "merchant_suspended"
+    nature = Nature.FORBIDDEN
+    french = "Ce commerce est suspendu : il ne peut plus encaisser. Contactez le CCAS."
+
+
+class TillUnknown(Refusal):
+    """There is no such till."""
+
+    code = "till_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cette caisse n'existe pas."
+
+
+class TillUnpaired(Refusal):
+    """This till is no longer paired with a device."""
+
+    code = "till_unpaired"
+    nature = Nature.FORBIDDEN
+    french = "Cette caisse n'est plus appairée : demandez un nouveau code d'appairage au CCAS."
+
+
+class PairingCodeSpent(Refusal):
+    """This pairing code is unknown, was used, or has expired."""
+
+    code = "pairing_code_spent"
+    nature = Nature.GONE
+    french = "Ce code d'appairage a déjà servi ou a expiré. Demandez-en un autre au CCAS."
+
+
+class ChargeInFuture(Refusal):
+    """A charge cannot have happened in the future."""
+
+    code = "charge_in_future"
+    nature = Nature.INVALID
+    french = "L'heure de cet encaissement est dans le futur : vérifiez l'heure de la caisse."
+
+
+class ChargeTooLate(Refusal):
+    """A charge made offline comes in within 72 hours."""
+
+    code = "charge_too_late"
+    nature = Nature.INVALID
+    french = "Cet encaissement date de plus de {hours} heures : il ne peut plus être enregistré par la caisse."
+
+
+class ChargeUnknown(Refusal):
+    """There is no such charge at this shop."""
+
+    code = "charge_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cet encaissement n'existe pas dans ce commerce."
+
+
+class RefundExceedsCharge(Refusal):
+    """The refunds of a charge may not exceed it."""
+
+    code = "refund_exceeds_charge"
+    nature = Nature.CONFLICT
+    french = "Remboursement refusé : il reste {refundable_cents} à rembourser sur cet encaissement."
+
+
+class RefundCrossed(Refusal):
+    """Another refund of the same charge came in at the same moment: try again."""
+
+    code = "refund_crossed"
+    nature = Nature.UNAVAILABLE
+    french = "Un autre remboursement du même encaissement est en cours. Réessayez."
+
+
+class DebtLimitReached(Refusal):
+    """The shop was already paid, and may not owe more."""
+
+    code = "debt_limit_reached"
+    nature = Nature.SHORT
+    french = "Remboursement refusé : déjà payé, le commerce devrait plus que son plafond de {limit_cents}."
+
+
+class PaymentToItself(Refusal):
+    """A shop cannot pay itself."""
+
+    code = "payment_to_itself"
+    nature = Nature.INVALID
+    french = "Un commerce ne peut pas se payer lui-même."
+
+
+class PaymentRequestUnknown(Refusal):
+    """There is no such payment request."""
+
+    code = "payment_request_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cette demande de paiement n'existe pas. Scannez à nouveau le code affiché par la caisse."
+
+
+class PaymentRequestUsed(Refusal):
+    """This payment request was already paid."""
+
+    code = "payment_request_used"
+    nature = Nature.GONE
+    french = "Cette demande a déjà été payée."
+
+
+class PaymentRequestCancelled(Refusal):
+    """The till cancelled this payment request."""
+
+    code = "payment_request_cancelled"
+    nature = Nature.GONE
+    french = "La caisse a annulé cette demande de paiement."
+
+
+class PaymentRequestExpired(Refusal):
+    """This payment request has expired."""
+
+    code = "payment_request_expired"
+    nature = Nature.GONE
+    french = "Cette demande de paiement a expiré. Demandez au commerçant d'en afficher une autre."
+
+
+class PayoutUnknown(Refusal):
+    """There is no such payout."""
+
+    code = "payout_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce virement aux commerçants n'existe pas."
+
+
+class PayoutEmpty(Refusal):
+    """There is nothing to pay: no shop has reached the minimum."""
+
+    code = "payout_empty"
+    nature = Nature.CONFLICT
+    french = "Aucun commerce n'a atteint le minimum à virer à cette date."
+
+
+class PayoutDateInPast(Refusal):
+    """A payout is executed today or later."""
+
+    code = "payout_date_in_past"
+    nature = Nature.INVALID
+    french = "La date d'exécution du virement est déjà passée."
+
+
+class PayoutSamePerson(Refusal):
+    """Whoever prepared a payout does not approve it."""
+
+    code = "payout_same_person"
+    nature = Nature.FORBIDDEN
+    french = "Ce virement doit être approuvé par une autre personne que celle qui l'a préparé."
+
+
+class PayoutStateWrong(Refusal):
+    """The payout is not in the state that this step needs."""
+
+    code = "payout_state_wrong"
+    nature = Nature.CONFLICT
+    french = "Cette étape n'est pas possible : le virement est « {state} »."
+
+
+class PayoutFrozen(Refusal):
+    """An approved payout does not change any more."""
+
+    code = "payout_frozen"
+    nature = Nature.CONFLICT
+    french = "Un virement approuvé ne se modifie plus."
+
+
+class PayoutBalanceChanged(Refusal):
+    """A shop's balance fell below its line since the payout was prepared: prepare it again."""
+
+    code = "payout_balance_changed"
+    nature = Nature.CONFLICT
+    french = "Le solde de « {merchant} » a baissé depuis la préparation. Annulez ce virement et préparez-en un autre."
+
+
+class PayoutLineUnknown(Refusal):
+    """No payout line has this end-to-end identifier."""
+
+    code = "payout_line_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Aucun virement à un commerçant ne porte cet identifiant de bout en bout."
+
+
+class PayoutLineNotOrdered(Refusal):
+    """This payout line was not ordered yet."""
+
+    code = "payout_line_not_ordered"
+    nature = Nature.CONFLICT
+    french = "Ce virement à un commerçant n'a pas encore été ordonné."
+
+
+class PayoutLineNotSettled(Refusal):
+    """A transfer is returned only after the bank has debited it."""
+
+    code = "payout_line_not_settled"
+    nature = Nature.CONFLICT
+    french = "La banque rejette un virement qu'elle n'a pas encore débité."
+
+
+REFUSALS: tuple[type[Refusal], ...] = (
+    MerchantNameInvalid,
+    SiretInvalid,
+    CategoryUnknown,
+    IbanInvalid,
+    AddressIncomplete,
+    DebtLimitInvalid,
+    TillLabelInvalid,
+    SiretAlreadyAdmitted,
+    MerchantUnknown,
+    MerchantSuspended,
+    TillUnknown,
+    TillUnpaired,
+    PairingCodeSpent,
+    ChargeInFuture,
+    ChargeTooLate,
+    ChargeUnknown,
+    RefundExceedsCharge,
+    RefundCrossed,
+    DebtLimitReached,
+    PaymentToItself,
+    PaymentRequestUnknown,
+    PaymentRequestUsed,
+    PaymentRequestCancelled,
+    PaymentRequestExpired,
+    PayoutUnknown,
+    PayoutEmpty,
+    PayoutDateInPast,
+    PayoutSamePerson,
+    PayoutStateWrong,
+    PayoutFrozen,
+    PayoutBalanceChanged,
+    PayoutLineUnknown,
+    PayoutLineNotOrdered,
+    PayoutLineNotSettled,
+)

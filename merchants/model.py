@@ -1,0 +1,226 @@
+"""Merchants, tills, receipts, payment requests and payouts as plain values."""
+
+import datetime
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monnaie_locale.ledger.entries import EntryKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A shop's address, in the parts that a SEPA order wants apart."""
+
+    street: str = ""
+    building: str = ""
+    postcode: str = ""
+    town: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What is known of a shop that is admitted, checked and in its one spelling."""
+
+    name: str
+    siret: str
+    category: str
+    iban: str
+    bic: str
+    address: Address
+    debt_limit_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merchant:
+    """An admitted shop; `code` is its short public name ("C0004"), `bic` is empty when the bank is not in the list."""
+
+    id: int
+    code: str
+    name: str
+    siret: str
+    category: str
+    iban: str
+    bic: str
+    address: Address
+    debt_limit_cents: int
+    is_active: bool
+    admitted_by: str
+    admitted_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Till:
+    """A shop's till: paired with a device, or waiting for one."""
+
+    id: int
+    merchant_id: int
+    label: str
+    pairing_expires_at_ms: int | None
+    paired_at_ms: int | None
+    unpaired_at_ms: int | None
+
+    @property
+    def is_paired(self) -> bool:
+        """Tell whether a device may work as this till."""
+        return self.paired_at_ms is not None and self.unpaired_at_ms is None
+
+    @property
+    def caller(self) -> str:
+        """Return the name under which the till writes in the journal."""
+        return f"till:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a shop and a holder are told of an entry.
+
+    `remaining_cents` is what was left in the purses that this shop accepts (of the purses drawn, when replayed);
+    `is_late` marks a charge that came in after it happened; `entry_hash` is the leaf of the log, in hexadecimal.
+    """
+
+    entry_id: int
+    kind: EntryKind
+    amount_cents: int
+    remaining_cents: int
+    happened_at_ms: int
+    recorded_at_ms: int
+    merchant_id: int
+    merchant_name: str
+    entry_hash: str
+    is_late: bool
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One line of a shop's day or month: a charge adds, a refund or a payout takes away.
+
+    `refundable_cents` is what may still be refunded of a charge, 0 for the rest.
+    """
+
+    entry_id: int
+    kind: EntryKind
+    amount_cents: int
+    happened_at_ms: int
+    recorded_at_ms: int
+    accounted_on: datetime.date
+    reference: str
+    refundable_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequest:
+    """An amount that a till asks for; the holder's phone opens it by its code, which is stored only as a digest."""
+
+    id: int
+    merchant_id: int
+    till_id: int
+    amount_cents: int
+    created_at_ms: int
+    expires_at_ms: int
+    entry_id: int | None
+    cancelled_at_ms: int | None
+
+    def state(self, *, now_ms: int) -> str:
+        """Return "paid", "cancelled", "expired" or "waiting"."""
+        if self.entry_id is not None:
+            return "paid"
+        if self.cancelled_at_ms is not None:
+            return "cancelled"
+        return "expired" if now_ms >= self.expires_at_ms else "waiting"
+
+
+class PayoutState(StrEnum):
+    """How far a payout is."""
+
+    PREPARED = "prepared"
+    APPROVED = "approved"
+    SENT = "sent"
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+
+
+class LineState(StrEnum):
+    """How far one transfer of a payout is."""
+
+    PREPARED = "prepared"
+    ORDERED = "ordered"
+    SETTLED = "settled"
+    RETURNED = "returned"
+
+
+PAYOUT_STATE_NAMES: dict[PayoutState, str] = {
+    PayoutState.PREPARED: "préparé",
+    PayoutState.APPROVED: "approuvé",
+    PayoutState.SENT: "transmis à la banque",
+    PayoutState.SETTLED: "soldé",
+    PayoutState.CANCELLED: "annulé",
+}
+LINE_STATE_NAMES: dict[LineState, str] = {
+    LineState.PREPARED: "préparé",
+    LineState.ORDERED: "ordonné",
+    LineState.SETTLED: "débité",
+    LineState.RETURNED: "rejeté",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutLine:
+    """One transfer to one shop; account and name are copied when it is prepared."""
+
+    payout_id: int
+    line_no: int
+    merchant_id: int
+    amount_cents: int
+    recovered_cents: int
+    end_to_end_id: str
+    rf_reference: str
+    iban: str
+    bic: str
+    name: str
+    state: LineState
+    order_entry_id: int | None
+    settled_entry_id: int | None
+    returned_entry_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """A batch of transfers to shops, prepared by one person and approved by another."""
+
+    id: int
+    label: str
+    cutoff_on: datetime.date
+    message_id: str
+    execution_on: datetime.date
+    state: PayoutState
+    total_cents: int
+    prepared_by: str
+    approved_by: str | None
+    prepared_at_ms: int
+    approved_at_ms: int | None
+    lines: tuple[PayoutLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutFileLine:
+    """One transfer as the bank is asked for it; `bic` is empty when it is not known."""
+
+    end_to_end_id: str
+    amount_cents: int
+    name: str
+    iban: str
+    bic: str
+    address: Address
+    rf_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutFile:
+    """An approved payout as plain values, for whoever writes the bank's file."""
+
+    message_id: str
+    execution_on: datetime.date
+    approved_at_ms: int
+    total_cents: int
+    lines: tuple[PayoutFileLine, ...]

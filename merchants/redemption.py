@@ -1,0 +1,44 @@
+"""Units to euros: what a shop is paid, what it owed is taken first, what is too little waits. Pure."""
+
+from dataclasses import dataclass
+
+from stdnum.iso7064 import mod_97_10
+
+# Below this a transfer costs the bank more than it brings the shop; the rest waits for the next payout.
+MINIMUM_CENTS_DEFAULT = 100
+# ISO 11649: a creditor reference is RF, two check digits and at most 21 characters.
+RF_BODY_LENGTH_MAX = 21
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redemption:
+    """What becomes of a shop's balance: paid, kept against its debt, carried over. All in cents."""
+
+    paid_cents: int
+    recovered_cents: int
+    carried_cents: int
+
+
+def redeem(*, balance_cents: int, debt_cents: int, minimum_cents: int = MINIMUM_CENTS_DEFAULT) -> Redemption:
+    """Return how a balance is redeemed; when nothing is paid nothing is recovered either, all of it is carried."""
+    recovered_cents = min(balance_cents, debt_cents)
+    paid_cents = balance_cents - recovered_cents
+    if paid_cents < max(1, minimum_cents):
+        return Redemption(paid_cents=0, recovered_cents=0, carried_cents=balance_cents)
+    return Redemption(paid_cents=paid_cents, recovered_cents=recovered_cents, carried_cents=0)
+
+
+def message_id(*, territory_code: str, payout_id: int) -> str:
+    """Return the identifier of the payment order; 35 characters at most in SEPA."""
+    return f"{territory_code}-P{payout_id:05d}"
+
+
+def end_to_end_id(*, territory_code: str, payout_id: int, line_no: int) -> str:
+    """Return the identifier that the bank carries unchanged to the statement, the same for the same line."""
+    return f"{message_id(territory_code=territory_code, payout_id=payout_id)}-{line_no:04d}"
+
+
+def rf_reference(*, territory_id: int, payout_id: int, line_no: int) -> str:
+    """Return the structured creditor reference of a line (ISO 11649), printed on the shop's own statement."""
+    body = f"{territory_id}P{payout_id:05d}L{line_no:04d}"[:RF_BODY_LENGTH_MAX]
+    return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"

@@ -1,0 +1,166 @@
+"""Tables of the merchants. Only `merchants` imports this module; migration 0005 holds checks and triggers."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from merchants.errors import (
+    PaymentRequestUsed,
+    PayoutFrozen,
+    PayoutSamePerson,
+    RefundExceedsCharge,
+    SiretAlreadyAdmitted,
+)
+from monnaie_locale.database.constraints import names
+from monnaie_locale.database.metadata import metadata
+
+
+def _territory() -> Column[int]:
+    return Column("territory_id", SmallInteger, primary_key=True, autoincrement=False)
+
+
+def _foreign(table: str, to: str, column: str, name: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["territory_id", column], [f"{to}.territory_id", f"{to}.id"], name=f"fk_{table}_{name}")
+
+
+merchants = Table(
+    "merchants",
+    metadata,
+    _territory(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("siret", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("bic", Text, nullable=False),
+    Column("street", Text, nullable=False),
+    Column("building", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("town", Text, nullable=False),
+    Column("debt_limit_cents", BigInteger, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("admitted_by", Text, nullable=False),
+    Column("admitted_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("territory_id", "siret", name="uq_merchants_siret"),
+    UniqueConstraint("territory_id", "code", name="uq_merchants_code"),
+    ForeignKeyConstraint(["territory_id"], ["territories.territory_id"], name="fk_merchants_territory"),
+)
+
+tills = Table(
+    "tills",
+    metadata,
+    _territory(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("pairing_digest", LargeBinary, nullable=True),
+    Column("pairing_expires_at_ms", BigInteger, nullable=True),
+    Column("paired_at_ms", BigInteger, nullable=True),
+    Column("unpaired_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("territory_id", "pairing_digest", name="uq_tills_pairing"),
+    _foreign("tills", "merchants", "merchant_id", "merchant"),
+    Index("ix_tills_merchant", "territory_id", "merchant_id"),
+)
+
+payment_requests = Table(
+    "payment_requests",
+    metadata,
+    _territory(),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("code_digest", LargeBinary, nullable=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("till_id", Integer, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("entry_id", BigInteger, nullable=True),
+    Column("cancelled_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("territory_id", "code_digest", name="uq_payment_requests_code"),
+    UniqueConstraint("territory_id", "entry_id", name="uq_payment_requests_entry"),
+    _foreign("payment_requests", "merchants", "merchant_id", "merchant"),
+    _foreign("payment_requests", "tills", "till_id", "till"),
+    _foreign("payment_requests", "journal_entries", "entry_id", "entry"),
+)
+
+charge_refunds = Table(
+    "charge_refunds",
+    metadata,
+    _territory(),
+    Column("charge_entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("charged_cents", BigInteger, nullable=False),
+    Column("refunded_cents", BigInteger, nullable=False),
+    _foreign("charge_refunds", "journal_entries", "charge_entry_id", "charge"),
+)
+
+payouts = Table(
+    "payouts",
+    metadata,
+    _territory(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("label", Text, nullable=False),
+    Column("cutoff_on", Date, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("execution_on", Date, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("total_cents", BigInteger, nullable=False),
+    Column("prepared_by", Text, nullable=False),
+    Column("approved_by", Text, nullable=True),
+    Column("prepared_at_ms", BigInteger, nullable=False),
+    Column("approved_at_ms", BigInteger, nullable=True),
+    Column("sent_at_ms", BigInteger, nullable=True),
+    Column("settled_at_ms", BigInteger, nullable=True),
+    Column("cancelled_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("territory_id", "message_id", name="uq_payouts_message"),
+    ForeignKeyConstraint(["territory_id"], ["territories.territory_id"], name="fk_payouts_territory"),
+)
+
+payout_lines = Table(
+    "payout_lines",
+    metadata,
+    _territory(),
+    Column("payout_id", Integer, primary_key=True, autoincrement=False),
+    Column("line_no", Integer, primary_key=True, autoincrement=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("recovered_cents", BigInteger, nullable=False),
+    Column("end_to_end_id", Text, nullable=False),
+    Column("rf_reference", Text, nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("bic", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("recovery_entry_id", BigInteger, nullable=True),
+    Column("order_entry_id", BigInteger, nullable=True),
+    Column("settled_entry_id", BigInteger, nullable=True),
+    Column("returned_entry_id", BigInteger, nullable=True),
+    UniqueConstraint("territory_id", "end_to_end_id", name="uq_payout_lines_end_to_end"),
+    UniqueConstraint("territory_id", "payout_id", "merchant_id", name="uq_payout_lines_merchant"),
+    _foreign("payout_lines", "payouts", "payout_id", "payout"),
+    _foreign("payout_lines", "merchants", "merchant_id", "merchant"),
+    *(
+        _foreign("payout_lines", "journal_entries", f"{step}_entry_id", step)
+        for step in ("recovery", "order", "settled", "returned")
+    ),
+)
+
+names("uq_merchants_siret", SiretAlreadyAdmitted)
+# SQLite names the columns of a broken UNIQUE, not the constraint.
+names("merchants.territory_id, merchants.siret", SiretAlreadyAdmitted)
+names("ck_charge_refunds_not_above_charge", RefundExceedsCharge)
+names("ck_payouts_two_people", PayoutSamePerson)
+names("payout_preparer_fixed", PayoutFrozen)
+names("payout_lines_frozen", PayoutFrozen)
+names("payout_frozen", PayoutFrozen)
+names("payment_request_used", PaymentRequestUsed)
