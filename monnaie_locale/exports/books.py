@@ -1,0 +1,94 @@
+"""Read the journal into the accountant's words: numbered entries of debits and credits on coded accounts."""
+
+import datetime
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection
+
+from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, auxiliary_label
+from monnaie_locale.exports.model import JOURNALS, AccountBalance, BookEntry, BookLine, LedgerAccount
+from monnaie_locale.journal.periods import balances_through
+from monnaie_locale.journal.queries import accounts_of, entries
+from monnaie_locale.ledger.accounts import ACCOUNT_MAP
+from monnaie_locale.ledger.entries import JournalEntry
+from monnaie_locale.ledger.periods import paris_date
+
+
+def ledger_accounts(db: Connection, *, territory_id: int) -> dict[int, LedgerAccount]:
+    """Return every account of the territory by number, under its line of the chart of accounts."""
+    return {
+        account.account_id: LedgerAccount(
+            account_id=account.account_id,
+            kind=account.owner.kind,
+            general_code=ACCOUNT_MAP[account.owner.kind].code,
+            general_label=ACCOUNT_MAP[account.owner.kind].french,
+            auxiliary_code=auxiliary_code(account.owner),
+            auxiliary_label=auxiliary_label(account.owner),
+            opened_on=paris_date(account.opened_at_ms),
+        )
+        for account, _ in accounts_of(db, territory_id=territory_id)
+    }
+
+
+def book_entries(
+    db: Connection, *, territory_id: int, first_day: datetime.date | None, last_day: datetime.date
+) -> Iterator[BookEntry]:
+    """Yield the entries accounted between two days, both included, in the order of their numbers.
+
+    Args:
+        db: a connection that sees one state of the books.
+        territory_id: whose books.
+        first_day: the first day; None is the beginning of the books.
+        last_day: the last day.
+
+    """
+    accounts = ledger_accounts(db, territory_id=territory_id)
+    for posted in entries(db, territory_id=territory_id, accounted_from=first_day, accounted_to=last_day):
+        yield as_book_entry(posted.entry, accounts)
+
+
+def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) -> BookEntry:
+    """Return one entry with its debits, then its credits, one line per account and side."""
+    debits: dict[int, int] = {}
+    credits_: dict[int, int] = {}
+    for line in entry.transfers:
+        debits[line.debit_account_id] = debits.get(line.debit_account_id, 0) + line.amount_cents
+        credits_[line.credit_account_id] = credits_.get(line.credit_account_id, 0) + line.amount_cents
+    label = ENTRY_LABELS[entry.kind]
+    if entry.reverses_entry_id is not None:
+        label = f"{label} de l'écriture {entry.reverses_entry_id}"
+    return BookEntry(
+        number=entry.entry_id,
+        kind=entry.kind,
+        journal_code=JOURNALS[entry.kind].code,
+        journal_label=JOURNALS[entry.kind].french,
+        accounted_on=entry.accounted_on,
+        recorded_on=paris_date(entry.recorded_at_ms),
+        piece_reference=entry.reference or f"EC{entry.entry_id}",
+        piece_on=paris_date(entry.happened_at_ms),
+        label=label,
+        lines=(
+            *(BookLine(account=accounts[each], debit_cents=cents, credit_cents=0) for each, cents in debits.items()),
+            *(BookLine(account=accounts[each], debit_cents=0, credit_cents=cents) for each, cents in credits_.items()),
+        ),
+    )
+
+
+def closing_balances(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[AccountBalance, ...]:
+    """Return what each account holds at the end of a day: its counter less what moved it on later days.
+
+    It never sums the earlier entries, so that a program that does so proves the counters.
+    """
+    accounts = ledger_accounts(db, territory_id=territory_id)
+    later = balances_through(
+        db,
+        territory_id=territory_id,
+        first_day=last_day + datetime.timedelta(days=1),
+        last_day=datetime.date.max,
+    )
+    held = []
+    for account, balance in accounts_of(db, territory_id=territory_id):
+        moved = later.get(account.account_id)
+        net_credit_cents = balance.net_credit_cents - (moved.net_credit_cents if moved else 0)
+        held.append(AccountBalance(account=accounts[account.account_id], balance_cents=-net_credit_cents))
+    return tuple(held)

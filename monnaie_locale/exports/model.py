@@ -1,0 +1,141 @@
+"""The books as values, in the accountant's words: accounts, entries of debits and credits, balances.
+
+Queries fill these; every writer of this package only reads them. Labels are codes and opaque numbers: a holder's name
+is never in an export (DESIGN §3.11).
+"""
+
+import datetime
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from monnaie_locale.exports.errors import EntryLineMalformed, EntryNumberRepeated, EntryUnbalanced, EntryWithoutLines
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerAccount:
+    """One account of the ledger, under its line of the chart of accounts.
+
+    `auxiliary_code` tells apart the accounts that share a general code ("P1-W17-20261231"); empty when there is one.
+    """
+
+    account_id: int
+    kind: AccountKind
+    general_code: str
+    general_label: str
+    auxiliary_code: str
+    auxiliary_label: str
+    opened_on: datetime.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookLine:
+    """One side of an entry: cents debited or credited to an account, the other is 0."""
+
+    account: LedgerAccount
+    debit_cents: int
+    credit_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookEntry:
+    """One numbered entry of the books.
+
+    `number` is the ledger's; `accounted_on` the accounting date; `recorded_on` the day it was validated, after which
+    nothing changes it; `piece_reference` and `piece_on` the supporting document.
+    """
+
+    number: int
+    kind: EntryKind
+    journal_code: str
+    journal_label: str
+    accounted_on: datetime.date
+    recorded_on: datetime.date
+    piece_reference: str
+    piece_on: datetime.date
+    label: str
+    lines: tuple[BookLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalance:
+    """What an account holds at a date, in cents: debits less credits, so that liabilities are negative."""
+
+    account: LedgerAccount
+    balance_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A journal of the books: its code and its French label."""
+
+    code: str
+    french: str
+
+
+FUNDING_JOURNAL = Journal("FI", "Financements des dispositifs")
+ISSUE_JOURNAL = Journal("EM", "Émissions")
+CHARGE_JOURNAL = Journal("EN", "Encaissements des commerçants")
+REFUND_JOURNAL = Journal("RB", "Remboursements aux porteurs")
+PAYOUT_JOURNAL = Journal("VI", "Virements aux commerçants")
+BANK_JOURNAL = Journal("BQ", "Banque")
+EXPIRY_JOURNAL = Journal("EX", "Expirations")
+GENERAL_JOURNAL = Journal("OD", "Opérations diverses")
+
+JOURNALS: dict[EntryKind, Journal] = {
+    EntryKind.FUNDING: FUNDING_JOURNAL,
+    EntryKind.DISTRIBUTION: ISSUE_JOURNAL,
+    EntryKind.CHARGE: CHARGE_JOURNAL,
+    EntryKind.REFUND: REFUND_JOURNAL,
+    EntryKind.MERCHANT_PAYMENT: CHARGE_JOURNAL,
+    EntryKind.PAYOUT_ORDER: PAYOUT_JOURNAL,
+    EntryKind.PAYOUT_SETTLED: BANK_JOURNAL,
+    EntryKind.PAYOUT_RETURNED: BANK_JOURNAL,
+    EntryKind.EXPIRY: EXPIRY_JOURNAL,
+    EntryKind.EXPIRED_REPAID: BANK_JOURNAL,
+    EntryKind.WALLET_MOVE: GENERAL_JOURNAL,
+    EntryKind.BANK_CHARGE: BANK_JOURNAL,
+    EntryKind.SUSPENSE: BANK_JOURNAL,
+    EntryKind.RECOVERY: GENERAL_JOURNAL,
+    EntryKind.REVERSAL: GENERAL_JOURNAL,
+    EntryKind.RESERVE_TOP_UP: BANK_JOURNAL,
+}
+
+
+def in_order(*, entries: Iterable[BookEntry]) -> list[BookEntry]:
+    """Return the entries by number, each of them sound.
+
+    Refuses, entry by entry: entry_number_repeated, entry_without_lines, entry_line_malformed, entry_unbalanced.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.number)
+    for earlier, later in itertools.pairwise(ordered):
+        if earlier.number == later.number:
+            raise EntryNumberRepeated(number=later.number)
+    for entry in ordered:
+        _check(entry)
+    return ordered
+
+
+def _check(entry: BookEntry) -> None:
+    if not entry.lines:
+        raise EntryWithoutLines(number=entry.number)
+    for line in entry.lines:
+        if min(line.debit_cents, line.credit_cents) != 0 or max(line.debit_cents, line.credit_cents) == 0:
+            raise EntryLineMalformed(number=entry.number)
+    difference_cents = sum(line.debit_cents - line.credit_cents for line in entry.lines)
+    if difference_cents != 0:
+        raise EntryUnbalanced(number=entry.number, difference_cents=difference_cents)
+
+
+def balances_of(*, entries: Sequence[BookEntry]) -> tuple[AccountBalance, ...]:
+    """Return the balance that the entries alone give each account they move, by account id."""
+    accounts: dict[int, LedgerAccount] = {}
+    cents: dict[int, int] = {}
+    for entry in entries:
+        for line in entry.lines:
+            accounts[line.account.account_id] = line.account
+            moved = line.debit_cents - line.credit_cents
+            cents[line.account.account_id] = cents.get(line.account.account_id, 0) + moved
+    return tuple(AccountBalance(account=accounts[key], balance_cents=cents[key]) for key in sorted(accounts))
