@@ -104,6 +104,46 @@ class StatementDoesNotFollow(Refusal):
     )
 
 
+class StatementUnknown(Refusal):
+    """There is no such imported statement."""
+
+    code = "statement_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce relevé n'est pas dans les comptes."
+
+
+class LineUnknown(Refusal):
+    """There is no such line in this statement."""
+
+    code = "bank_line_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cette ligne de relevé n'existe pas."
+
+
+class LineNotInSuspense(Refusal):
+    """This line is explained already: only a line in suspense is resolved."""
+
+    code = "bank_line_not_in_suspense"
+    nature = Nature.CONFLICT
+    french = "Cette ligne n'est pas en attente : elle est déjà expliquée."
+
+
+class LineAlreadyResolved(Refusal):
+    """This line was already resolved."""
+
+    code = "bank_line_already_resolved"
+    nature = Nature.CONFLICT
+    french = "Cette ligne est déjà classée."
+
+
+class ResolutionImpossible(Refusal):
+    """This line cannot be what was said: its direction or its amount does not fit."""
+
+    code = "resolution_impossible"
+    nature = Nature.INVALID
+    french = "Cette ligne ne peut pas être classée ainsi : {why}."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     StatementTooLarge,
     StatementNotXml,
@@ -117,4 +157,9 @@ REFUSALS: tuple[type[Refusal], ...] = (
     StatementDoesNotAddUp,
     StatementAlreadyImported,
     StatementDoesNotFollow,
+    StatementUnknown,
+    LineUnknown,
+    LineNotInSuspense,
+    LineAlreadyResolved,
+    ResolutionImpossible,
 )

@@ -1,0 +1,73 @@
+"""Bank tables. Only this package imports this module; migration 0006 holds constraints and triggers."""
+
+from sqlalchemy import BigInteger, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text
+
+from monnaie_locale.database.constraints import names
+from monnaie_locale.database.metadata import metadata
+from monnaie_locale.reconciliation.errors import LineAlreadyResolved, StatementAlreadyImported
+
+bank_statements = Table(
+    "bank_statements",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("statement_id", Text, nullable=False),
+    Column("file_digest", LargeBinary, nullable=False),
+    Column("opening_cents", BigInteger, nullable=False),
+    Column("closing_cents", BigInteger, nullable=False),
+    Column("from_on", Date, nullable=False),
+    Column("to_on", Date, nullable=False),
+    Column("imported_by", Text, nullable=False),
+    Column("imported_at_ms", BigInteger, nullable=False),
+)
+
+bank_lines = Table(
+    "bank_lines",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True),
+    Column("bank_statement_id", Integer, primary_key=True, autoincrement=False),
+    Column("line_no", Integer, primary_key=True, autoincrement=False),
+    Column("booked_on", Date, nullable=False),
+    Column("value_on", Date, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("bank_reference", Text, nullable=False),
+    Column("end_to_end_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("return_reason", Text, nullable=False),
+    Column("bank_code", Text, nullable=False),
+)
+
+bank_matches = Table(
+    "bank_matches",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True),
+    Column("bank_statement_id", Integer, primary_key=True, autoincrement=False),
+    Column("line_no", Integer, primary_key=True, autoincrement=False),
+    Column("part_no", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("expectation_id", BigInteger, nullable=True),
+    Column("reason_fr", Text, nullable=False),
+    Column("entry_id", BigInteger, nullable=True),
+)
+
+bank_resolutions = Table(
+    "bank_resolutions",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True),
+    Column("bank_statement_id", Integer, primary_key=True, autoincrement=False),
+    Column("line_no", Integer, primary_key=True, autoincrement=False),
+    Column("part_no", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("reversal_entry_id", BigInteger, nullable=False),
+    Column("entry_id", BigInteger, nullable=False),
+    Column("resolved_by", Text, nullable=False),
+    Column("resolved_at_ms", BigInteger, nullable=False),
+)
+
+names("uq_bank_statements_statement", StatementAlreadyImported)
+# SQLite names the columns of a broken UNIQUE, not the constraint.
+names("bank_statements.territory_id, bank_statements.statement_id", StatementAlreadyImported)
+names("pk_bank_resolutions", LineAlreadyResolved)
+names("bank_resolutions is append-only", LineAlreadyResolved)
