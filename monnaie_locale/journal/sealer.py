@@ -1,15 +1,21 @@
 """Append committed entries to the Merkle log and sign its head, after the commit, in batches."""
 
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import DBAPIError
 
+from monnaie_locale.database.transaction import CommitInDoubt, transact
 from monnaie_locale.journal.directory import lock_territory
 from monnaie_locale.journal.tables import journal_entries, log_heads
 from monnaie_locale.ledger.merkle import Frontier
 
 SEALED_PER_READ = 20_000
+SECONDS_BETWEEN_SEALS = 10
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +96,36 @@ def _stored_frontier(db: Connection, territory_id: int) -> Frontier:
         .limit(1)
     ).first()
     return Frontier() if row is None else Frontier.from_bytes(row.size, row.frontier)
+
+
+class BackgroundSealer:
+    """Seals what was committed, every few seconds, while a service runs."""
+
+    def __init__(
+        self, engine: Engine, *, territory_id: int, sign: Callable[[bytes], bytes], clock_ms: Callable[[], int]
+    ) -> None:
+        """Start the thread."""
+        self._engine = engine
+        self._territory_id = territory_id
+        self._sign = sign
+        self._clock_ms = clock_ms
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ledger-sealer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Seal once more, then end the thread."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(SECONDS_BETWEEN_SEALS):
+            self._seal()
+        self._seal()
+
+    def _seal(self) -> None:
+        try:
+            transact(self._engine, seal, territory_id=self._territory_id, sign=self._sign, now_ms=self._clock_ms())
+        except (DBAPIError, CommitInDoubt):
+            # Nothing is lost: what is not sealed now is sealed at the next turn, and verify works from the rows.
+            logger.exception("The log could not be sealed")

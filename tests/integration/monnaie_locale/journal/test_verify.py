@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.journal.sealer import latest_head, seal
+from monnaie_locale.journal.sealer import BackgroundSealer, latest_head, seal
 from monnaie_locale.journal.verify import verify
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.merkle import root_of
@@ -142,6 +142,20 @@ def test_sealing_again_without_a_new_entry_changes_nothing(world) -> None:
     with reading(world.engine) as db:
         assert latest_head(db, territory_id=TERRITORY_ID) == again
     assert again.sealed_at_ms == NOON_MS
+
+
+def test_the_background_sealer_seals_what_was_posted_before_it_ends(world) -> None:
+    world.charge(7, 3, 1)
+    sealer = BackgroundSealer(
+        world.engine, territory_id=TERRITORY_ID, sign=KEYRING.sign, clock_ms=lambda: NOON_MS + 1_000
+    )
+
+    sealer.stop()
+
+    with reading(world.engine) as db:
+        head = latest_head(db, territory_id=TERRITORY_ID)
+    assert head is not None
+    assert head.size == 6
 
 
 def _leaves(db):
