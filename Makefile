@@ -36,7 +36,7 @@ test: $(STAMPS)/test $(STAMPS)/project scanner
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 bench: $(STAMPS)/test $(STAMPS)/project
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench.run $(ARGS)
 
 lint: $(STAMPS)/dev $(STAMPS)/project
 	$(BIN)/ruff format --check $(wildcard $(CODE))

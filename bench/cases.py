@@ -1,0 +1,38 @@
+"""What is measured: a case is one kind of work, on one database, with so many callers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.measure import Figures, Timing
+
+CALLERS = (1, 8, 32)
+# How many postings a caller of a "batch" case puts in one transaction.
+BATCH = 1_000
+
+
+class Work(StrEnum):
+    """The kinds of work, engine first, then the raw limits beside it."""
+
+    ENGINE = "engine"
+    ENGINE_BATCH = "engine, batches of 1000"
+    BARE_COMMIT = "bare SQL, one commit each"
+    BARE_GROUP = "bare group commit"
+    BARE_BATCH = "bare SQL, batches of 1000"
+    PGBENCH = "pgbench TPC-B"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the table; `hot` means that every posting credits the same account."""
+
+    database: str
+    work: Work
+    callers: int
+    hot: bool
+    run: Callable[[Timing], Figures]
+
+    @property
+    def name(self) -> str:
+        """Return what tells this case from the others."""
+        return f"{self.database}/{self.work}/{'one shop' if self.hot else 'random'}/{self.callers}"
