@@ -1,0 +1,192 @@
+"""Programmes, funding orders and distributions as values, and the fixed list of merchant categories. Pure."""
+
+import datetime
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What a shop sells, from the purposes of CGCT L1611-6. The word is stored: never rename one."""
+
+    FOOD = "food"
+    HYGIENE = "hygiene"
+    CLOTHING = "clothing"
+    HOUSEHOLD = "household"
+    TRANSPORT = "transport"
+    HEALTH = "health"
+    SCHOOL = "school"
+    CULTURE = "culture"
+    SPORT = "sport"
+    SERVICES = "services"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return CATEGORY_LABELS[self]
+
+
+CATEGORY_LABELS: dict[Category, str] = {
+    Category.FOOD: "Alimentation",
+    Category.HYGIENE: "Hygiène",
+    Category.CLOTHING: "Vêtements",
+    Category.HOUSEHOLD: "Équipement de la maison",
+    Category.TRANSPORT: "Transport",
+    Category.HEALTH: "Santé",
+    Category.SCHOOL: "École et enfance",
+    Category.CULTURE: "Culture et loisirs",
+    Category.SPORT: "Sport",
+    Category.SERVICES: "Services et réparation",
+}
+
+
+class LegalBasis(StrEnum):
+    """Under which law the issuer keeps the money of the CCAS."""
+
+    CIVIL_MANDATE = "civil_mandate"
+    CONVENTION = "convention"
+    CAP = "cap"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return LEGAL_BASIS_LABELS[self]
+
+
+LEGAL_BASIS_LABELS: dict[LegalBasis, str] = {
+    LegalBasis.CIVIL_MANDATE: "Mandat civil",
+    LegalBasis.CONVENTION: "Convention de mandat (CGCT, article L1611-7)",
+    LegalBasis.CAP: "Chèque d’accompagnement personnalisé (CGCT, article L1611-6)",
+}
+
+
+class PinRule(StrEnum):
+    """When a payment from the programme's purses asks for the PIN, within the limits of the norm."""
+
+    NEVER = "never"
+    ABOVE = "above"
+    ALWAYS = "always"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return PIN_RULE_LABELS[self]
+
+
+PIN_RULE_LABELS: dict[PinRule, str] = {
+    PinRule.NEVER: "Sans code secret (dans les limites légales)",
+    PinRule.ABOVE: "Code secret au-dessus d’un montant",
+    PinRule.ALWAYS: "Code secret à chaque paiement",
+}
+
+
+class ExpiredGoesTo(StrEnum):
+    """Where units go that nobody spent in time."""
+
+    CCAS = "ccas"
+    PROGRAMME = "programme"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return "Rendue au CCAS" if self is ExpiredGoesTo.CCAS else "Remise dans les fonds du dispositif"
+
+
+class FundingState(StrEnum):
+    """Whether the bank has shown the money."""
+
+    EXPECTED = "expected"
+    RECEIVED = "received"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return "attendu" if self is FundingState.EXPECTED else "reçu"
+
+
+class DistributionState(StrEnum):
+    """The steps of a distribution."""
+
+    PREPARED = "prepared"
+    APPROVED = "approved"
+    POSTED = "posted"
+    CANCELLED = "cancelled"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return DISTRIBUTION_STATE_LABELS[self]
+
+
+DISTRIBUTION_STATE_LABELS: dict[DistributionState, str] = {
+    DistributionState.PREPARED: "à valider",
+    DistributionState.APPROVED: "validée, à verser",
+    DistributionState.POSTED: "versée",
+    DistributionState.CANCELLED: "annulée",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """A decision, a budget and rules of use."""
+
+    programme_id: int
+    name: str
+    legal_basis: LegalBasis
+    decision_reference: str
+    decided_on: datetime.date
+    budget_cents: int
+    pin_rule: PinRule
+    pin_above_cents: int
+    grace_days: int
+    expired_goes_to: ExpiredGoesTo
+    categories: frozenset[Category]
+    is_open: bool
+    created_by: str
+    created_at_ms: int
+
+    @property
+    def category_labels(self) -> str:
+        """Return the categories in French, in the order of the list."""
+        return ", ".join(category.label_fr for category in Category if category in self.categories)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingOrder:
+    """Money that the CCAS said it would transfer to the reserve, known by its ISO 11649 reference."""
+
+    funding_order_id: int
+    programme_id: int
+    amount_cents: int
+    reference: str
+    state: FundingState
+    entry_id: int | None
+    prepared_by: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """A batch of allocations; `posted_through_line` says how far it is in the books."""
+
+    distribution_id: int
+    programme_id: int
+    label: str
+    expires_on: datetime.date
+    state: DistributionState
+    prepared_by: str
+    approved_by: str | None
+    line_count: int
+    total_cents: int
+    posted_through_line: int
+    prepared_at_ms: int
+    approved_at_ms: int | None
+    ended_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionLine:
+    """What one wallet receives."""
+
+    line_no: int
+    wallet_id: int
+    amount_cents: int
