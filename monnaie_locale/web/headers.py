@@ -55,8 +55,8 @@ def _add_headers(response: Response) -> Response:
     if current_app.extensions[HTTPS]:
         headers["Strict-Transport-Security"] = f"max-age={HSTS_MAX_AGE_S}"
     if _is_static() and response.status_code == 200:  # noqa: PLR2004 - OK
-        # An asset's address carries the digest of its content, so that it never has to be asked for again.
-        versioned = "v" in request.args
+        # An asset's address carries the digest of its content, or its version, so that it is asked for only once.
+        versioned = "v" in request.args or "/vendor/" in request.path
         headers["Cache-Control"] = f"public, max-age={STATIC_MAX_AGE_S}, immutable" if versioned else "no-cache"
     else:
         headers.setdefault("Cache-Control", "no-store")

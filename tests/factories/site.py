@@ -3,12 +3,15 @@
 import datetime
 import itertools
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from monnaie_locale.database.transaction import transact
@@ -78,6 +81,20 @@ class Site:
         response = self.sign_in(client, self.staff(*roles))
         assert response.status_code == 303, response.text
         return client
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """Serve the application on a free port of this machine; give its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def csrf_token(client: FlaskClient, path: str = "/personnel") -> str:
