@@ -90,6 +90,14 @@ def test_accounts_that_would_share_a_name_are_told_apart():
     assert "Liabilities:467200:Id92" in journal
 
 
+def test_what_lies_under_an_account_is_not_in_its_balance():
+    parent, child = account(92, AccountKind.MERCHANT), account(90, AccountKind.MERCHANT, ("M1", "Commerçant 1"))
+    journal = write([entry(1, EntryKind.CHARGE, [(parent, 5), (child, -5)])])
+    assert complaints(journal) == []
+    assert "Liabilities:467200:Id92 5.00" in journal
+    assert "Liabilities:467200:M1 -5.00" in journal
+
+
 def test_quotes_and_line_breaks_in_a_label_stay_text():
     nasty = 'Aide "urgente" \\ n° 1\n2026-01-01 open Assets:Pirate'
     journal = write([dataclasses.replace(month()[0], label=nasty, piece_reference='"')], title='"')
