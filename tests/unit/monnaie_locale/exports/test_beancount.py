@@ -94,8 +94,8 @@ def test_what_lies_under_an_account_is_not_in_its_balance():
     parent, child = account(92, AccountKind.MERCHANT), account(90, AccountKind.MERCHANT, ("M1", "Commerçant 1"))
     journal = write([entry(1, EntryKind.CHARGE, [(parent, 5), (child, -5)])])
     assert complaints(journal) == []
-    assert "Liabilities:467200:Id92 5.00" in journal
-    assert "Liabilities:467200:M1 -5.00" in journal
+    assert "Liabilities:467200:Id92 0.05" in journal
+    assert "Liabilities:467200:M1 -0.05" in journal
 
 
 def test_quotes_and_line_breaks_in_a_label_stay_text():
