@@ -149,14 +149,6 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PUBLIC: frozenset(),
 }
 
-# What an auditor must never hold, and what makes a GET that needs it suspicious.
-CHANGING = frozenset(Permission) - {
-    permission
-    for permission in Permission
-    if permission.name.startswith("VIEW_")
-    or permission in {Permission.OPEN_TO_ALL, Permission.OWN_SESSION, Permission.EXPORT_BOOKS}
-}
-
 ROLE_NAMES: dict[Role, str] = {
     Role.AGENT: "agent d’accueil",
     Role.PROGRAMME_MANAGER: "gestionnaire de dispositif",

@@ -1,0 +1,137 @@
+"""Every route says who may open it, and the guard does what the mark says."""
+
+import importlib.util
+
+import pytest
+from flask import Blueprint, Flask
+from sqlalchemy import Engine, event
+
+from monnaie_locale.api.marks import OPEN_TO_ALL, mark_of
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import STAFF_ROLES, Permission, permits
+from tests.factories.site import Site, build_site
+
+pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+
+# What nobody needs to sign in for. A new entry is a decision: write it here by hand.
+PUBLIC_PREFIXES = (
+    "/connexion",
+    "/accessibilite",
+    "/api/v1/openapi.json",
+    "/api/v1/problems/",
+    "/w/",
+    "/W/",
+    "/p/",
+    "/P/",
+)
+PUBLIC_PATHS = ("/",)
+
+
+def build_app(engine: Engine) -> Site:
+    """Build the whole application when it exists, else identity's part of it."""
+    site = build_site(engine)
+    if importlib.util.find_spec("monnaie_locale.app") is not None:
+        roof = importlib.import_module("monnaie_locale.app")
+        site.app = roof.create_app(site.rt)
+    return site
+
+
+def unmarked(app: Flask) -> list[str]:
+    return [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.rpartition(".")[2] != "static" and mark_of(app.view_functions[rule.endpoint]) is None
+    ]
+
+
+def test_every_route_carries_a_known_permission(db_engine: Engine):
+    app = build_app(db_engine).app
+
+    assert not unmarked(app)
+    for view in app.view_functions.values():
+        if mark_of(view) is not None:
+            Permission(mark_of(view))
+
+
+def test_an_unmarked_route_is_seen_and_stays_shut(db_engine: Engine):
+    blueprint = Blueprint("forgotten", __name__)
+    blueprint.add_url_rule("/forgotten", "page", lambda: "secret")
+    site = build_site(db_engine, blueprints=(blueprint,))
+
+    assert unmarked(site.app) == ["/forgotten"]
+    for client in (site.app.test_client(), site.client_of(*STAFF_ROLES)):
+        answer = client.get("/forgotten")
+        assert answer.status_code == 403
+        assert "secret" not in answer.text
+
+
+def test_only_the_listed_addresses_are_public(db_engine: Engine):
+    app = build_app(db_engine).app
+
+    public = {
+        rule.rule for rule in app.url_map.iter_rules() if mark_of(app.view_functions[rule.endpoint]) == OPEN_TO_ALL
+    }
+
+    assert not {path for path in public if path not in PUBLIC_PATHS and not path.startswith(PUBLIC_PREFIXES)}
+
+
+def test_a_visitor_opens_nothing_but_public_pages(db_engine: Engine):
+    site = build_app(db_engine)
+    client = site.app.test_client()
+
+    for rule in site.app.url_map.iter_rules():
+        marked = mark_of(site.app.view_functions[rule.endpoint])
+        if marked in (None, OPEN_TO_ALL):
+            continue
+        path = site.app.url_map.bind("localhost").build(rule.endpoint, _any_values(rule))
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            answer = client.open(path, method=method)
+            assert answer.status_code in {303, 401}, (method, path, answer.status_code)
+
+
+def test_nobody_opens_a_page_that_the_role_does_not_allow(db_engine: Engine):
+    site = build_app(db_engine)
+    for role in sorted(STAFF_ROLES):
+        client = site.client_of(role)
+        for rule in site.app.url_map.iter_rules():
+            marked = mark_of(site.app.view_functions[rule.endpoint])
+            if marked in (None, OPEN_TO_ALL) or permits(roles=frozenset({role}), permission=Permission(marked)):
+                continue
+            path = site.app.url_map.bind("localhost").build(rule.endpoint, _any_values(rule))
+            if "GET" in rule.methods:
+                assert client.get(path).status_code in {401, 403}, (role, path)
+
+
+def test_looking_at_pages_writes_nothing(db_engine: Engine):
+    site = build_app(db_engine)
+    client = site.client_of(*STAFF_ROLES)
+    site.clock.advance(minutes=5)
+    written: list[str] = []
+    event.listen(
+        db_engine, "before_cursor_execute", lambda *call: written.append(call[2]) if _writes(call[2]) else None
+    )
+
+    looked_at = 0
+    for rule in site.app.url_map.iter_rules():
+        if "GET" in rule.methods and rule.endpoint.rpartition(".")[2] != "static":
+            path = site.app.url_map.bind("localhost").build(rule.endpoint, _any_values(rule))
+            client.get(path)
+            looked_at += 1
+
+    assert looked_at > 5
+    assert not written
+    client.post("/connexion", data={"login": "x", "password": "x", "code": "x"})
+    assert written  # the control: a write would have been seen
+
+
+def test_the_two_names_of_public_are_one(db_engine: Engine):
+    assert Permission.OPEN_TO_ALL == OPEN_TO_ALL
+    assert mark_of(access.public(lambda: None)) == OPEN_TO_ALL
+
+
+def _writes(statement: str) -> bool:
+    return statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))
+
+
+def _any_values(rule) -> dict[str, object]:
+    return {name: 1 if type(rule._converters[name]).__name__ == "IntegerConverter" else "x" for name in rule.arguments}
