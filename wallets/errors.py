@@ -19,7 +19,147 @@ class CardOfAnotherTown(Refusal):
     french = "Cette carte n'est pas une carte de notre monnaie locale."
 
 
+class PinMalformed(Refusal):
+    """A PIN is four digits."""
+
+    code = "pin_malformed"
+    nature = Nature.INVALID
+    french = "Le code secret a quatre chiffres."
+
+
+class CardRefused(Refusal):
+    """The card is not accepted, or the PIN is wrong.
+
+    One answer for an unknown card, a blocked card and a wrong PIN: whoever guesses learns nothing.
+    """
+
+    code = "card_refused"
+    nature = Nature.FORBIDDEN
+    french = (
+        "Carte ou code secret refusé. Vérifiez le code et réessayez. Si le problème continue, adressez-vous au CCAS."
+    )
+
+
+class PinRequired(Refusal):
+    """This payment needs the holder's PIN."""
+
+    code = "pin_required"
+    nature = Nature.FORBIDDEN
+    french = "Le porteur doit taper son code secret."
+
+
+class PinLocked(Refusal):
+    """Too many wrong PINs: the card is locked until the desk gives a new one."""
+
+    code = "pin_locked"
+    nature = Nature.LOCKED
+    french = "Trop de codes secrets faux : la carte est verrouillée. Le CCAS peut donner un nouveau code."
+
+
+class PurseExpired(Refusal):
+    """What the card could have spent here has expired."""
+
+    code = "purse_expired"
+    nature = Nature.GONE
+    french = "L’aide utilisable ici a expiré le {expired_on}."
+
+
+class MerchantNotEligible(Refusal):
+    """Nothing on this card is meant for this kind of shop."""
+
+    code = "merchant_not_eligible"
+    nature = Nature.FORBIDDEN
+    french = "Cette carte ne paie pas dans la catégorie « {category} ». Elle paie : {accepted}."
+
+
+class HouseholdFieldInvalid(Refusal):
+    """A field of the household is missing or too long."""
+
+    code = "household_field_invalid"
+    nature = Nature.INVALID
+    french = "Le champ « {field} » doit avoir de 1 à {length_max} caractères."
+
+
+class HouseholdUnknown(Refusal):
+    """There is no such household."""
+
+    code = "household_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce ménage n’existe pas."
+
+
+class HouseholdErased(Refusal):
+    """The identity of this household was erased."""
+
+    code = "household_erased"
+    nature = Nature.GONE
+    french = "L’identité de ce ménage a été effacée."
+
+
+class WalletUnknown(Refusal):
+    """There is no such wallet."""
+
+    code = "wallet_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce porte-monnaie n’existe pas."
+
+
+class WalletClosed(Refusal):
+    """The wallet is closed."""
+
+    code = "wallet_closed"
+    nature = Nature.CONFLICT
+    french = "Ce porte-monnaie est fermé."
+
+
+class WalletHasCard(Refusal):
+    """The wallet already has an active card: replace it instead."""
+
+    code = "wallet_has_card"
+    nature = Nature.CONFLICT
+    french = "Ce porte-monnaie a déjà une carte active. Remplacez-la si elle est perdue ou abîmée."
+
+
+class CardUnknown(Refusal):
+    """There is no such card: said at the desk only, never to a shop."""
+
+    code = "card_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cette carte n’existe pas."
+
+
+class CardEnded(Refusal):
+    """The card is blocked or replaced, and stays so."""
+
+    code = "card_ended"
+    nature = Nature.CONFLICT
+    french = "Cette carte n’est plus active. Une carte bloquée ou remplacée ne revient jamais en service."
+
+
+class CardSecretFrozen(Refusal):
+    """The secret of a card never changes: issue another card."""
+
+    code = "card_secret_frozen"
+    nature = Nature.CONFLICT
+    french = "Le code d’une carte ne change jamais : remplacez la carte."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     CardMalformed,
     CardOfAnotherTown,
+    PinMalformed,
+    CardRefused,
+    PinRequired,
+    PinLocked,
+    PurseExpired,
+    MerchantNotEligible,
+    HouseholdFieldInvalid,
+    HouseholdUnknown,
+    HouseholdErased,
+    WalletUnknown,
+    WalletClosed,
+    WalletHasCard,
+    CardUnknown,
+    CardEnded,
+    CardSecretFrozen,
 )

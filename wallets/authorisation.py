@@ -1,0 +1,232 @@
+"""May this card pay this amount at this kind of shop, and from which purses? The way of a charge, before the posting.
+
+The answer is a proposal: the posting decides again under the lock, and its companion `CardUse` (to be put in
+`Posting.companions`) refuses there a card blocked meanwhile, or one payment without PIN too many.
+
+What a shop is told, and why:
+
+* an unknown card, a blocked card and a wrong PIN get one answer, card_refused, after the same work: a shop cannot find
+  out which numbers exist, and a thief at the counter does not learn that the card was reported;
+* the tries left are not told, a locked card is: the holder must know to go to the desk;
+* a typed card number always needs the PIN. The number is not secret, the code of the QR is: without this rule a shop
+  could charge, or read the balance of, a card it never saw by typing numbers.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.journal.queries import PurseBalance, purses_of
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.amounts import check_amount
+from monnaie_locale.ledger.errors import InsufficientFunds
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.programmes.model import Category, PinRule, Programme
+from monnaie_locale.programmes.queries import programmes_by_id
+from monnaie_locale.programmes.rules import (
+    category_labels,
+    drawn_purses,
+    eligible_purses,
+    is_expired,
+    needs_pin,
+    pays_for,
+)
+from wallets import queries
+from wallets.card_token import NUMBER_LENGTH, SEPARATORS, normalise, normalise_card_number, token_digest
+from wallets.card_use import CardUse, Unpinned
+from wallets.errors import CardRefused, MerchantNotEligible, PinLocked, PinRequired, PurseExpired
+from wallets.model import Card, PurseView
+from wallets.pin_check import prove_holder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorisation:
+    """What a charge may do: draw on these purses in this order, with this companion."""
+
+    card_id: int
+    wallet_id: int
+    purse_account_ids: tuple[int, ...]
+    available_cents: int
+    with_pin: bool
+    companion: CardUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """What is left on a card for one kind of shop."""
+
+    card_id: int
+    wallet_id: int
+    available_cents: int
+    purses: tuple[PurseView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCard:
+    """A card code as it was understood: by the secret of its QR, or by its number alone."""
+
+    card: Card | None
+    is_number: bool
+    purses: tuple[PurseBalance, ...]
+    programmes: Mapping[int, Programme]
+
+
+def authorise(
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    host: str,
+    card_code: str,
+    amount_cents: int,
+    category: Category,
+    pin: str | None,
+    now: datetime.datetime,
+) -> Authorisation:
+    """Return what the charge may draw on; nothing is posted, a PIN that is given takes a try.
+
+    Args:
+        engine: of the database; the PIN's try is a transaction of its own, so this is called outside any other.
+        keyring: checks the PIN.
+        territory_id: whose card.
+        host: the public name of the service, as in the cards' addresses.
+        card_code: the scanned address, its 21 characters, or the ten digits of the card number.
+        amount_cents: the whole payment.
+        category: what the shop is.
+        pin: four digits, or None when the holder gave none.
+        now: the moment of the payment, aware UTC: purses expire at the end of their day in Paris.
+
+    Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town,
+    pin_malformed, card_refused (unknown or not active), pin_locked, pin_required, card_refused (wrong PIN),
+    purse_expired, merchant_not_eligible, insufficient_funds (available_cents: of the purses that pay here).
+
+    """
+    check_amount(amount_cents)
+    with reading(engine) as db:
+        read = _read(db, territory_id=territory_id, host=host, card_code=card_code)
+    day = paris_date(instant_ms(now))
+    eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
+    pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
+    card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed)
+    available_cents = sum(purse.balance_cents for purse in eligible)
+    if not eligible:
+        _check_shop(read, category=category, day=day)
+    if available_cents < amount_cents:
+        raise InsufficientFunds(available_cents=available_cents, amount_cents=amount_cents)
+    asking = frozenset(
+        purse.account_id
+        for purse in eligible
+        if needs_pin(read.programmes[purse.programme_id], amount_cents=amount_cents)
+    )
+    return Authorisation(
+        card_id=card.card_id,
+        wallet_id=card.wallet_id,
+        purse_account_ids=tuple(purse.account_id for purse in eligible),
+        available_cents=available_cents,
+        with_pin=pin is not None,
+        companion=CardUse(card_id=card.card_id, with_pin=pin is not None, pin_account_ids=asking),
+    )
+
+
+def look_up(
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    host: str,
+    card_code: str,
+    category: Category,
+    pin: str | None,
+    now: datetime.datetime,
+) -> Remaining:
+    """Return what is left on a card for this kind of shop: the till's "combien reste-t-il ?".
+
+    Arguments and refusals are those of `authorise`, without an amount. The PIN is needed for a typed number, and when
+    a purse that pays here belongs to a programme that always asks for it.
+    """
+    with reading(engine) as db:
+        read = _read(db, territory_id=territory_id, host=host, card_code=card_code)
+    day = paris_date(instant_ms(now))
+    eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
+    always = any(read.programmes[purse.programme_id].pin_rule is PinRule.ALWAYS for purse in eligible)
+    pin_needed = always or read.is_number
+    card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed)
+    if not eligible:
+        _check_shop(read, category=category, day=day)
+    return Remaining(
+        card_id=card.card_id,
+        wallet_id=card.wallet_id,
+        available_cents=sum(purse.balance_cents for purse in eligible),
+        purses=tuple(queries.as_purse_view(purse, programmes=read.programmes) for purse in eligible),
+    )
+
+
+def find_card(db: Connection, *, territory_id: int, host: str, card_code: str) -> tuple[Card | None, bool]:
+    """Return the card behind a code, and whether the code was only a number.
+
+    Refuses card_malformed, card_of_another_town.
+    """
+    digits = card_code.translate(SEPARATORS)
+    if len(digits) == NUMBER_LENGTH and digits.isascii() and digits.isdigit():
+        number = normalise_card_number(digits)
+        return queries.card_by_number(db, territory_id=territory_id, number=number), True
+    digest = token_digest(normalise(card_code, host=host))
+    return queries.card_by_token(db, territory_id=territory_id, token_digest=digest), False
+
+
+def _read(db: Connection, *, territory_id: int, host: str, card_code: str) -> ReadCard:
+    card, is_number = find_card(db, territory_id=territory_id, host=host, card_code=card_code)
+    wallet_id = 0 if card is None else card.wallet_id
+    return ReadCard(
+        card=card,
+        is_number=is_number,
+        purses=tuple(purses_of(db, territory_id=territory_id, wallet_id=wallet_id)),
+        programmes=programmes_by_id(db, territory_id=territory_id),
+    )
+
+
+def _payment_needs_pin(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: int) -> bool:
+    """Tell whether this payment asks for the PIN: by the norm, by a programme it draws on, or for a typed number."""
+    if read.card is None or read.is_number:
+        return True
+    if Unpinned(read.card.unpinned_count, read.card.unpinned_cents).needs_pin(amount_cents=amount_cents):
+        return True
+    return any(
+        needs_pin(read.programmes[purse.programme_id], amount_cents=amount_cents)
+        for purse in drawn_purses(eligible, amount_cents=amount_cents)
+    )
+
+
+def _proved(
+    engine: Engine, keyring: Keyring, *, territory_id: int, read: ReadCard, pin: str | None, pin_needed: bool
+) -> Card:
+    if pin is not None:
+        return prove_holder(engine, keyring, territory_id=territory_id, card=read.card, pin=pin)
+    if read.card is None or not read.card.is_active:
+        raise CardRefused
+    if read.card.is_locked:
+        # Whoever tried five PINs does not go on with small payments without PIN.
+        raise PinLocked
+    if pin_needed:
+        raise PinRequired
+    return read.card
+
+
+def _check_shop(read: ReadCard, *, category: Category, day: datetime.date) -> None:
+    """Refuse when no purse pays here though something is held: it has expired, or it is for other shops."""
+    held = [purse for purse in read.purses if purse.balance_cents > 0]
+    expired = [purse for purse in held if pays_for(purse, programmes=read.programmes, category=category)]
+    if expired:
+        last = max(purse.expires_on for purse in expired)
+        raise PurseExpired(expired_on=f"{last:%d/%m/%Y}", category=category.label_fr)
+    usable = {
+        accepted
+        for purse in held
+        if purse.programme_id in read.programmes and not is_expired(expires_on=purse.expires_on, day=day)
+        for accepted in read.programmes[purse.programme_id].categories
+    }
+    if usable:
+        raise MerchantNotEligible(category=category.label_fr, accepted=category_labels(usable))

@@ -1,0 +1,121 @@
+"""What a payment does to its card, in the payment's own transaction: still active, within the limits without PIN.
+
+Source of the limits: technical regulation (EU) 2018/389, article 11.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from monnaie_locale.ledger.entries import Transfer
+from monnaie_locale.ledger.posting import Posted
+from wallets.errors import CardRefused, PinRequired
+from wallets.model import (
+    UNPINNED_COUNT_MAX,
+    UNPINNED_PAYMENT_MAX_CENTS,
+    UNPINNED_TOTAL_MAX_CENTS,
+    CardState,
+)
+from wallets.tables import cards
+
+SAVE_ON_POSTGRESQL = """
+UPDATE cards SET unpinned_count = used.times, unpinned_cents = used.cents
+FROM unnest(%s::integer[], %s::smallint[], %s::bigint[]) AS used(id, times, cents)
+WHERE cards.territory_id = %s AND cards.id = used.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardUse:
+    """The companion of a payment: which card, with or without PIN, and which purses ask for one."""
+
+    card_id: int
+    with_pin: bool
+    pin_account_ids: frozenset[int] = frozenset()
+
+    @classmethod
+    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["CardUse"]) -> "CardUses":
+        """Lock the cards of the batch, in the order of their numbers, and read their counters."""
+        card_ids = sorted({use.card_id for use in companions})
+        rows = db.execute(
+            select(cards.c.id, cards.c.state, cards.c.unpinned_count, cards.c.unpinned_cents)
+            .where(cards.c.territory_id == territory_id, cards.c.id.in_(card_ids))
+            .order_by(cards.c.id)
+            .with_for_update()
+        )
+        counters = {row[0]: Unpinned(row[2], row[3]) for row in rows if row[1] == CardState.ACTIVE}
+        return CardUses(territory_id=territory_id, counters=counters)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpinned:
+    """What a card paid since its last PIN: how many times, how many cents."""
+
+    count: int
+    cents: int
+
+    def needs_pin(self, *, amount_cents: int) -> bool:
+        """Tell whether one more payment without PIN would pass a limit."""
+        return (
+            amount_cents > UNPINNED_PAYMENT_MAX_CENTS
+            or self.count + 1 > UNPINNED_COUNT_MAX
+            or self.cents + amount_cents > UNPINNED_TOTAL_MAX_CENTS
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class CardUses:
+    """The counters of the cards of one batch of postings; a card that is not active has none."""
+
+    territory_id: int
+    counters: dict[int, Unpinned]
+    changed: set[int] = field(default_factory=set)
+
+    def check(self, companion: CardUse, transfers: Sequence[Transfer]) -> None:
+        """Refuse card_refused when the card ended meanwhile, pin_required when a limit would be passed."""
+        counters = self.counters.get(companion.card_id)
+        if counters is None:
+            raise CardRefused
+        if companion.with_pin:
+            return
+        if any(line.debit_account_id in companion.pin_account_ids for line in transfers):
+            raise PinRequired
+        if counters.needs_pin(amount_cents=_paid_cents(transfers)):
+            raise PinRequired
+
+    def accept(self, companion: CardUse, posted: Posted) -> None:
+        """Count the payment, or start again at zero after a PIN."""
+        counters = self.counters[companion.card_id]
+        if companion.with_pin:
+            after = Unpinned(0, 0)
+        else:
+            paid_cents = _paid_cents(posted.entry.transfers)
+            after = replace(counters, count=counters.count + 1, cents=counters.cents + paid_cents)
+        if after != counters:
+            self.counters[companion.card_id] = after
+            self.changed.add(companion.card_id)
+
+    def save(self, db: Connection) -> None:
+        """Write the counters that changed, in one statement."""
+        card_ids = sorted(self.changed)
+        if not card_ids:
+            return
+        counters = [self.counters[card_id] for card_id in card_ids]
+        if db.dialect.name == "postgresql":
+            columns = (card_ids, [each.count for each in counters], [each.cents for each in counters])
+            db.exec_driver_sql(SAVE_ON_POSTGRESQL, (*columns, self.territory_id))
+            return
+        db.execute(
+            update(cards)
+            .where(cards.c.territory_id == bindparam("town"), cards.c.id == bindparam("card"))
+            .values(unpinned_count=bindparam("times"), unpinned_cents=bindparam("spent")),
+            [
+                {"town": self.territory_id, "card": card_id, "times": each.count, "spent": each.cents}
+                for card_id, each in zip(card_ids, counters, strict=True)
+            ],
+        )
+
+
+def _paid_cents(transfers: Sequence[Transfer]) -> int:
+    return sum(line.amount_cents for line in transfers)

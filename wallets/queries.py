@@ -1,0 +1,208 @@
+"""Read households, wallets, cards and what they hold."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from monnaie_locale.journal.directory import LOOKUP_MAX
+from monnaie_locale.journal.queries import PurseBalance, purses_of
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.programmes.model import Programme
+from monnaie_locale.programmes.queries import programmes_by_id
+from wallets.errors import CardUnknown, HouseholdUnknown, WalletUnknown
+from wallets.model import Card, CardState, Household, PurseView, Wallet
+from wallets.tables import cards, households, wallets
+
+T = TypeVar("T")
+# Everything of a card but its secrets: what is not read cannot leak.
+CARD_COLUMNS = tuple(column for column in cards.c if column.name not in {"token_digest", "pin_hash"})
+
+
+def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> Card | None:
+    """Return the card whose token has this digest, whatever its state."""
+    query = select(*CARD_COLUMNS).where(cards.c.territory_id == territory_id, cards.c.token_digest == token_digest)
+    row = db.execute(query).mappings().first()
+    return None if row is None else _as_card(row)
+
+
+def card_by_number(db: Connection, *, territory_id: int, number: str) -> Card | None:
+    """Return the card with these ten digits, whatever its state."""
+    query = select(*CARD_COLUMNS).where(cards.c.territory_id == territory_id, cards.c.number == number)
+    row = db.execute(query).mappings().first()
+    return None if row is None else _as_card(row)
+
+
+def card_of(db: Connection, *, territory_id: int, card_id: int) -> Card:
+    """Return a card; refuses card_unknown."""
+    query = select(*CARD_COLUMNS).where(cards.c.territory_id == territory_id, cards.c.id == card_id)
+    row = db.execute(query).mappings().first()
+    if row is None:
+        raise CardUnknown(card_id=card_id)
+    return _as_card(row)
+
+
+def cards_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[Card]:
+    """Return every card the wallet ever had, newest first."""
+    query = (
+        select(*CARD_COLUMNS)
+        .where(cards.c.territory_id == territory_id, cards.c.wallet_id == wallet_id)
+        .order_by(cards.c.id.desc())
+    )
+    return [_as_card(row) for row in db.execute(query).mappings()]
+
+
+def wallet_of(db: Connection, *, territory_id: int, wallet_id: int) -> Wallet:
+    """Return a wallet; refuses wallet_unknown."""
+    row = (
+        db.execute(select(wallets).where(wallets.c.territory_id == territory_id, wallets.c.id == wallet_id))
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise WalletUnknown(wallet_id=wallet_id)
+    return _as_wallet(row)
+
+
+def wallet_of_household(db: Connection, *, territory_id: int, household_id: int) -> Wallet | None:
+    """Return the household's open wallet, if it has one."""
+    query = select(wallets).where(
+        wallets.c.territory_id == territory_id, wallets.c.household_id == household_id, wallets.c.closed_at_ms.is_(None)
+    )
+    row = db.execute(query).mappings().first()
+    return None if row is None else _as_wallet(row)
+
+
+def known_wallets(db: Connection, *, territory_id: int, wallet_ids: Collection[int]) -> set[int]:
+    """Return those of the wallets that exist and are open."""
+    found: set[int] = set()
+    for chunk in _chunks(sorted(wallet_ids)):
+        found.update(
+            db.scalars(
+                select(wallets.c.id).where(
+                    wallets.c.territory_id == territory_id, wallets.c.id.in_(chunk), wallets.c.closed_at_ms.is_(None)
+                )
+            )
+        )
+    return found
+
+
+def household_of(db: Connection, *, territory_id: int, household_id: int, keyring: Keyring) -> Household:
+    """Return a household with its identity unsealed; refuses household_unknown."""
+    query = select(households).where(households.c.territory_id == territory_id, households.c.id == household_id)
+    row = db.execute(query).mappings().first()
+    if row is None:
+        raise HouseholdUnknown(household_id=household_id)
+    return _as_household(row, keyring)
+
+
+def household_by_reference(db: Connection, *, territory_id: int, reference: str, keyring: Keyring) -> Household | None:
+    """Return the household with this file reference, if it is enrolled."""
+    query = select(households).where(
+        households.c.territory_id == territory_id, households.c.reference_digest == keyring.lookup_digest(reference)
+    )
+    row = db.execute(query).mappings().first()
+    return None if row is None else _as_household(row, keyring)
+
+
+def count_households(db: Connection, *, territory_id: int) -> int:
+    """Return how many households are enrolled, erased ones included."""
+    query = select(func.count()).select_from(households).where(households.c.territory_id == territory_id)
+    return int(db.scalar(query) or 0)
+
+
+def households_from(
+    db: Connection, *, territory_id: int, keyring: Keyring, offset: int = 0, after_id: int = 0, limit: int
+) -> list[Household]:
+    """Return a page of households, in the order in which they were enrolled."""
+    query = (
+        select(households)
+        .where(households.c.territory_id == territory_id, households.c.id > after_id)
+        .order_by(households.c.id)
+        .offset(offset)
+        .limit(limit)
+    )
+    return [_as_household(row, keyring) for row in db.execute(query).mappings()]
+
+
+def wallets_by_reference(
+    db: Connection, *, territory_id: int, references: Collection[str], keyring: Keyring
+) -> dict[str, int]:
+    """Return the open wallet of each household whose file reference is known; the others are left out."""
+    digests = {keyring.lookup_digest(reference): reference for reference in references}
+    found: dict[str, int] = {}
+    for chunk in _chunks(sorted(digests)):
+        rows = db.execute(
+            select(households.c.reference_digest, wallets.c.id)
+            .join(
+                wallets,
+                (wallets.c.territory_id == households.c.territory_id) & (wallets.c.household_id == households.c.id),
+            )
+            .where(
+                households.c.territory_id == territory_id,
+                households.c.reference_digest.in_(chunk),
+                wallets.c.closed_at_ms.is_(None),
+            )
+        )
+        found.update({digests[bytes(row[0])]: row[1] for row in rows})
+    return found
+
+
+def purse_views(db: Connection, *, territory_id: int, wallet_id: int) -> list[PurseView]:
+    """Return the wallet's purses with the names of their programmes, earliest expiry first, empty ones included."""
+    programmes = programmes_by_id(db, territory_id=territory_id)
+    purses = purses_of(db, territory_id=territory_id, wallet_id=wallet_id)
+    return [as_purse_view(purse, programmes=programmes) for purse in purses]
+
+
+def as_purse_view(purse: PurseBalance, *, programmes: Mapping[int, Programme]) -> PurseView:
+    """Return the purse with the name of its programme and what it pays for."""
+    programme = programmes.get(purse.programme_id)
+    return PurseView(
+        account_id=purse.account_id,
+        programme_id=purse.programme_id,
+        programme_name="" if programme is None else programme.name,
+        categories=frozenset() if programme is None else programme.categories,
+        expires_on=purse.expires_on,
+        balance_cents=purse.balance_cents,
+    )
+
+
+def _as_card(row: RowMapping) -> Card:
+    return Card(
+        card_id=row["id"],
+        wallet_id=row["wallet_id"],
+        number=row["number"],
+        state=CardState(row["state"]),
+        tries_left=row["tries_left"],
+        unpinned_count=row["unpinned_count"],
+        unpinned_cents=row["unpinned_cents"],
+        issued_at_ms=row["issued_at_ms"],
+        ended_at_ms=row["ended_at_ms"],
+    )
+
+
+def _as_wallet(row: RowMapping) -> Wallet:
+    return Wallet(
+        wallet_id=row["id"],
+        household_id=row["household_id"],
+        opened_at_ms=row["opened_at_ms"],
+        closed_at_ms=row["closed_at_ms"],
+    )
+
+
+def _as_household(row: RowMapping, keyring: Keyring) -> Household:
+    identity = keyring.unseal(row["sealed"]) if row["erased_at_ms"] is None else {}
+    return Household(
+        household_id=row["id"],
+        reference=identity.get("reference", ""),
+        alias=identity.get("alias", ""),
+        channel=identity.get("channel", ""),
+        enrolled_at_ms=row["enrolled_at_ms"],
+        erased_at_ms=row["erased_at_ms"],
+    )
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), LOOKUP_MAX):
+        yield items[start : start + LOOKUP_MAX]

@@ -1,0 +1,73 @@
+"""Tables of wallets. Only `wallets` imports this module; migration 0004 holds the CHECKs and the triggers."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from monnaie_locale.database.constraints import names
+from monnaie_locale.database.metadata import metadata
+from wallets.errors import CardEnded, CardSecretFrozen, HouseholdErased
+
+OPEN = text("closed_at_ms IS NULL")
+
+households = Table(
+    "households",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("reference_digest", LargeBinary),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("enrolled_at_ms", BigInteger, nullable=False),
+    Column("erased_at_ms", BigInteger),
+    UniqueConstraint("territory_id", "reference_digest", name="uq_households_reference"),
+    ForeignKeyConstraint(["territory_id"], ["territories.territory_id"], name="fk_households_territory"),
+)
+
+wallets = Table(
+    "wallets",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("household_id", Integer, nullable=False),
+    Column("opened_at_ms", BigInteger, nullable=False),
+    Column("closed_at_ms", BigInteger),
+    ForeignKeyConstraint(
+        ["territory_id", "household_id"], ["households.territory_id", "households.id"], name="fk_wallets_household"
+    ),
+    Index("uq_wallets_open", "territory_id", "household_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("wallet_id", Integer, nullable=False),
+    Column("token_digest", LargeBinary, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("pin_hash", Text, nullable=False),
+    Column("tries_left", SmallInteger, nullable=False),
+    Column("unpinned_count", SmallInteger, nullable=False),
+    Column("unpinned_cents", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("issued_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
+    UniqueConstraint("territory_id", "token_digest", name="uq_cards_token_digest"),
+    UniqueConstraint("territory_id", "number", name="uq_cards_number"),
+    ForeignKeyConstraint(["territory_id", "wallet_id"], ["wallets.territory_id", "wallets.id"], name="fk_cards_wallet"),
+    Index("ix_cards_wallet", "territory_id", "wallet_id"),
+)
+
+names("card_secret_frozen", CardSecretFrozen)
+names("card_ended", CardEnded)
+names("household_erased", HouseholdErased)
