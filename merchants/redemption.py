@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from stdnum.iso7064 import mod_97_10
+from monnaie_locale.programmes.rules import creditor_reference
 
 # Below this a transfer costs the bank more than it brings the shop; the rest waits for the next payout.
 MINIMUM_CENTS_DEFAULT = 100
-# ISO 11649: a creditor reference is RF, two check digits and at most 21 characters.
-RF_BODY_LENGTH_MAX = 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +38,4 @@ def end_to_end_id(*, territory_code: str, payout_id: int, line_no: int) -> str:
 
 def rf_reference(*, territory_id: int, payout_id: int, line_no: int) -> str:
     """Return the structured creditor reference of a line (ISO 11649), printed on the shop's own statement."""
-    body = f"{territory_id}P{payout_id:05d}L{line_no:04d}"[:RF_BODY_LENGTH_MAX]
-    return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
+    return creditor_reference(f"PA{territory_id:03d}{payout_id:05d}{line_no:04d}")

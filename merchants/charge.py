@@ -1,0 +1,285 @@
+"""The way of a charge: amount, replay, till, authorisation of the card, posting, receipt."""
+
+import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, select
+
+from merchants.errors import ChargeInFuture, ChargeTooLate, MerchantSuspended, TillUnpaired
+from merchants.model import Merchant, Receipt, Till
+from merchants.queries import find_merchant, find_till, merchant_accounts
+from merchants.receipts import receipt_of
+from merchants.tables import merchants, tills
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.journal.queries import balances_of, find_posted
+from monnaie_locale.journal.writer import Writer
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.amounts import check_amount
+from monnaie_locale.ledger.entries import EntryKind, Transfer
+from monnaie_locale.ledger.errors import AmountMalformed, InsufficientFunds
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
+from monnaie_locale.programmes.model import Category
+from wallets.authorisation import Authorisation, authorise
+from wallets.card_token import NUMBER_LENGTH, SEPARATORS, normalise, normalise_card_number, token_digest
+
+# An offline till comes back within three days, or its day is sorted out at the desk.
+LATE_MAX = datetime.timedelta(hours=72)
+# A tablet's clock may be a little fast.
+CLOCK_SKEW_MAX = datetime.timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeOrder:
+    """A payment as it was asked for.
+
+    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it.
+    """
+
+    till: Till
+    card_code: str
+    amount_cents: int
+    pin: str | None
+    partial: bool
+    happened_at: datetime.datetime
+    caller: str
+    idempotency_key: str
+    companions: tuple[object, ...] = ()
+
+
+def charge(
+    *,
+    engine: Engine,
+    keyring: Keyring,
+    writer: Writer,
+    territory_id: int,
+    host: str,
+    till: Till,
+    card_code: str,
+    amount_cents: int,
+    idempotency_key: str,
+    now: datetime.datetime,
+    pin: str | None = None,
+    partial: bool = False,
+    happened_at: datetime.datetime | None = None,
+) -> Receipt:
+    """Take a payment at a till and return its receipt.
+
+    Args:
+        engine: the database.
+        keyring: checks the PIN.
+        writer: of the runtime.
+        territory_id: whose books.
+        host: the public name of the service, as in the cards' addresses.
+        till: where.
+        card_code: what was scanned or typed.
+        amount_cents: strictly an integer, 1 to 2^53 - 1.
+        idempotency_key: the till's own; the same key gives the same receipt and evaluates no PIN.
+        now: aware UTC.
+        pin: four digits when the holder gave it.
+        partial: take what the card has when it has less.
+        happened_at: when an offline till took it, aware; at most 72 hours ago.
+
+    Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future,
+    charge_too_late, card_malformed, card_of_another_town, idempotency_key_reused, till_unknown, till_unpaired,
+    merchant_suspended, then as `wallets.authorisation.authorise` and the posting: pin_malformed, card_refused,
+    pin_required, pin_locked, purse_expired, merchant_not_eligible, insufficient_funds.
+
+    """
+    check_cents(amount_cents)
+    order = ChargeOrder(
+        till=till,
+        card_code=card_code,
+        amount_cents=amount_cents,
+        pin=pin,
+        partial=partial,
+        happened_at=_happened(happened_at, now=now),
+        caller=till.caller,
+        idempotency_key=idempotency_key,
+    )
+    return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)
+
+
+def take(
+    *,
+    engine: Engine,
+    keyring: Keyring,
+    writer: Writer,
+    territory_id: int,
+    host: str,
+    order: ChargeOrder,
+) -> Receipt:
+    """Post an order, from a till or from a holder's phone; arguments and refusals as in `charge`."""
+    digest = request_digest(
+        operation="charge",
+        card=card_key(order.card_code, host=host),
+        amount_cents=order.amount_cents,
+        partial=order.partial,
+    )
+    with reading(engine) as db:
+        # Before any PIN is evaluated: a retry must not cost the holder a try.
+        posted = find_posted(
+            db,
+            territory_id=territory_id,
+            caller=order.caller,
+            idempotency_key=order.idempotency_key,
+            request_digest=digest,
+        )
+        if posted is not None:
+            return replayed_receipt(db, territory_id=territory_id, till=order.till, posted=posted)
+        merchant = open_shop(db, territory_id=territory_id, till=order.till)
+        account_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant.id)
+    allowed = _authorised(engine, keyring, territory_id=territory_id, host=host, order=order, merchant=merchant)
+    posted = writer.submit(
+        Posting(
+            territory_id=territory_id,
+            caller=order.caller,
+            idempotency_key=order.idempotency_key,
+            request_digest=digest,
+            kind=EntryKind.CHARGE,
+            draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
+            happened_at_ms=instant_ms(order.happened_at),
+            reference=f"CARD:{allowed.card_id}",
+            companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
+        )
+    )
+    with reading(engine) as db:
+        left_cents = _left(db, territory_id, allowed.purse_account_ids)
+    return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=posted.replayed)
+
+
+def find_charge(engine: Engine, *, territory_id: int, till: Till, idempotency_key: str) -> Receipt | None:
+    """Return the receipt of what a till's key posted, or None: how a till learns what became of a lost answer."""
+    with reading(engine) as db:
+        posted = find_posted(db, territory_id=territory_id, caller=till.caller, idempotency_key=idempotency_key)
+        return None if posted is None else replayed_receipt(db, territory_id=territory_id, till=till, posted=posted)
+
+
+def replayed_receipt(db: Connection, *, territory_id: int, till: Till, posted: Posted) -> Receipt:
+    """Return the receipt of an entry that was posted before; what remains is counted in the purses it drew on."""
+    merchant = find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id)
+    purses = {line.debit_account_id for line in posted.entry.transfers}
+    left_cents = _left(db, territory_id, purses) if posted.entry.kind is EntryKind.CHARGE else 0
+    return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=True)
+
+
+def check_cents(amount_cents: object) -> int:
+    """Return an amount that is strictly an integer of cents; 12.0 and true are not.
+
+    Refuses amount_malformed, amount_not_positive, amount_too_large.
+    """
+    if type(amount_cents) is not int:
+        raise AmountMalformed(given=str(amount_cents)[:40])
+    return check_amount(amount_cents)
+
+
+def card_key(card_code: str, *, host: str) -> str:
+    """Return what tells cards apart in a request digest: the number, or the digest of the secret.
+
+    Refuses card_malformed, card_of_another_town.
+    """
+    digits = card_code.translate(SEPARATORS)
+    if len(digits) == NUMBER_LENGTH and digits.isascii() and digits.isdigit():
+        return normalise_card_number(digits)
+    return token_digest(normalise(card_code, host=host)).hex()
+
+
+def open_shop(db: Connection, *, territory_id: int, till: Till) -> Merchant:
+    """Return the till's shop when both may work; refuses till_unknown, till_unpaired, merchant_suspended."""
+    if not find_till(db, territory_id=territory_id, till_id=till.id).is_paired:
+        raise TillUnpaired
+    merchant = find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id)
+    if not merchant.is_active:
+        raise MerchantSuspended
+    return merchant
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTill:
+    """Companion: the till is paired and its shop active, at the very moment of the posting."""
+
+    till_id: int
+
+    @classmethod
+    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["OpenTill"]) -> "_OpenTills":
+        """Read the tills of the batch with their shops."""
+        rows = db.execute(
+            select(tills.c.id, tills.c.paired_at_ms, tills.c.unpaired_at_ms, merchants.c.is_active)
+            .join(
+                merchants,
+                (merchants.c.territory_id == tills.c.territory_id) & (merchants.c.id == tills.c.merchant_id),
+            )
+            .where(
+                tills.c.territory_id == territory_id,
+                tills.c.id.in_({companion.till_id for companion in companions}),
+            )
+        )
+        return _OpenTills({row[0]: (row[1] is not None and row[2] is None, bool(row[3])) for row in rows})
+
+
+@dataclass(slots=True)
+class _OpenTills:
+    """Which tills of a batch are paired, and whether their shops are active."""
+
+    states: dict[int, tuple[bool, bool]]
+
+    def check(self, companion: OpenTill, _transfers: Sequence[Transfer]) -> None:
+        """Refuse a till that was unpaired, or a shop that was suspended, meanwhile."""
+        is_paired, is_active = self.states.get(companion.till_id, (False, False))
+        if not is_paired:
+            raise TillUnpaired
+        if not is_active:
+            raise MerchantSuspended
+
+    def accept(self, companion: OpenTill, posted: Posted) -> None:
+        """Change nothing: a till may work many times."""
+
+    def save(self, db: Connection) -> None:
+        """Write nothing."""
+
+
+def _authorised(
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    host: str,
+    order: ChargeOrder,
+    merchant: Merchant,
+) -> Authorisation:
+    def allow(amount_cents: int) -> Authorisation:
+        return authorise(
+            engine,
+            keyring,
+            territory_id=territory_id,
+            host=host,
+            card_code=order.card_code,
+            amount_cents=amount_cents,
+            category=Category(merchant.category),
+            pin=order.pin,
+            now=order.happened_at,
+        )
+
+    try:
+        return allow(order.amount_cents)
+    except InsufficientFunds as short:
+        available_cents = short.details.get("available_cents")
+        if not order.partial or not isinstance(available_cents, int) or available_cents <= 0:
+            raise
+        return allow(available_cents)
+
+
+def _happened(happened_at: datetime.datetime | None, *, now: datetime.datetime) -> datetime.datetime:
+    if happened_at is None:
+        return now
+    if happened_at > now + CLOCK_SKEW_MAX:
+        raise ChargeInFuture
+    if happened_at < now - LATE_MAX:
+        raise ChargeTooLate(hours=LATE_MAX // datetime.timedelta(hours=1))
+    return min(happened_at, now)
+
+
+def _left(db: Connection, territory_id: int, account_ids: Collection[int]) -> int:
+    balances = balances_of(db, territory_id=territory_id, account_ids=account_ids)
+    return sum(balance.net_credit_cents for balance in balances.values())

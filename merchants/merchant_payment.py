@@ -1,0 +1,83 @@
+"""A shop pays a shop: the currency circulates instead of being redeemed."""
+
+import datetime
+
+from sqlalchemy import Engine
+
+from merchants.charge import OpenTill, check_cents, open_shop, replayed_receipt
+from merchants.errors import MerchantSuspended, PaymentToItself
+from merchants.model import Receipt, Till
+from merchants.queries import merchant_accounts, merchant_by_code
+from merchants.receipts import receipt_of
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.journal.queries import balance_of, find_posted
+from monnaie_locale.journal.writer import Writer
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.ledger.posting import Draw, Posting, request_digest
+
+
+def pay_merchant(
+    *,
+    engine: Engine,
+    writer: Writer,
+    territory_id: int,
+    till: Till,
+    to_code: str,
+    amount_cents: int,
+    idempotency_key: str,
+    now: datetime.datetime,
+) -> Receipt:
+    """Pay another shop from what this one is owed.
+
+    Args:
+        engine: the database.
+        writer: of the runtime.
+        territory_id: whose books.
+        till: of the shop that pays.
+        to_code: the short public code of the shop that is paid, "C0004".
+        amount_cents: strictly an integer.
+        idempotency_key: the till's own.
+        now: aware UTC.
+
+    Returns the receipt; what remains is what the paying shop is still owed.
+    Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, idempotency_key_reused,
+    till_unknown, till_unpaired, merchant_suspended, merchant_unknown, payment_to_itself, insufficient_funds.
+
+    """
+    check_cents(amount_cents)
+    digest = request_digest(operation="pay-merchant", to=to_code.strip().upper(), amount_cents=amount_cents)
+    with reading(engine) as db:
+        posted = find_posted(
+            db,
+            territory_id=territory_id,
+            caller=till.caller,
+            idempotency_key=idempotency_key,
+            request_digest=digest,
+        )
+        if posted is not None:
+            return replayed_receipt(db, territory_id=territory_id, till=till, posted=posted)
+        payer = open_shop(db, territory_id=territory_id, till=till)
+        payee = merchant_by_code(db, territory_id=territory_id, code=to_code)
+        if payee.id == payer.id:
+            raise PaymentToItself
+        if not payee.is_active:
+            raise MerchantSuspended
+        source_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payer.id)
+        target_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payee.id)
+    posted = writer.submit(
+        Posting(
+            territory_id=territory_id,
+            caller=till.caller,
+            idempotency_key=idempotency_key,
+            request_digest=digest,
+            kind=EntryKind.MERCHANT_PAYMENT,
+            draws=(Draw((source_id,), target_id, amount_cents),),
+            happened_at_ms=instant_ms(now),
+            reference=f"SHOP:{payee.id}",
+            companions=(OpenTill(till.id),),
+        )
+    )
+    with reading(engine) as db:
+        left_cents = balance_of(db, territory_id=territory_id, account_id=source_id)
+    return receipt_of(posted, merchant=payer, remaining_cents=left_cents, replayed=posted.replayed)

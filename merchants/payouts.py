@@ -1,0 +1,352 @@
+"""Pay the shops: one person prepares, another approves, the bank's statement settles or returns line by line."""
+
+import datetime
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Update, insert, update
+
+from merchants.errors import (
+    PayoutBalanceChanged,
+    PayoutDateInPast,
+    PayoutEmpty,
+    PayoutLineNotOrdered,
+    PayoutLineNotSettled,
+    PayoutSamePerson,
+    PayoutStateWrong,
+)
+from merchants.model import (
+    PAYOUT_STATE_NAMES,
+    LineState,
+    Merchant,
+    Payout,
+    PayoutFile,
+    PayoutLine,
+    PayoutState,
+)
+from merchants.queries import (
+    find_payout,
+    line_by_end_to_end,
+    lines_of,
+    list_merchants,
+    merchant_accounts,
+)
+from merchants.queries import (
+    payment_file as read_payment_file,
+)
+from merchants.redemption import MINIMUM_CENTS_DEFAULT, Redemption, end_to_end_id, message_id, redeem, rf_reference
+from merchants.tables import payout_lines, payouts
+from monnaie_locale.database.identifiers import next_id
+from monnaie_locale.identity import audit
+from monnaie_locale.journal.directory import single_account, territory_of
+from monnaie_locale.journal.post import post
+from monnaie_locale.journal.queries import accounts_of, movement_before
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.errors import InsufficientFunds
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
+
+# The caller of a payout's entries: one for all, so that a line is posted once whoever approves or reconciles.
+CALLER = "payouts"
+LABEL_LENGTH_MAX = 80
+
+
+def prepare_payout(
+    db: Connection,
+    *,
+    territory_id: int,
+    label: str,
+    cutoff_on: datetime.date,
+    execution_on: datetime.date,
+    actor: str,
+    now: datetime.datetime,
+    minimum_cents: int = MINIMUM_CENTS_DEFAULT,
+) -> Payout:
+    """Collect every shop whose balance at the end of a day reaches the minimum; suspended shops are paid too.
+
+    Args:
+        db: the transaction.
+        territory_id: whose books.
+        label: shown to people, "Octobre 2026".
+        cutoff_on: the last day (accounting date) whose charges are paid.
+        execution_on: the day on which the bank is asked to pay.
+        actor: the caller who prepares, "staff:3".
+        now: aware UTC.
+        minimum_cents: less than this is carried over.
+
+    Nothing is posted before `approve_payout`. Refuses, in this order: payout_date_in_past, payout_empty.
+
+    """
+    now_ms = instant_ms(now)
+    if execution_on < paris_date(now_ms):
+        raise PayoutDateInPast
+    due = _due(db, territory_id=territory_id, cutoff_on=cutoff_on, minimum_cents=minimum_cents)
+    if not due:
+        raise PayoutEmpty
+    payout_id = next_id(db, payouts, territory_id=territory_id)
+    code = territory_of(db, territory_id=territory_id).code
+    db.execute(
+        insert(payouts),
+        {
+            "territory_id": territory_id,
+            "id": payout_id,
+            "label": " ".join(label.split())[:LABEL_LENGTH_MAX],
+            "cutoff_on": cutoff_on,
+            "message_id": message_id(territory_code=code, payout_id=payout_id),
+            "execution_on": execution_on,
+            "state": PayoutState.PREPARED.value,
+            "total_cents": sum(redemption.paid_cents for _, redemption in due),
+            "prepared_by": actor,
+            "prepared_at_ms": now_ms,
+        },
+    )
+    rows = [
+        _line_row(merchant, redemption, at=(territory_id, payout_id, number), code=code)
+        for number, (merchant, redemption) in enumerate(due, start=1)
+    ]
+    db.execute(insert(payout_lines), rows)
+    _record(db, (territory_id, now), actor, "payout.prepare", payout_id)
+    return find_payout(db, territory_id=territory_id, payout_id=payout_id)
+
+
+def cancel_payout(db: Connection, *, territory_id: int, payout_id: int, actor: str, now: datetime.datetime) -> Payout:
+    """Give up a payout that nobody approved. Refuses, in this order: payout_unknown, payout_state_wrong."""
+    _in_state(db, territory_id, payout_id, PayoutState.PREPARED)
+    db.execute(
+        _payout(territory_id, payout_id).values(state=PayoutState.CANCELLED.value, cancelled_at_ms=instant_ms(now))
+    )
+    _record(db, (territory_id, now), actor, "payout.cancel", payout_id)
+    return find_payout(db, territory_id=territory_id, payout_id=payout_id)
+
+
+def approve_payout(db: Connection, *, territory_id: int, payout_id: int, actor: str, now: datetime.datetime) -> Payout:
+    """Order a payout: every shop's debt is recovered, then its line moves to "in transit", all or none.
+
+    Refuses, in this order: payout_unknown, payout_state_wrong, payout_same_person, payout_balance_changed.
+    """
+    payout = _in_state(db, territory_id, payout_id, PayoutState.PREPARED)
+    if payout.prepared_by == actor:
+        raise PayoutSamePerson
+    now_ms = instant_ms(now)
+    db.execute(
+        _payout(territory_id, payout_id).values(
+            state=PayoutState.APPROVED.value, approved_by=actor, approved_at_ms=now_ms
+        )
+    )
+    transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
+    for line in payout.lines:
+        recovery, order = _order(db, territory_id, line, transit_id=transit_id, now_ms=now_ms)
+        db.execute(
+            _line(territory_id, line).values(
+                state=LineState.ORDERED.value, recovery_entry_id=recovery, order_entry_id=order
+            )
+        )
+    _record(db, (territory_id, now), actor, "payout.approve", payout_id)
+    return find_payout(db, territory_id=territory_id, payout_id=payout_id)
+
+
+def payment_file(db: Connection, *, territory_id: int, payout_id: int) -> PayoutFile:
+    """Return an approved payout as plain values, for `exports.sepa`. Refuses: payout_unknown, payout_state_wrong."""
+    payout = find_payout(db, territory_id=territory_id, payout_id=payout_id)
+    if payout.approved_by is None:
+        raise PayoutStateWrong(state=PAYOUT_STATE_NAMES[payout.state])
+    return read_payment_file(db, territory_id=territory_id, payout_id=payout_id)
+
+
+def mark_sent(db: Connection, *, territory_id: int, payout_id: int, actor: str, now: datetime.datetime) -> Payout:
+    """Note that the order went to the bank; once more changes nothing. Refuses: payout_unknown, payout_state_wrong."""
+    payout = find_payout(db, territory_id=territory_id, payout_id=payout_id, locked=True)
+    if payout.state is PayoutState.SENT:
+        return payout
+    _in_state(db, territory_id, payout_id, PayoutState.APPROVED)
+    db.execute(_payout(territory_id, payout_id).values(state=PayoutState.SENT.value, sent_at_ms=instant_ms(now)))
+    _record(db, (territory_id, now), actor, "payout.send", payout_id)
+    return find_payout(db, territory_id=territory_id, payout_id=payout_id)
+
+
+def settle_line(
+    db: Connection,
+    *,
+    territory_id: int,
+    end_to_end_id: str,
+    booked_on: datetime.date,
+    bank_reference: str,
+    now: datetime.datetime,
+) -> Posted:
+    """Book that the bank debited a transfer: payouts in transit to reserve. A second time gives the same entry.
+
+    Args:
+        db: the transaction.
+        territory_id: whose books.
+        end_to_end_id: as on the statement.
+        booked_on: the statement's booking day, which is the accounting date.
+        bank_reference: what makes the statement's line unique.
+        now: aware UTC.
+
+    Refuses, in this order: payout_line_unknown, payout_line_not_ordered, idempotency_key_reused, period_closed.
+
+    """
+    line = line_by_end_to_end(db, territory_id=territory_id, end_to_end_id=end_to_end_id)
+    if line.state is LineState.PREPARED:
+        raise PayoutLineNotOrdered
+    transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
+    reserve_id = single_account(db, territory_id=territory_id, kind=AccountKind.RESERVE)
+    draw = Draw((transit_id,), reserve_id, line.amount_cents)
+    step = _Step(EntryKind.PAYOUT_SETTLED, "settled", booked_on, bank_reference)
+    posted = _book(db, territory_id, line, draw, step, now_ms=instant_ms(now))
+    if line.state is LineState.ORDERED:
+        db.execute(
+            _line(territory_id, line).values(state=LineState.SETTLED.value, settled_entry_id=posted.entry.entry_id)
+        )
+        _settle_payout(db, territory_id, line.payout_id, now_ms=instant_ms(now))
+    return posted
+
+
+def return_line(
+    db: Connection,
+    *,
+    territory_id: int,
+    end_to_end_id: str,
+    booked_on: datetime.date,
+    bank_reference: str,
+    now: datetime.datetime,
+) -> Posted:
+    """Book that the bank returned a transfer: reserve to the shop, which is owed again. Arguments as `settle_line`.
+
+    Refuses, in this order: payout_line_unknown, payout_line_not_settled, idempotency_key_reused, period_closed.
+    """
+    line = line_by_end_to_end(db, territory_id=territory_id, end_to_end_id=end_to_end_id)
+    if line.settled_entry_id is None:
+        raise PayoutLineNotSettled
+    reserve_id = single_account(db, territory_id=territory_id, kind=AccountKind.RESERVE)
+    account_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=line.merchant_id)
+    draw = Draw((reserve_id,), account_id, line.amount_cents)
+    step = _Step(EntryKind.PAYOUT_RETURNED, "returned", booked_on, bank_reference)
+    posted = _book(db, territory_id, line, draw, step, now_ms=instant_ms(now))
+    if line.state is LineState.SETTLED:
+        db.execute(
+            _line(territory_id, line).values(state=LineState.RETURNED.value, returned_entry_id=posted.entry.entry_id)
+        )
+    return posted
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What happens to a line; the bank's steps carry its booking day and its reference."""
+
+    kind: EntryKind
+    word: str
+    booked_on: datetime.date | None = None
+    bank_reference: str = ""
+
+
+def _due(
+    db: Connection, *, territory_id: int, cutoff_on: datetime.date, minimum_cents: int
+) -> list[tuple[Merchant, Redemption]]:
+    """Return the shops to pay and how much: what they had at the end of the day, and still have."""
+    held: dict[int, int] = {}
+    debts: dict[int, int] = {}
+    day_after = cutoff_on + datetime.timedelta(days=1)
+    kinds = (AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT)
+    for account, balance in list(accounts_of(db, territory_id=territory_id, kinds=kinds)):
+        if account.owner.kind is AccountKind.MERCHANT_DEBT:
+            debts[account.owner.merchant_id] = -balance.net_credit_cents
+        elif balance.net_credit_cents > 0:
+            then_cents = movement_before(db, territory_id=territory_id, account_id=account.account_id, day=day_after)
+            held[account.owner.merchant_id] = min(balance.net_credit_cents, then_cents)
+    due = []
+    for merchant in list_merchants(db, territory_id=territory_id):
+        redemption = redeem(
+            balance_cents=max(0, held.get(merchant.id, 0)),
+            debt_cents=debts.get(merchant.id, 0),
+            minimum_cents=minimum_cents,
+        )
+        if redemption.paid_cents:
+            due.append((merchant, redemption))
+    return due
+
+
+def _line_row(merchant: Merchant, redemption: Redemption, *, at: tuple[int, int, int], code: str) -> dict[str, object]:
+    territory_id, payout_id, line_no = at
+    return {
+        "territory_id": territory_id,
+        "payout_id": payout_id,
+        "line_no": line_no,
+        "merchant_id": merchant.id,
+        "amount_cents": redemption.paid_cents,
+        "recovered_cents": redemption.recovered_cents,
+        "end_to_end_id": end_to_end_id(territory_code=code, payout_id=payout_id, line_no=line_no),
+        "rf_reference": rf_reference(territory_id=territory_id, payout_id=payout_id, line_no=line_no),
+        "iban": merchant.iban,
+        "bic": merchant.bic,
+        "name": merchant.name,
+        "state": LineState.PREPARED.value,
+    }
+
+
+def _order(
+    db: Connection, territory_id: int, line: PayoutLine, *, transit_id: int, now_ms: int
+) -> tuple[int | None, int]:
+    """Post a line's recovery and order; return their numbers."""
+    account_id, debt_id = merchant_accounts(db, territory_id=territory_id, merchant_id=line.merchant_id)
+    recovery: int | None = None
+    try:
+        if line.recovered_cents:
+            draw = Draw((account_id,), debt_id, line.recovered_cents)
+            step = _Step(EntryKind.RECOVERY, "recovery")
+            recovery = _book(db, territory_id, line, draw, step, now_ms=now_ms).entry.entry_id
+        draw = Draw((account_id,), transit_id, line.amount_cents)
+        step = _Step(EntryKind.PAYOUT_ORDER, "order")
+        return recovery, _book(db, territory_id, line, draw, step, now_ms=now_ms).entry.entry_id
+    except InsufficientFunds as error:
+        raise PayoutBalanceChanged(merchant=line.name) from error
+
+
+def _book(db: Connection, territory_id: int, line: PayoutLine, draw: Draw, step: _Step, *, now_ms: int) -> Posted:
+    posting = Posting(
+        territory_id=territory_id,
+        caller=CALLER,
+        idempotency_key=f"payout:{line.payout_id}:{line.line_no}:{step.word}",
+        request_digest=request_digest(operation=step.word, line=line.end_to_end_id, bank_reference=step.bank_reference),
+        kind=step.kind,
+        draws=(draw,),
+        happened_at_ms=now_ms,
+        accounted_on=step.booked_on,
+        reference=line.end_to_end_id,
+    )
+    return post(db, posting, recorded_at_ms=now_ms)
+
+
+def _settle_payout(db: Connection, territory_id: int, payout_id: int, *, now_ms: int) -> None:
+    """Let the payout follow its lines: settled once the bank debited the last of them."""
+    payout = find_payout(db, territory_id=territory_id, payout_id=payout_id, locked=True)
+    if payout.state is PayoutState.APPROVED:
+        db.execute(_payout(territory_id, payout_id).values(state=PayoutState.SENT.value, sent_at_ms=now_ms))
+    waiting = {LineState.PREPARED, LineState.ORDERED}
+    if not any(line.state in waiting for line in lines_of(db, territory_id=territory_id, payout_id=payout_id)):
+        db.execute(_payout(territory_id, payout_id).values(state=PayoutState.SETTLED.value, settled_at_ms=now_ms))
+
+
+def _in_state(db: Connection, territory_id: int, payout_id: int, state: PayoutState) -> Payout:
+    payout = find_payout(db, territory_id=territory_id, payout_id=payout_id, locked=True)
+    if payout.state is not state:
+        raise PayoutStateWrong(state=PAYOUT_STATE_NAMES[payout.state])
+    return payout
+
+
+def _payout(territory_id: int, payout_id: int) -> Update:
+    return update(payouts).where(payouts.c.territory_id == territory_id, payouts.c.id == payout_id)
+
+
+def _line(territory_id: int, line: PayoutLine) -> Update:
+    return update(payout_lines).where(
+        payout_lines.c.territory_id == territory_id,
+        payout_lines.c.payout_id == line.payout_id,
+        payout_lines.c.line_no == line.line_no,
+    )
+
+
+def _record(db: Connection, at: tuple[int, datetime.datetime], actor: str, action: str, payout_id: int) -> None:
+    territory_id, now = at
+    target = f"payout:{payout_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target)

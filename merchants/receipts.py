@@ -1,0 +1,25 @@
+"""What a shop and a holder are told of an entry. Pure."""
+
+from merchants.model import Merchant, Receipt
+from monnaie_locale.ledger.posting import Posted
+
+# A charge recorded more than five minutes after it happened came in late: the till had been offline.
+LATE_AFTER_MS = 5 * 60 * 1000
+
+
+def receipt_of(posted: Posted, *, merchant: Merchant, remaining_cents: int, replayed: bool) -> Receipt:
+    """Return the receipt of a posted entry."""
+    entry = posted.entry
+    return Receipt(
+        entry_id=entry.entry_id,
+        kind=entry.kind,
+        amount_cents=entry.amount_cents,
+        remaining_cents=remaining_cents,
+        happened_at_ms=entry.happened_at_ms,
+        recorded_at_ms=entry.recorded_at_ms,
+        merchant_id=merchant.id,
+        merchant_name=merchant.name,
+        entry_hash=posted.leaf_hash.hex(),
+        is_late=entry.recorded_at_ms - entry.happened_at_ms > LATE_AFTER_MS,
+        replayed=replayed,
+    )
