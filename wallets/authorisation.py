@@ -116,18 +116,17 @@ def authorise(
         _check_shop(read, category=category, day=day)
     if available_cents < amount_cents:
         raise InsufficientFunds(available_cents=available_cents, amount_cents=amount_cents)
-    asking = frozenset(
-        purse.account_id
-        for purse in eligible
-        if needs_pin(read.programmes[purse.programme_id], amount_cents=amount_cents)
-    )
     return Authorisation(
         card_id=card.card_id,
         wallet_id=card.wallet_id,
         purse_account_ids=tuple(purse.account_id for purse in eligible),
         available_cents=available_cents,
         with_pin=pin is not None,
-        companion=CardUse(card_id=card.card_id, with_pin=pin is not None, pin_account_ids=asking),
+        companion=CardUse(
+            card_id=card.card_id,
+            with_pin=pin is not None,
+            pin_account_ids=_asking(read, eligible, amount_cents=amount_cents),
+        ),
     )
 
 
@@ -194,9 +193,15 @@ def _payment_needs_pin(read: ReadCard, eligible: Sequence[PurseBalance], *, amou
         return True
     if Unpinned(read.card.unpinned_count, read.card.unpinned_cents).needs_pin(amount_cents=amount_cents):
         return True
-    return any(
-        needs_pin(read.programmes[purse.programme_id], amount_cents=amount_cents)
-        for purse in drawn_purses(eligible, amount_cents=amount_cents)
+    return bool(_asking(read, drawn_purses(eligible, amount_cents=amount_cents), amount_cents=amount_cents))
+
+
+def _asking(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: int) -> frozenset[int]:
+    """Return the purses whose programme asks for the PIN at this amount."""
+    return frozenset(
+        purse.account_id
+        for purse in eligible
+        if needs_pin(read.programmes[purse.programme_id], amount_cents=amount_cents)
     )
 
 

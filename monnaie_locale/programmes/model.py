@@ -126,6 +126,26 @@ DISTRIBUTION_STATE_LABELS: dict[DistributionState, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammeTerms:
+    """What is decided of a programme before it is opened.
+
+    `budget_cents` is what may be funded, all orders together; `pin_above_cents` (at most 5 000) counts with
+    `PinRule.ABOVE`; `grace_days` are the days after the expiry during which a refund still goes back to the purse.
+    """
+
+    name: str
+    legal_basis: LegalBasis
+    decision_reference: str
+    decided_on: datetime.date
+    budget_cents: int
+    categories: frozenset[Category]
+    pin_rule: PinRule = PinRule.ABOVE
+    pin_above_cents: int = 2_000
+    grace_days: int = 30
+    expired_goes_to: ExpiredGoesTo = ExpiredGoesTo.CCAS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
     """A decision, a budget and rules of use."""
 
