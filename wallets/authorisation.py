@@ -116,17 +116,14 @@ def authorise(
         _check_shop(read, category=category, day=day)
     if available_cents < amount_cents:
         raise InsufficientFunds(available_cents=available_cents, amount_cents=amount_cents)
+    asking = _asking(read, eligible, amount_cents=amount_cents)
     return Authorisation(
         card_id=card.card_id,
         wallet_id=card.wallet_id,
         purse_account_ids=tuple(purse.account_id for purse in eligible),
         available_cents=available_cents,
         with_pin=pin is not None,
-        companion=CardUse(
-            card_id=card.card_id,
-            with_pin=pin is not None,
-            pin_account_ids=_asking(read, eligible, amount_cents=amount_cents),
-        ),
+        companion=CardUse(card_id=card.card_id, with_pin=pin is not None, pin_account_ids=asking),
     )
 
 

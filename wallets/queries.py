@@ -105,6 +105,56 @@ def household_by_reference(db: Connection, *, territory_id: int, reference: str,
     return None if row is None else _as_household(row, keyring)
 
 
+def erasure_of(db: Connection, *, territory_id: int, household_id: int) -> int | None:
+    """Return when a household was erased, None when it was not; refuses household_unknown."""
+    query = select(households.c.erased_at_ms).where(
+        households.c.territory_id == territory_id, households.c.id == household_id
+    )
+    row = db.execute(query).first()
+    if row is None:
+        raise HouseholdUnknown(household_id=household_id)
+    erased_at_ms: int | None = row[0]
+    return erased_at_ms
+
+
+def holder_references(
+    db: Connection, *, territory_id: int, wallet_ids: Collection[int], keyring: Keyring
+) -> dict[int, str]:
+    """Return the file reference of the household of each wallet; "" when it was erased."""
+    found: dict[int, str] = {}
+    for chunk in _chunks(sorted(wallet_ids)):
+        rows = db.execute(
+            select(wallets.c.id, households.c.sealed, households.c.erased_at_ms)
+            .join(
+                households,
+                (households.c.territory_id == wallets.c.territory_id) & (households.c.id == wallets.c.household_id),
+            )
+            .where(wallets.c.territory_id == territory_id, wallets.c.id.in_(chunk))
+        )
+        found.update({row[0]: "" if row[2] is not None else keyring.unseal(row[1])["reference"] for row in rows})
+    return found
+
+
+def wallets_without_card(db: Connection, *, territory_id: int, limit: int) -> list[int]:
+    """Return open wallets that have no active card: those for which a batch of cards is printed."""
+    has_card = (
+        select(cards.c.id)
+        .where(
+            cards.c.territory_id == wallets.c.territory_id,
+            cards.c.wallet_id == wallets.c.id,
+            cards.c.state == CardState.ACTIVE,
+        )
+        .exists()
+    )
+    query = (
+        select(wallets.c.id)
+        .where(wallets.c.territory_id == territory_id, wallets.c.closed_at_ms.is_(None), ~has_card)
+        .order_by(wallets.c.id)
+        .limit(limit)
+    )
+    return list(db.scalars(query))
+
+
 def count_households(db: Connection, *, territory_id: int) -> int:
     """Return how many households are enrolled, erased ones included."""
     query = select(func.count()).select_from(households).where(households.c.territory_id == territory_id)

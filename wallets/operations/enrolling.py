@@ -1,0 +1,217 @@
+"""Enrol households, open their wallets, erase their identities. The identity is sealed, the books never hold it."""
+
+import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from monnaie_locale.database.identifiers import next_id
+from monnaie_locale.identity import audit
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.programmes.csv_table import read_table
+from monnaie_locale.programmes.errors import CsvLineInvalid
+from wallets import queries
+from wallets.errors import HouseholdErased, HouseholdFieldInvalid
+from wallets.model import CardState, Household, Wallet
+from wallets.operations.ending import end_card
+from wallets.tables import households, wallets
+
+REFERENCE_LENGTH_MAX = 40
+ALIAS_LENGTH_MAX = 80
+CHANNEL_LENGTH_MAX = 80
+
+
+def enrol_household(
+    db: Connection,
+    *,
+    territory_id: int,
+    reference: str,
+    keyring: Keyring,
+    actor: str,
+    now: datetime.datetime,
+    alias: str = "",
+    channel: str = "",
+) -> int:
+    """Enrol a household and return its number; the same file reference again gives the same household.
+
+    Args:
+        db: the transaction.
+        territory_id: whose household.
+        reference: of the file at the CCAS, 1 to 40 characters; stored sealed, found by a keyed digest.
+        keyring: seals.
+        actor: the caller, "staff:3".
+        now: aware UTC.
+        alias: what the desk calls the household, up to 80 characters; sealed.
+        channel: how to reach it (a phone number, "courrier"), up to 80 characters; sealed.
+
+    Refuses: household_field_invalid.
+
+    """
+    reference, alias, channel = reference.strip(), alias.strip(), channel.strip()
+    _check_length("référence", reference, 1, REFERENCE_LENGTH_MAX)
+    _check_length("nom d’usage", alias, 0, ALIAS_LENGTH_MAX)
+    _check_length("contact", channel, 0, CHANNEL_LENGTH_MAX)
+    digest = keyring.lookup_digest(reference)
+    known: int | None = db.scalar(
+        select(households.c.id).where(
+            households.c.territory_id == territory_id, households.c.reference_digest == digest
+        )
+    )
+    if known is not None:
+        return known
+    household_id = next_id(db, households, territory_id=territory_id)
+    db.execute(
+        insert(households),
+        {
+            "territory_id": territory_id,
+            "id": household_id,
+            "reference_digest": digest,
+            "sealed": keyring.seal({"reference": reference, "alias": alias, "channel": channel}),
+            "enrolled_at_ms": instant_ms(now),
+        },
+    )
+    _record(db, "enrol", territory_id=territory_id, household_id=household_id, actor=actor, now=now)
+    return household_id
+
+
+def enrol_from_csv(
+    db: Connection, *, territory_id: int, content: bytes, keyring: Keyring, actor: str, now: datetime.datetime
+) -> list[tuple[str, int]]:
+    """Enrol every household of a `reference;alias;contact` file and open its wallet; all of them or none.
+
+    `alias` and `contact` are optional columns. Households already enrolled are left as they are, so that the same file
+    can be sent again. Returns (reference, wallet id) in the order of the file.
+
+    Refuses: csv_unreadable, csv_too_large, csv_line_invalid (with its line and column).
+    """
+    opened: list[tuple[str, int]] = []
+    seen: dict[str, int] = {}
+    for row in read_table(content, required=("reference",), optional=("alias", "contact")):
+        reference = row.values["reference"]
+        if reference in seen:
+            reason = f"« {reference} » figure déjà à la ligne {seen[reference]}."
+            raise CsvLineInvalid(line=row.line, column="reference", reason=reason)
+        seen[reference] = row.line
+        for column, length_max in (("reference", REFERENCE_LENGTH_MAX), ("alias", ALIAS_LENGTH_MAX)):
+            if len(row.values.get(column, "")) > length_max:
+                raise CsvLineInvalid(line=row.line, column=column, reason=f"{length_max} caractères au plus.")
+        if len(row.values.get("contact", "")) > CHANNEL_LENGTH_MAX:
+            raise CsvLineInvalid(line=row.line, column="contact", reason=f"{CHANNEL_LENGTH_MAX} caractères au plus.")
+        household_id = enrol_household(
+            db,
+            territory_id=territory_id,
+            reference=reference,
+            keyring=keyring,
+            actor=actor,
+            now=now,
+            alias=row.values.get("alias", ""),
+            channel=row.values.get("contact", ""),
+        )
+        wallet = open_wallet(db, territory_id=territory_id, household_id=household_id, actor=actor, now=now)
+        opened.append((reference, wallet.wallet_id))
+    return opened
+
+
+def open_wallet(db: Connection, *, territory_id: int, household_id: int, actor: str, now: datetime.datetime) -> Wallet:
+    """Open the household's wallet, or return the one that is open: a household has one at a time.
+
+    Refuses: household_unknown, household_erased.
+    """
+    _check_not_erased(db, territory_id=territory_id, household_id=household_id)
+    found = queries.wallet_of_household(db, territory_id=territory_id, household_id=household_id)
+    if found is not None:
+        return found
+    wallet_id = next_id(db, wallets, territory_id=territory_id)
+    db.execute(
+        insert(wallets),
+        {
+            "territory_id": territory_id,
+            "id": wallet_id,
+            "household_id": household_id,
+            "opened_at_ms": instant_ms(now),
+        },
+    )
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action="wallet.open", target=f"wallet:{wallet_id}")
+    return queries.wallet_of(db, territory_id=territory_id, wallet_id=wallet_id)
+
+
+def erase_household(
+    db: Connection, *, territory_id: int, household_id: int, actor: str, now: datetime.datetime
+) -> None:
+    """Erase who the household is (GDPR, article 17): its books stay, nothing leads from them to a person.
+
+    The digest of its reference goes too, its cards are blocked and its wallet is closed: what is left in the purses
+    expires in its time.
+
+    Refuses: household_unknown, household_erased.
+    """
+    _check_not_erased(db, territory_id=territory_id, household_id=household_id)
+    wallet = queries.wallet_of_household(db, territory_id=territory_id, household_id=household_id)
+    if wallet is not None:
+        for card in queries.cards_of(db, territory_id=territory_id, wallet_id=wallet.wallet_id):
+            if card.is_active:
+                end_card(db, territory_id=territory_id, card_id=card.card_id, state=CardState.BLOCKED, now=now)
+        db.execute(
+            update(wallets)
+            .where(wallets.c.territory_id == territory_id, wallets.c.id == wallet.wallet_id)
+            .values(closed_at_ms=instant_ms(now))
+        )
+    db.execute(
+        update(households)
+        .where(households.c.territory_id == territory_id, households.c.id == household_id)
+        .values(sealed=b"", reference_digest=None, erased_at_ms=instant_ms(now))
+    )
+    _record(db, "erase", territory_id=territory_id, household_id=household_id, actor=actor, now=now)
+
+
+def change_household(
+    db: Connection,
+    *,
+    territory_id: int,
+    household_id: int,
+    alias: str,
+    channel: str,
+    keyring: Keyring,
+    actor: str,
+    now: datetime.datetime,
+) -> Household:
+    """Correct what the desk calls a household and how to reach it; the file reference stays.
+
+    Refuses: household_unknown, household_erased, household_field_invalid.
+    """
+    household = queries.household_of(db, territory_id=territory_id, household_id=household_id, keyring=keyring)
+    if household.is_erased:
+        raise HouseholdErased
+    alias, channel = alias.strip(), channel.strip()
+    _check_length("nom d’usage", alias, 0, ALIAS_LENGTH_MAX)
+    _check_length("contact", channel, 0, CHANNEL_LENGTH_MAX)
+    db.execute(
+        update(households)
+        .where(households.c.territory_id == territory_id, households.c.id == household_id)
+        .values(sealed=keyring.seal({"reference": household.reference, "alias": alias, "channel": channel}))
+    )
+    _record(db, "change", territory_id=territory_id, household_id=household_id, actor=actor, now=now)
+    return queries.household_of(db, territory_id=territory_id, household_id=household_id, keyring=keyring)
+
+
+def _check_length(field: str, text: str, length_min: int, length_max: int) -> None:
+    if not length_min <= len(text) <= length_max:
+        raise HouseholdFieldInvalid(field=field, length_max=length_max)
+
+
+def _check_not_erased(db: Connection, *, territory_id: int, household_id: int) -> None:
+    if queries.erasure_of(db, territory_id=territory_id, household_id=household_id) is not None:
+        raise HouseholdErased
+
+
+def _record(
+    db: Connection, step: str, *, territory_id: int, household_id: int, actor: str, now: datetime.datetime
+) -> None:
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action=f"household.{step}",
+        target=f"household:{household_id}",
+    )
