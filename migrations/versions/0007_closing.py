@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("prepared_by", sa.Text, nullable=False),
         sa.Column("approved_by", sa.Text, nullable=True),
+        sa.Column("carried_reason", sa.Text, nullable=False),
         sa.Column("checklist", sa.Text, nullable=False),
         sa.Column("certificate", sa.Text, nullable=False),
         sa.Column("prepared_at_ms", sa.BigInteger, nullable=False),

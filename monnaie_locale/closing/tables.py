@@ -16,6 +16,7 @@ closes = Table(
     Column("state", Text, nullable=False),
     Column("prepared_by", Text, nullable=False),
     Column("approved_by", Text, nullable=True),
+    Column("carried_reason", Text, nullable=False),
     Column("checklist", Text, nullable=False),
     Column("certificate", Text, nullable=False),
     Column("prepared_at_ms", BigInteger, nullable=False),

@@ -111,3 +111,109 @@ class Match:
     amount_cents: int
     expectation_id: int | None
     reason_fr: str
+
+
+class Resolution(StrEnum):
+    """What a person may say that a line in suspense is."""
+
+    FUNDING = "funding"
+    RESERVE_TOP_UP = "reserve_top_up"
+    PAYOUT_SETTLED = "payout_settled"
+    PAYOUT_RETURNED = "payout_returned"
+    BANK_CHARGE = "bank_charge"
+    EXPIRED_REPAID = "expired_repaid"
+
+
+RESOLUTION_LABELS: dict[Resolution, str] = {
+    Resolution.FUNDING: "Financement d'un dispositif",
+    Resolution.RESERVE_TOP_UP: "Complément de réserve versé par l'émetteur",
+    Resolution.PAYOUT_SETTLED: "Virement à un commerçant, débité",
+    Resolution.PAYOUT_RETURNED: "Virement à un commerçant, retourné",
+    Resolution.BANK_CHARGE: "Frais bancaires",
+    Resolution.EXPIRED_REPAID: "Monnaie périmée rendue au CCAS",
+}
+# The direction of the bank line that each resolution fits: money in, or money out.
+INCOMING_RESOLUTIONS = frozenset({Resolution.FUNDING, Resolution.RESERVE_TOP_UP, Resolution.PAYOUT_RETURNED})
+MATCH_LABELS: dict[MatchKind, str] = {
+    MatchKind.FUNDING: "Financement",
+    MatchKind.RESERVE_TOP_UP: "Complément de réserve",
+    MatchKind.PAYOUT_SETTLED: "Virement débité",
+    MatchKind.PAYOUT_RETURNED: "Virement retourné",
+    MatchKind.BANK_CHARGE: "Frais bancaires",
+    MatchKind.SUSPENSE_IN: "Recette à classer",
+    MatchKind.SUSPENSE_OUT: "Dépense à classer",
+    MatchKind.NOTHING_MOVED: "Sans mouvement",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStatement:
+    """An imported statement, in cents."""
+
+    bank_statement_id: int
+    statement_id: str
+    opening_cents: int
+    closing_cents: int
+    from_on: datetime.date
+    to_on: datetime.date
+    imported_by: str
+    imported_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What a person decided about a line in suspense, and the two entries that it made."""
+
+    kind: Resolution
+    note: str
+    reversal_entry_id: int
+    entry_id: int
+    resolved_by: str
+    resolved_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMatch:
+    """One part of one imported line: what the bank said, what it is in the books, and under which entry."""
+
+    bank_statement_id: int
+    line_no: int
+    part_no: int
+    booked_on: datetime.date
+    amount_cents: int
+    kind: MatchKind
+    reason_fr: str
+    entry_id: int | None
+    label: str
+    end_to_end_id: str
+    bank_reference: str
+    return_reason: str
+    resolved: Resolved | None = None
+
+    @property
+    def is_in_suspense(self) -> bool:
+        """Return whether a person still has to say what it is."""
+        return self.kind in {MatchKind.SUSPENSE_IN, MatchKind.SUSPENSE_OUT} and self.resolved is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankPosition:
+    """What the bank says the reserve account holds at the end of a day, and the day its statements reach."""
+
+    through_on: datetime.date
+    balance_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did: the statements, each part of each line, and what a person should look at."""
+
+    statements: tuple[StoredStatement, ...]
+    matches: tuple[StoredMatch, ...]
+    warnings: tuple[str, ...] = ()
+    is_rehearsal: bool = False
+
+    @property
+    def in_suspense(self) -> tuple[StoredMatch, ...]:
+        """Return the parts that nothing explains, with their reason."""
+        return tuple(match for match in self.matches if match.is_in_suspense)

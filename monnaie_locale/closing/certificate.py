@@ -1,0 +1,143 @@
+"""The certificate of a close: what the books held, the signed head of their log, one signature over it all. Pure.
+
+The file is a JSON object of two members, `certificate` and `signature` (Ed25519, hexadecimal). The signature covers the
+canonical bytes of `certificate`: JSON with sorted keys, no spaces, ASCII only (RFC 8259), so that another program
+can check it with any JSON and Ed25519 library.
+"""
+
+import datetime
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monnaie_locale.closing.errors import CertificateMalformed
+from monnaie_locale.journal.periods import Span
+from monnaie_locale.journal.sealer import LogHead, signed_text
+from monnaie_locale.keyring import signature_is_valid
+from monnaie_locale.ledger.accounts import ACCOUNT_MAP, OWED_KINDS, AccountKind, Balance
+from monnaie_locale.ledger.periods import Month
+
+FORMAT = "monnaie-locale close certificate"
+FORMAT_VERSION = 1
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseFacts:
+    """What a certificate says of a month. `prepared_by` and `approved_by` are callers ("staff:3"), never names."""
+
+    territory_id: int
+    territory_code: str
+    issuer_siren: str
+    month: Month
+    span: Span
+    balances: Mapping[AccountKind, Balance]
+    head: LogHead
+    public_key_pem: str
+    prepared_by: str
+    approved_by: str
+    closed_at: datetime.datetime
+    carried_reason: str = ""
+
+
+def certificate_of(facts: CloseFacts, *, sign: Callable[[bytes], bytes]) -> str:
+    """Return the signed certificate of a month, as the text of its file."""
+    body = _body(facts)
+    signed = {"certificate": body, "signature": sign(canonical_bytes(body)).hex()}
+    return json.dumps(signed, sort_keys=True, indent=2, ensure_ascii=True) + "\n"
+
+
+def canonical_bytes(body: Mapping[str, object]) -> bytes:
+    """Return the one byte string that the signature covers."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def read_certificate(text: str) -> tuple[JsonObject, bytes]:
+    """Return the body and the signature of a certificate's file; refuses certificate_malformed."""
+    try:
+        signed = json.loads(text)
+        body, signature = signed["certificate"], bytes.fromhex(signed["signature"])
+        known = body["format"] == FORMAT and body["format_version"] == FORMAT_VERSION
+    except (ValueError, KeyError, TypeError) as error:
+        raise CertificateMalformed from error
+    if not known:
+        raise CertificateMalformed
+    return body, signature
+
+
+def verify_certificate(*, certificate: str, public_key_pem: str) -> tuple[str, ...]:
+    """Return what is wrong with a certificate, as stable codes; empty when it stands.
+
+    Codes: certificate_signature_wrong, certificate_key_differs, certificate_head_signature_wrong,
+    certificate_does_not_balance.
+
+    Args:
+        certificate: the text of the file.
+        public_key_pem: the installation's public key, from elsewhere than the file.
+
+    Refuses certificate_malformed.
+
+    """
+    body, signature = read_certificate(certificate)
+    faults = []
+    if not signature_is_valid(public_key_pem=public_key_pem, signature=signature, text=canonical_bytes(body)):
+        faults.append("certificate_signature_wrong")
+    try:
+        if body["public_key"] != public_key_pem:
+            faults.append("certificate_key_differs")
+        head = body["log_head"]
+        text = signed_text(
+            territory_id=body["territory"]["id"],
+            size=head["size"],
+            root=bytes.fromhex(head["root"]),
+            sealed_at_ms=head["sealed_at_ms"],
+        )
+        head_signature = bytes.fromhex(head["signature"])
+        total_cents = sum(account["balance_cents"] for account in body["accounts"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CertificateMalformed from error
+    if not signature_is_valid(public_key_pem=public_key_pem, signature=head_signature, text=text):
+        faults.append("certificate_head_signature_wrong")
+    if total_cents != 0:
+        faults.append("certificate_does_not_balance")
+    return tuple(faults)
+
+
+def _body(facts: CloseFacts) -> JsonObject:
+    net = {kind: balance.net_credit_cents for kind, balance in facts.balances.items()}
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "territory": {"id": facts.territory_id, "code": facts.territory_code, "issuer_siren": facts.issuer_siren},
+        "month": str(facts.month),
+        "period": {"starts_on": facts.month.first_day.isoformat(), "ends_on": facts.month.last_day.isoformat()},
+        "entries": {
+            "first": facts.span.first_entry_id,
+            "last": facts.span.last_entry_id,
+            "count": facts.span.entry_count,
+        },
+        # Debits less credits, as an accountant reads them: the sum of all accounts is zero.
+        "accounts": [
+            {
+                "code": ACCOUNT_MAP[kind].code,
+                "debit_cents": balance.debits_cents,
+                "credit_cents": balance.credits_cents,
+                "balance_cents": -balance.net_credit_cents,
+            }
+            for kind, balance in sorted(facts.balances.items(), key=lambda item: ACCOUNT_MAP[item[0]].code)
+        ],
+        "reserve_cents": -net[AccountKind.RESERVE],
+        "owed_cents": sum(net[kind] for kind in OWED_KINDS),
+        "carried_reason": facts.carried_reason,
+        "log_head": {
+            "size": facts.head.size,
+            "root": facts.head.root.hex(),
+            "sealed_at_ms": facts.head.sealed_at_ms,
+            "signature": facts.head.signature.hex(),
+        },
+        "public_key": facts.public_key_pem,
+        "prepared_by": facts.prepared_by,
+        "approved_by": facts.approved_by,
+        "closed_at": facts.closed_at.isoformat(timespec="seconds"),
+    }

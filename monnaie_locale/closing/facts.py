@@ -1,0 +1,83 @@
+"""Gather what the books and the bank say at the end of a month, for the checklist to judge."""
+
+from collections import defaultdict
+
+from sqlalchemy import Connection
+
+from merchants.queries import lines_of, list_payouts
+from monnaie_locale.closing.model import Facts, InTransit
+from monnaie_locale.exports.books import closing_balances
+from monnaie_locale.journal.periods import kinds_through
+from monnaie_locale.journal.queries import entries_by_number
+from monnaie_locale.journal.verify import Verdict
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.ledger.periods import Month
+from monnaie_locale.programmes.model import DistributionState
+from monnaie_locale.programmes.queries import distributions_of
+from monnaie_locale.reconciliation.queries import bank_position, unresolved
+
+
+def facts_of(db: Connection, *, territory_id: int, month: Month, verdict: Verdict, carried_reason: str = "") -> Facts:
+    """Return the facts of a month.
+
+    Args:
+        db: a connection.
+        territory_id: whose books.
+        month: the month to close.
+        verdict: of `journal.verify`, read before any lock is taken: it reads every entry.
+        carried_reason: why a suspense may stay open, in a few words; empty when none may.
+
+    """
+    position = bank_position(db, territory_id=territory_id, day=month.last_day)
+    held: dict[AccountKind, int] = defaultdict(int)
+    for each in closing_balances(db, territory_id=territory_id, last_day=month.last_day):
+        held[each.account.kind] -= each.balance_cents
+    return Facts(
+        month=month,
+        bank_through=None if position is None else position.through_on,
+        bank_cents=None if position is None else position.balance_cents,
+        kinds_cents={
+            kind: balance.net_credit_cents
+            for kind, balance in kinds_through(db, territory_id=territory_id, last_day=month.last_day).items()
+        },
+        held_cents={kind: held[kind] for kind in AccountKind},
+        in_transit=in_transit(db, territory_id=territory_id, month=month),
+        unresolved=tuple(
+            f"{each.booked_on:%d/%m/%Y} : {format_euros(each.amount_cents)}. {each.reason_fr}"
+            for each in unresolved(db, territory_id=territory_id, through_on=month.last_day)
+        ),
+        half_posted=tuple(
+            f"{each.label} : {each.posted_through_line} lignes versées sur {each.line_count}"
+            for each in distributions_of(db, territory_id=territory_id, state=DistributionState.APPROVED)
+            if each.posted_through_line
+        ),
+        faults=tuple(f"{finding.subject} : {finding.french}" for finding in verdict.findings),
+        carried_reason=carried_reason,
+    )
+
+
+def in_transit(db: Connection, *, territory_id: int, month: Month) -> tuple[InTransit, ...]:
+    """Return the transfers ordered and not yet debited at the end of a month, by the dates of their entries."""
+    lines = [
+        line
+        for payout in list_payouts(db, territory_id=territory_id)
+        for line in lines_of(db, territory_id=territory_id, payout_id=payout.id)
+        if line.order_entry_id is not None
+    ]
+    numbers = {number for line in lines for number in (line.order_entry_id, line.settled_entry_id) if number}
+    days = {
+        posted.entry.entry_id: posted.entry.accounted_on
+        for posted in entries_by_number(db, territory_id=territory_id, entry_ids=sorted(numbers))
+    }
+    return tuple(
+        InTransit(
+            end_to_end_id=line.end_to_end_id,
+            ordered_on=days[line.order_entry_id],
+            amount_cents=line.amount_cents,
+        )
+        for line in lines
+        if line.order_entry_id is not None
+        and days[line.order_entry_id] <= month.last_day
+        and (line.settled_entry_id is None or days[line.settled_entry_id] > month.last_day)
+    )

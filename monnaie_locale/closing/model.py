@@ -1,0 +1,78 @@
+"""A month's close as values: what is checked, what was found, who prepared and approved it."""
+
+import datetime
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.periods import Month
+
+
+class CloseState(StrEnum):
+    """A close waits for its second person, or is final."""
+
+    PREPARED = "prepared"
+    CLOSED = "closed"
+
+
+STATE_NAMES = {CloseState.PREPARED: "à approuver", CloseState.CLOSED: "arrêté"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One point of the checklist: its stable code, whether it holds, and why, in French."""
+
+    code: str
+    ok: bool
+    sentence_fr: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InTransit:
+    """A transfer ordered that the bank has not debited yet."""
+
+    end_to_end_id: str
+    ordered_on: datetime.date
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the books and the bank say at the end of a month, in cents; `kinds_cents` are credits less debits.
+
+    `held_cents` are the same sums taken from the accounts' counters, the other way round. `bank_cents` is None while no
+    statement reaches the end of the month; `carried_reason` is why a suspense may stay open.
+    """
+
+    month: Month
+    bank_through: datetime.date | None
+    bank_cents: int | None
+    kinds_cents: dict[AccountKind, int]
+    held_cents: dict[AccountKind, int]
+    in_transit: tuple[InTransit, ...]
+    unresolved: tuple[str, ...]
+    half_posted: tuple[str, ...]
+    faults: tuple[str, ...]
+    carried_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """One month's close as stored; `certificate` is the signed file, empty until it is closed."""
+
+    close_id: int
+    month: Month
+    state: CloseState
+    prepared_by: str
+    approved_by: str | None
+    carried_reason: str
+    checks: tuple[Check, ...]
+    certificate: str
+    prepared_at_ms: int
+    closed_at_ms: int | None
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the month is sealed."""
+        return self.state is CloseState.CLOSED

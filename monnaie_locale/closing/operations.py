@@ -1,0 +1,222 @@
+"""Close a month: one person prepares, another approves, and in one transaction the month is sealed.
+
+A close never holds charges back: those of the next month go on, and one that comes in late is accounted there.
+"""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, update
+
+from monnaie_locale.closing.certificate import CloseFacts, certificate_of
+from monnaie_locale.closing.checklist import checklist, is_clean
+from monnaie_locale.closing.errors import (
+    ChecklistNotClean,
+    MakerIsChecker,
+    MonthAlreadyClosed,
+    MonthNotEnded,
+    MonthOutOfOrder,
+    NothingToClose,
+)
+from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.model import Check, Close, CloseState
+from monnaie_locale.closing.queries import checks_to_text, close_of, close_of_month
+from monnaie_locale.closing.tables import closes
+from monnaie_locale.database.identifiers import next_id
+from monnaie_locale.identity import audit
+from monnaie_locale.journal.directory import lock_territory, territory_of
+from monnaie_locale.journal.periods import close_period, first_month, kinds_through, span_of
+from monnaie_locale.journal.queries import closed_through
+from monnaie_locale.journal.sealer import LogHead, seal
+from monnaie_locale.journal.verify import Verdict
+from monnaie_locale.ledger.periods import PARIS, Month, instant_ms
+
+CARRIED_REASON_LENGTH_MAX = 300
+
+
+def next_month_to_close(db: Connection, *, territory_id: int) -> Month | None:
+    """Return the month that must be closed next, or None while the books are empty."""
+    closed = closed_through(db, territory_id=territory_id)
+    return first_month(db, territory_id=territory_id) if closed is None else Month.of(closed).next()
+
+
+def check_month(
+    db: Connection, *, territory_id: int, month: Month, verdict: Verdict, carried_reason: str = ""
+) -> tuple[Check, ...]:
+    """Return the checklist of a month as it stands now; writes nothing. Arguments as `facts.facts_of`."""
+    return checklist(
+        facts_of(db, territory_id=territory_id, month=month, verdict=verdict, carried_reason=carried_reason)
+    )
+
+
+def prepare_close(
+    db: Connection,
+    *,
+    territory_id: int,
+    month: Month,
+    verdict: Verdict,
+    actor: str,
+    now: datetime.datetime,
+    carried_reason: str = "",
+) -> Close:
+    """Prepare a month for its second person; preparing again replaces what was prepared.
+
+    Args:
+        db: a connection in a transaction.
+        territory_id: whose books.
+        month: the month to close.
+        verdict: of `journal.verify`, read before the transaction.
+        actor: who prepares, "staff:3".
+        now: the present instant, aware.
+        carried_reason: why a suspense may stay open, in a few words; empty when none may.
+
+    Refuses, in this order: month_not_ended, nothing_to_close, month_already_closed, month_out_of_order,
+    checklist_not_clean.
+
+    """
+    lock_territory(db, territory_id=territory_id)
+    _refuse_wrong_month(db, territory_id, month, now)
+    reason = " ".join(carried_reason.split())[:CARRIED_REASON_LENGTH_MAX]
+    checks = _clean_checks(db, territory_id, month, verdict, reason)
+    values = {
+        "state": CloseState.PREPARED.value,
+        "prepared_by": actor,
+        "carried_reason": reason,
+        "checklist": checks_to_text(checks),
+        "prepared_at_ms": instant_ms(now),
+    }
+    earlier = close_of_month(db, territory_id=territory_id, month=month)
+    if earlier is None:
+        close_id = next_id(db, closes, territory_id=territory_id)
+        db.execute(
+            insert(closes),
+            {
+                "territory_id": territory_id,
+                "id": close_id,
+                "period_starts_on": month.first_day,
+                "period_ends_on": month.last_day,
+                "certificate": "",
+                **values,
+            },
+        )
+    else:
+        close_id = earlier.close_id
+        db.execute(
+            update(closes).where(closes.c.territory_id == territory_id, closes.c.id == close_id).values(**values)
+        )
+    _record(db, territory_id=territory_id, action="close.prepare", close_id=close_id, actor=actor, now=now)
+    return close_of(db, territory_id=territory_id, close_id=close_id)
+
+
+def approve_close(
+    db: Connection,
+    *,
+    territory_id: int,
+    close_id: int,
+    verdict: Verdict,
+    actor: str,
+    now: datetime.datetime,
+    sign: Callable[[bytes], bytes],
+    public_key_pem: str,
+) -> Close:
+    """Approve a prepared month: seal the log, lock the period, sign the certificate, all or nothing.
+
+    Args:
+        db: a connection in a transaction.
+        territory_id: whose books.
+        close_id: the prepared close.
+        verdict: of `journal.verify`, read before the transaction.
+        actor: who approves, "staff:4"; never the one who prepared.
+        now: the present instant, aware.
+        sign: the installation's signature (Ed25519) of some bytes.
+        public_key_pem: the key that checks it.
+
+    Refuses, in this order: close_unknown, month_already_closed, maker_is_checker, month_out_of_order,
+    checklist_not_clean.
+
+    """
+    lock_territory(db, territory_id=territory_id)
+    close = close_of(db, territory_id=territory_id, close_id=close_id, lock=True)
+    if close.is_closed:
+        raise MonthAlreadyClosed(month=close.month.label_fr)
+    if close.prepared_by == actor:
+        raise MakerIsChecker
+    _refuse_wrong_month(db, territory_id, close.month, now)
+    checks = _clean_checks(db, territory_id, close.month, verdict, close.carried_reason)
+    head = seal(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
+    if head is None:
+        raise NothingToClose
+    close_period(db, territory_id=territory_id, month=close.month, now_ms=instant_ms(now))
+    approved = replace(close, approved_by=actor)
+    certificate = _certificate(db, territory_id, approved, head, now, sign=sign, public_key_pem=public_key_pem)
+    db.execute(
+        update(closes)
+        .where(closes.c.territory_id == territory_id, closes.c.id == close_id)
+        .values(
+            state=CloseState.CLOSED.value,
+            approved_by=actor,
+            checklist=checks_to_text(checks),
+            certificate=certificate,
+            closed_at_ms=instant_ms(now),
+        )
+    )
+    _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
+    return close_of(db, territory_id=territory_id, close_id=close_id)
+
+
+def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: datetime.datetime) -> None:
+    if now.astimezone(PARIS).date() <= month.last_day:
+        raise MonthNotEnded(month=month.label_fr)
+    expected = next_month_to_close(db, territory_id=territory_id)
+    if expected is None:
+        raise NothingToClose
+    if month < expected:
+        raise MonthAlreadyClosed(month=month.label_fr)
+    if month > expected:
+        raise MonthOutOfOrder(expected=expected.label_fr)
+
+
+def _clean_checks(
+    db: Connection, territory_id: int, month: Month, verdict: Verdict, carried_reason: str
+) -> tuple[Check, ...]:
+    checks = check_month(db, territory_id=territory_id, month=month, verdict=verdict, carried_reason=carried_reason)
+    if not is_clean(checks):
+        points = " ".join(check.sentence_fr for check in checks if not check.ok)
+        raise ChecklistNotClean(points=points.rstrip("."), codes=[check.code for check in checks if not check.ok])
+    return checks
+
+
+def _certificate(
+    db: Connection,
+    territory_id: int,
+    close: Close,
+    head: LogHead,
+    now: datetime.datetime,
+    *,
+    sign: Callable[[bytes], bytes],
+    public_key_pem: str,
+) -> str:
+    territory = territory_of(db, territory_id=territory_id)
+    month = close.month
+    facts = CloseFacts(
+        territory_id=territory_id,
+        territory_code=territory.code,
+        issuer_siren=territory.issuer_siren,
+        month=month,
+        span=span_of(db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day),
+        balances=kinds_through(db, territory_id=territory_id, last_day=month.last_day),
+        head=head,
+        public_key_pem=public_key_pem,
+        prepared_by=close.prepared_by,
+        approved_by=close.approved_by or "",
+        closed_at=now,
+        carried_reason=close.carried_reason,
+    )
+    return certificate_of(facts, sign=sign)
+
+
+def _record(
+    db: Connection, *, territory_id: int, action: str, close_id: int, actor: str, now: datetime.datetime
+) -> None:
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=f"close:{close_id}")

@@ -1,0 +1,340 @@
+"""Import a bank statement, and let a person say what an unexplained line is."""
+
+import datetime
+import hashlib
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import Connection, Engine, insert
+
+from monnaie_locale.database.identifiers import next_id
+from monnaie_locale.database.transaction import transact
+from monnaie_locale.identity import audit
+from monnaie_locale.journal.directory import Territory, lock_territory, territory_of
+from monnaie_locale.journal.queries import head_of
+from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.reconciliation.camt import read_statements
+from monnaie_locale.reconciliation.entering import (
+    BANK_CALLER,
+    Movement,
+    enter_match,
+    enter_resolution,
+    reverse,
+)
+from monnaie_locale.reconciliation.errors import (
+    LineAlreadyResolved,
+    LineNotInSuspense,
+    ResolutionImpossible,
+    StatementAlreadyImported,
+    StatementDoesNotFollow,
+)
+from monnaie_locale.reconciliation.expectations import expected_by
+from monnaie_locale.reconciliation.matching import match
+from monnaie_locale.reconciliation.model import (
+    INCOMING_RESOLUTIONS,
+    ImportReport,
+    MatchKind,
+    Resolution,
+    Statement,
+    StoredMatch,
+)
+from monnaie_locale.reconciliation.queries import imported_before, last_statement, match_of, matches_of, statement_of
+from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
+
+LABEL_LENGTH_MAX = 500
+NOTE_LENGTH_MAX = 300
+
+
+class Rehearsed(Exception):
+    """The import was only rehearsed: raised so that the transaction leaves nothing, it carries the report."""
+
+    def __init__(self, report: ImportReport) -> None:
+        """Keep what the import would have done."""
+        super().__init__()
+        self.report = report
+
+
+def import_statement(
+    db: Connection,
+    *,
+    territory_id: int,
+    content: bytes,
+    actor: str,
+    now: datetime.datetime,
+    is_rehearsal: bool = False,
+) -> ImportReport:
+    """Import the statements of the reserve account found in a camt.053 file: store, match and enter each line.
+
+    Args:
+        db: a connection in a transaction; all of it is written, or nothing.
+        territory_id: whose reserve.
+        content: the file as received.
+        actor: who imports, "staff:3".
+        now: the present instant, aware.
+        is_rehearsal: do everything, then raise `Rehearsed` so that nothing stays.
+
+    Refuses, in the order of `reconciliation.errors.REFUSALS`: what `camt.read_statements` refuses, then
+    statement_already_imported, statement_does_not_follow.
+
+    """
+    territory = territory_of(db, territory_id=territory_id)
+    read = read_statements(content=content, iban=territory.reserve_iban)
+    # One import at a time: the second waits here, then sees what the first one stored.
+    lock_territory(db, territory_id=territory_id)
+    digest = hashlib.sha256(content).digest()
+    for statement in read:
+        _refuse_known(db, territory_id, digest, statement)
+    job = _Import(territory=territory, digest=digest, actor=actor, now=now)
+    report = ImportReport(statements=(), matches=())
+    for statement in sorted(read, key=lambda each: (each.from_on, each.to_on)):
+        report = _joined(report, _import_one(db, job, statement))
+    if is_rehearsal:
+        raise Rehearsed(replace(report, is_rehearsal=True))
+    return report
+
+
+def rehearse_import(
+    engine: Engine, *, territory_id: int, content: bytes, actor: str, now: datetime.datetime
+) -> ImportReport:
+    """Return what importing the file would do, and leave nothing; refuses as `import_statement`."""
+    try:
+        return transact(
+            engine,
+            import_statement,
+            territory_id=territory_id,
+            content=content,
+            actor=actor,
+            now=now,
+            is_rehearsal=True,
+        )
+    except Rehearsed as rehearsed:
+        return rehearsed.report
+
+
+def resolve_line(
+    db: Connection,
+    *,
+    territory_id: int,
+    bank_statement_id: int,
+    line_no: int,
+    part_no: int = 1,
+    kind: Resolution,
+    reference: str = "",
+    note: str = "",
+    actor: str,
+    now: datetime.datetime,
+) -> StoredMatch:
+    """Say what a line in suspense is: its entry is reversed, and the right one is made.
+
+    Args:
+        db: a connection in a transaction.
+        territory_id: whose reserve.
+        bank_statement_id: the imported statement.
+        line_no: the line of the statement.
+        part_no: the part of the line, from 1.
+        kind: what it is.
+        reference: of the funding order (RF…) or of the transfer (end-to-end), for the kinds that need one.
+        note: why, in a few words; never a person's name.
+        actor: who decides, "staff:3".
+        now: the present instant, aware.
+
+    Refuses, in this order: bank_line_unknown, bank_line_already_resolved, bank_line_not_in_suspense,
+    resolution_impossible, then what the right entry refuses.
+
+    """
+    lock_territory(db, territory_id=territory_id)
+    line = match_of(
+        db, territory_id=territory_id, bank_statement_id=bank_statement_id, line_no=line_no, part_no=part_no
+    )
+    if line.resolved is not None:
+        raise LineAlreadyResolved
+    if not line.is_in_suspense or line.entry_id is None:
+        raise LineNotInSuspense
+    if (line.amount_cents > 0) != (kind in INCOMING_RESOLUTIONS):
+        raise ResolutionImpossible(why="ce n'est pas le bon sens (argent reçu, argent sorti)")
+    movement = Movement(
+        territory_id=territory_id,
+        amount_cents=abs(line.amount_cents),
+        booked_on=line.booked_on,
+        caller=actor,
+        key=f"resolve:{bank_statement_id}:{line_no}:{part_no}",
+        reference=_reference(bank_statement_id, line_no, part_no),
+        actor=actor,
+        now=now,
+    )
+    reversal = reverse(db, entry_id=line.entry_id, movement=movement)
+    entry_id = enter_resolution(db, kind=kind, reference=reference.strip().upper(), movement=movement)
+    db.execute(
+        insert(bank_resolutions),
+        {
+            "territory_id": territory_id,
+            "bank_statement_id": bank_statement_id,
+            "line_no": line_no,
+            "part_no": part_no,
+            "kind": kind.value,
+            "note": note[:NOTE_LENGTH_MAX],
+            "reversal_entry_id": reversal.entry.entry_id,
+            "entry_id": entry_id,
+            "resolved_by": actor,
+            "resolved_at_ms": instant_ms(now),
+        },
+    )
+    target = f"statement:{bank_statement_id}:{line_no}:{part_no}"
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action="statement.resolve",
+        target=target,
+        detail={"kind": kind.value, "entry": entry_id},
+    )
+    return match_of(
+        db, territory_id=territory_id, bank_statement_id=bank_statement_id, line_no=line_no, part_no=part_no
+    )
+
+
+def _refuse_known(db: Connection, territory_id: int, digest: bytes, statement: Statement) -> None:
+    known = imported_before(
+        db,
+        territory_id=territory_id,
+        file_digest=digest,
+        statement_id=statement.statement_id,
+        to_on=statement.to_on,
+    )
+    if known:
+        raise StatementAlreadyImported(statement_id=statement.statement_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Import:
+    """One file being imported: whose, its digest, by whom and when."""
+
+    territory: Territory
+    digest: bytes
+    actor: str
+    now: datetime.datetime
+
+    @property
+    def territory_id(self) -> int:
+        return self.territory.territory_id
+
+
+def _import_one(db: Connection, job: _Import, statement: Statement) -> ImportReport:
+    warnings = _refuse_gap(db, job.territory_id, statement)
+    stored_id = next_id(db, bank_statements, territory_id=job.territory_id)
+    _store(db, job, stored_id, statement)
+    _match_and_enter(db, job, stored_id, statement)
+    report = ImportReport(
+        statements=(statement_of(db, territory_id=job.territory_id, bank_statement_id=stored_id),),
+        matches=tuple(matches_of(db, territory_id=job.territory_id, bank_statement_id=stored_id)),
+        warnings=warnings,
+    )
+    audit.record(
+        db,
+        territory_id=job.territory_id,
+        at=job.now,
+        actor=job.actor,
+        action="statement.import",
+        target=f"statement:{stored_id}",
+        detail={"lines": len(statement.lines), "in_suspense": len(report.in_suspense)},
+    )
+    return report
+
+
+def _refuse_gap(db: Connection, territory_id: int, statement: Statement) -> tuple[str, ...]:
+    """Refuse a statement that does not open where the one before closed; warn when the first one disagrees."""
+    before = last_statement(db, territory_id=territory_id)
+    if before is None:
+        books_cents = head_of(db, territory_id=territory_id).reserve_cents
+        if statement.opening_cents == books_cents:
+            return ()
+        opening, books = format_euros(statement.opening_cents), format_euros(books_cents)
+        return (f"Ce premier relevé s'ouvre à {opening}, alors que les comptes disent {books} : écart à expliquer.",)
+    if statement.opening_cents != before.closing_cents or statement.to_on < before.to_on:
+        raise StatementDoesNotFollow(opening_cents=statement.opening_cents, previous_closing_cents=before.closing_cents)
+    return ()
+
+
+def _store(db: Connection, job: _Import, stored_id: int, statement: Statement) -> None:
+    db.execute(
+        insert(bank_statements),
+        {
+            "territory_id": job.territory_id,
+            "id": stored_id,
+            "statement_id": statement.statement_id,
+            "file_digest": job.digest,
+            "opening_cents": statement.opening_cents,
+            "closing_cents": statement.closing_cents,
+            "from_on": min(statement.from_on, statement.to_on),
+            "to_on": statement.to_on,
+            "imported_by": job.actor,
+            "imported_at_ms": instant_ms(job.now),
+        },
+    )
+    rows = [
+        {
+            "territory_id": job.territory_id,
+            "bank_statement_id": stored_id,
+            "line_no": line.line_no,
+            "booked_on": line.booked_on,
+            "value_on": line.value_on,
+            "amount_cents": line.amount_cents,
+            "bank_reference": line.bank_reference,
+            "end_to_end_id": line.end_to_end_id,
+            "label": (line.label or line.remittance)[:LABEL_LENGTH_MAX],
+            "return_reason": line.return_reason,
+            "bank_code": line.bank_code,
+        }
+        for line in statement.lines
+    ]
+    if rows:
+        db.execute(insert(bank_lines), rows)
+
+
+def _match_and_enter(db: Connection, job: _Import, stored_id: int, statement: Statement) -> None:
+    """Enter each part under what it matched, and keep what it matched beside its entry."""
+    expected = expected_by(db, territory=job.territory)
+    matches = match(lines=statement.lines, expectations=expected.expectations)
+    lines = {line.line_no: line for line in statement.lines}
+    entered: dict[tuple[int, int], int] = {}
+    # Debits first: a transfer and its return may be on one statement, in any order.
+    for each in sorted(matches, key=lambda each: each.amount_cents >= 0):
+        if each.kind is MatchKind.NOTHING_MOVED:
+            continue
+        movement = Movement(
+            territory_id=job.territory_id,
+            amount_cents=abs(each.amount_cents),
+            booked_on=lines[each.line_no].booked_on,
+            caller=BANK_CALLER,
+            key=f"{statement.statement_id}|{statement.to_on}|{each.line_no}|{each.part_no}",
+            reference=_reference(stored_id, each.line_no, each.part_no),
+            actor=job.actor,
+            now=job.now,
+        )
+        entered[each.line_no, each.part_no] = enter_match(db, each=each, expected=expected, movement=movement)
+    rows = [
+        {
+            "territory_id": job.territory_id,
+            "bank_statement_id": stored_id,
+            **asdict(each),
+            "kind": each.kind.value,
+            "entry_id": entered.get((each.line_no, each.part_no)),
+        }
+        for each in matches
+    ]
+    if rows:
+        db.execute(insert(bank_matches), rows)
+
+
+def _joined(first: ImportReport, second: ImportReport) -> ImportReport:
+    return ImportReport(
+        statements=first.statements + second.statements,
+        matches=first.matches + second.matches,
+        warnings=first.warnings + second.warnings,
+    )
+
+
+def _reference(bank_statement_id: int, line_no: int, part_no: int) -> str:
+    """Return the piece that the entry names: statement, line and part."""
+    return f"BQ{bank_statement_id}/{line_no}.{part_no}"

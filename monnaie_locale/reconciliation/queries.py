@@ -1,0 +1,181 @@
+"""Read imported statements, their lines and what the bank says the reserve holds."""
+
+import datetime
+
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from monnaie_locale.reconciliation.errors import LineUnknown, StatementUnknown
+from monnaie_locale.reconciliation.model import (
+    BankPosition,
+    MatchKind,
+    Resolution,
+    Resolved,
+    StoredMatch,
+    StoredStatement,
+)
+from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
+
+SUSPENSE_KINDS = (MatchKind.SUSPENSE_IN.value, MatchKind.SUSPENSE_OUT.value)
+
+
+def statements_of(db: Connection, *, territory_id: int) -> list[StoredStatement]:
+    """Return the imported statements, the newest first."""
+    rows = db.execute(
+        select(bank_statements)
+        .where(bank_statements.c.territory_id == territory_id)
+        .order_by(bank_statements.c.id.desc())
+    ).mappings()
+    return [_as_statement(row) for row in rows]
+
+
+def statement_of(db: Connection, *, territory_id: int, bank_statement_id: int) -> StoredStatement:
+    """Return one imported statement; refuses statement_unknown."""
+    row = (
+        db.execute(
+            select(bank_statements).where(
+                bank_statements.c.territory_id == territory_id, bank_statements.c.id == bank_statement_id
+            )
+        )
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise StatementUnknown(bank_statement_id=bank_statement_id)
+    return _as_statement(row)
+
+
+def last_statement(db: Connection, *, territory_id: int) -> StoredStatement | None:
+    """Return the statement imported last, which the next one must follow; None when there is none."""
+    found = statements_of(db, territory_id=territory_id)
+    return found[0] if found else None
+
+
+def imported_before(
+    db: Connection, *, territory_id: int, file_digest: bytes, statement_id: str, to_on: datetime.date
+) -> bool:
+    """Return whether this file, or this statement in another file, is in the books already."""
+    same_file = bank_statements.c.file_digest == file_digest
+    same_statement = (bank_statements.c.statement_id == statement_id) & (bank_statements.c.to_on == to_on)
+    found = db.scalar(
+        select(func.count()).where(bank_statements.c.territory_id == territory_id, same_file | same_statement)
+    )
+    return bool(found)
+
+
+def matches_of(db: Connection, *, territory_id: int, bank_statement_id: int) -> list[StoredMatch]:
+    """Return each part of each line of a statement, in its order."""
+    query = _matches(territory_id).where(bank_matches.c.bank_statement_id == bank_statement_id)
+    return [_as_match(row) for row in db.execute(query).mappings()]
+
+
+def match_of(db: Connection, *, territory_id: int, bank_statement_id: int, line_no: int, part_no: int) -> StoredMatch:
+    """Return one part of one line; refuses bank_line_unknown."""
+    query = _matches(territory_id).where(
+        bank_matches.c.bank_statement_id == bank_statement_id,
+        bank_matches.c.line_no == line_no,
+        bank_matches.c.part_no == part_no,
+    )
+    row = db.execute(query).mappings().first()
+    if row is None:
+        raise LineUnknown(line_no=line_no)
+    return _as_match(row)
+
+
+def unresolved(db: Connection, *, territory_id: int, through_on: datetime.date | None = None) -> list[StoredMatch]:
+    """Return what waits in suspense, oldest first; up to a day of booking when one is given."""
+    query = _matches(territory_id).where(bank_matches.c.kind.in_(SUSPENSE_KINDS), bank_resolutions.c.entry_id.is_(None))
+    if through_on is not None:
+        query = query.where(bank_lines.c.booked_on <= through_on)
+    return [_as_match(row) for row in db.execute(query).mappings()]
+
+
+def bank_position(db: Connection, *, territory_id: int, day: datetime.date) -> BankPosition | None:
+    """Return what the statements say at the end of a day: the first opening and every line booked until then.
+
+    The statements follow one another without a gap, so this is also the bank's own balance of that day. None when
+    none is imported.
+    """
+    known = statements_of(db, territory_id=territory_id)
+    if not known:
+        return None
+    booked = db.scalar(
+        select(func.coalesce(func.sum(bank_lines.c.amount_cents), 0)).where(
+            bank_lines.c.territory_id == territory_id, bank_lines.c.booked_on <= day
+        )
+    )
+    return BankPosition(through_on=known[0].to_on, balance_cents=known[-1].opening_cents + int(booked or 0))
+
+
+def _matches(territory_id: int) -> Select[tuple[object, ...]]:
+    same_line = (
+        (bank_lines.c.territory_id == bank_matches.c.territory_id)
+        & (bank_lines.c.bank_statement_id == bank_matches.c.bank_statement_id)
+        & (bank_lines.c.line_no == bank_matches.c.line_no)
+    )
+    same_part = (
+        (bank_resolutions.c.territory_id == bank_matches.c.territory_id)
+        & (bank_resolutions.c.bank_statement_id == bank_matches.c.bank_statement_id)
+        & (bank_resolutions.c.line_no == bank_matches.c.line_no)
+        & (bank_resolutions.c.part_no == bank_matches.c.part_no)
+    )
+    return (
+        select(
+            bank_matches,
+            bank_lines.c.booked_on,
+            bank_lines.c.label,
+            bank_lines.c.end_to_end_id,
+            bank_lines.c.bank_reference,
+            bank_lines.c.return_reason,
+            bank_resolutions.c.kind.label("resolved_kind"),
+            bank_resolutions.c.note,
+            bank_resolutions.c.reversal_entry_id,
+            bank_resolutions.c.entry_id.label("resolved_entry_id"),
+            bank_resolutions.c.resolved_by,
+            bank_resolutions.c.resolved_at_ms,
+        )
+        .join(bank_lines, same_line)
+        .outerjoin(bank_resolutions, same_part)
+        .where(bank_matches.c.territory_id == territory_id)
+        .order_by(bank_matches.c.bank_statement_id, bank_matches.c.line_no, bank_matches.c.part_no)
+    )
+
+
+def _as_statement(row: RowMapping) -> StoredStatement:
+    return StoredStatement(
+        bank_statement_id=row["id"],
+        statement_id=row["statement_id"],
+        opening_cents=row["opening_cents"],
+        closing_cents=row["closing_cents"],
+        from_on=row["from_on"],
+        to_on=row["to_on"],
+        imported_by=row["imported_by"],
+        imported_at_ms=row["imported_at_ms"],
+    )
+
+
+def _as_match(row: RowMapping) -> StoredMatch:
+    resolved = None
+    if row["resolved_kind"] is not None:
+        resolved = Resolved(
+            kind=Resolution(row["resolved_kind"]),
+            note=row["note"],
+            reversal_entry_id=row["reversal_entry_id"],
+            entry_id=row["resolved_entry_id"],
+            resolved_by=row["resolved_by"],
+            resolved_at_ms=row["resolved_at_ms"],
+        )
+    return StoredMatch(
+        bank_statement_id=row["bank_statement_id"],
+        line_no=row["line_no"],
+        part_no=row["part_no"],
+        booked_on=row["booked_on"],
+        amount_cents=row["amount_cents"],
+        kind=MatchKind(row["kind"]),
+        reason_fr=row["reason_fr"],
+        entry_id=row["entry_id"],
+        label=row["label"],
+        end_to_end_id=row["end_to_end_id"],
+        bank_reference=row["bank_reference"],
+        return_reason=row["return_reason"],
+        resolved=resolved,
+    )
