@@ -67,7 +67,9 @@ def answer(error: Exception) -> Response:
 
 def prefers_french() -> bool:
     """Tell whether the caller reads French rather than English; French when it does not say."""
-    return request.accept_languages.best_match(["fr", "en"], default="fr") == "fr"
+    # Not `best_match`: it prefers an exact "fr" of low weight to "en-GB", which is what browsers send.
+    spoken = (tag.partition("-")[0].lower() for tag, weight in request.accept_languages if weight > 0)
+    return next((language for language in spoken if language in {"fr", "en"}), "fr") == "fr"
 
 
 def _problem(code: str, status: int, title: str, details: dict[str, object]) -> Response:
