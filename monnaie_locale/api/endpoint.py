@@ -102,41 +102,43 @@ def endpoint(
         status: of the answer.
         refusals: the refusals it may give, besides those of access and form.
         idempotent: how a write happens once. "stored": the function gets the transaction first and its answer is
-            stored in it. "journal": the function passes `call.idempotency_key` to the posting.
-
-    A GET gets a connection that cannot write.
+            stored in it. "journal": it passes `call.idempotency_key` to the posting. None: a GET, whose function gets a
+            connection that cannot write.
 
     """
     if (method == "GET") != (idempotent is None):
         message = f"{method} {path}: a write says how it happens once, a read does not write"
         raise ValueError(message)
+    describe = functools.partial(
+        Operation,
+        method=method,
+        path=PREFIX + path,
+        tag=blueprint.name,
+        summary=summary,
+        permission=str(permission),
+        answers=answers,
+        body=body,
+        query=query,
+        status=status,
+        refusals=tuple(refusals),
+        idempotent=idempotent,
+    )
+    return functools.partial(_declare, blueprint, path, describe)
 
-    def declare(view: Callable[..., Any]) -> Callable[..., Any]:
-        operation = Operation(
-            method=method,
-            path=PREFIX + path,
-            name=view.__name__,
-            summary=summary,
-            answers=answers,
-            permission=str(permission),
-            tag=blueprint.name,
-            body=body,
-            query=query,
-            status=status,
-            refusals=tuple(refusals),
-            idempotent=idempotent,
-            description=inspect.getdoc(view) or "",
-        )
 
-        @functools.wraps(view)
-        def answered(**path_values: int | str) -> Response:
-            return _answer(operation, view, path_values)
+def _declare(
+    blueprint: Blueprint, path: str, describe: Callable[..., Operation], view: Callable[..., Any]
+) -> Callable[..., Any]:
+    operation = describe(name=view.__name__, description=inspect.getdoc(view) or "")
 
-        blueprint.add_url_rule(path, endpoint=view.__name__, view_func=mark(answered, permission), methods=[method])
-        blueprint.record(lambda state: _register(state, operation))
-        return view
+    @functools.wraps(view)
+    def answered(**path_values: int | str) -> Response:
+        return _answer(operation, view, path_values)
 
-    return declare
+    marked = mark(answered, operation.permission)
+    blueprint.add_url_rule(path, endpoint=view.__name__, view_func=marked, methods=[operation.method])
+    blueprint.record(lambda state: _register(state, operation))
+    return view
 
 
 def _register(state: BlueprintSetupState, operation: Operation) -> None:

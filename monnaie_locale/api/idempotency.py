@@ -62,17 +62,9 @@ def run_once(
 
     """
     key_digest = hashlib.sha256(key.encode()).digest()
-    stored = db.execute(
-        select(idempotency_keys.c.request_digest, idempotency_keys.c.status, idempotency_keys.c.body).where(
-            idempotency_keys.c.territory_id == territory_id,
-            idempotency_keys.c.caller == caller,
-            idempotency_keys.c.key_digest == key_digest,
-        )
-    ).first()
+    stored = _find(db, territory_id=territory_id, caller=caller, key_digest=key_digest, request_digest=request_digest)
     if stored is not None:
-        if bytes(stored.request_digest) != request_digest:
-            raise IdempotencyKeyReused
-        return StoredAnswer(stored.status, stored.body, replayed=True)
+        return stored
     status, body = operation(db)
     # Two requests with one key in flight: the loser breaks the primary key, `transact` runs it again from the start,
     # and it finds the winner's answer above.
@@ -89,3 +81,20 @@ def run_once(
         },
     )
     return StoredAnswer(status, body)
+
+
+def _find(
+    db: Connection, *, territory_id: int, caller: str, key_digest: bytes, request_digest: bytes
+) -> StoredAnswer | None:
+    stored = db.execute(
+        select(idempotency_keys.c.request_digest, idempotency_keys.c.status, idempotency_keys.c.body).where(
+            idempotency_keys.c.territory_id == territory_id,
+            idempotency_keys.c.caller == caller,
+            idempotency_keys.c.key_digest == key_digest,
+        )
+    ).first()
+    if stored is None:
+        return None
+    if bytes(stored.request_digest) != request_digest:
+        raise IdempotencyKeyReused
+    return StoredAnswer(stored.status, stored.body, replayed=True)

@@ -37,8 +37,6 @@ def create_staff(
     """Create a staff member and return what they sign in with, to be shown once.
 
     Args:
-        db: the transaction.
-        territory_id: whose staff.
         login: 2 to 32 lower-case letters, digits, dots, hyphens.
         name: shown on pages; stored sealed.
         roles: of `STAFF_ROLES`.
@@ -52,19 +50,9 @@ def create_staff(
 
     """
     roles = frozenset(roles)
-    if not LOGIN.fullmatch(login):
-        raise errors.LoginMalformed
-    if not name.strip():
-        raise errors.StaffNameMissing
-    if password is not None and len(password) < PASSWORD_LENGTH_MIN:
-        raise errors.PasswordTooShort
-    if not roles <= STAFF_ROLES:
-        raise errors.RoleUnknown
-    if db.scalar(select(staff.c.id).where(staff.c.territory_id == territory_id, staff.c.login == login)) is not None:
-        raise errors.LoginTaken(login=login)
-    password = password or tokens.draw_password(random_bytes)
-    secret = random_bytes(totp.SECRET_BYTES)
+    _check_new_staff(db, territory_id=territory_id, login=login, name=name, roles=roles, password=password)
     staff_id = next_id(db, staff, territory_id=territory_id)
+    credentials, columns = _draw_credentials(keyring, random_bytes, staff_id=staff_id, login=login, password=password)
     db.execute(
         insert(staff),
         {
@@ -72,24 +60,17 @@ def create_staff(
             "id": staff_id,
             "login": login,
             "sealed_name": keyring.seal({"name": name.strip()}),
-            "password_hash": keyring.hash_secret(password),
-            "sealed_totp_secret": keyring.seal({"totp": secret.hex()}),
             "is_active": True,
             "created_at_ms": instant_ms(now),
+            **columns,
         },
     )
-    for role in sorted(roles):
-        db.execute(insert(staff_roles), {"territory_id": territory_id, "staff_id": staff_id, "role": role.value})
-    audit.record(
-        db,
-        territory_id=territory_id,
-        at=now,
-        actor=actor,
-        action="staff.create",
-        target=f"staff:{staff_id}",
-        detail={"roles": " ".join(sorted(roles))},
+    _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles)
+    granted = " ".join(sorted(roles))
+    _record(
+        db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action="staff.create", roles=granted
     )
-    return NewCredentials(staff_id=staff_id, login=login, password=password, totp_secret=secret)
+    return credentials
 
 
 def set_roles(
@@ -104,16 +85,16 @@ def set_roles(
     before = frozenset(Role(role) for role in db.scalars(select(staff_roles.c.role).where(mine)))
     for role in before - roles:
         db.execute(delete(staff_roles).where(mine, staff_roles.c.role == role.value))
-    for role in sorted(roles - before):
-        db.execute(insert(staff_roles), {"territory_id": territory_id, "staff_id": staff_id, "role": role.value})
-    audit.record(
+    _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles - before)
+    _record(
         db,
         territory_id=territory_id,
-        at=now,
+        staff_id=staff_id,
+        now=now,
         actor=actor,
         action="staff.set_roles",
-        target=f"staff:{staff_id}",
-        detail={"before": " ".join(sorted(before)), "after": " ".join(sorted(roles))},
+        before=" ".join(sorted(before)),
+        after=" ".join(sorted(roles)),
     )
 
 
@@ -136,7 +117,7 @@ def set_active(
     if not active:
         close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.STAFF, subject_id=staff_id)
     action = "staff.activate" if active else "staff.deactivate"
-    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=f"staff:{staff_id}")
+    _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action=action)
 
 
 def renew_credentials(
@@ -151,23 +132,15 @@ def renew_credentials(
 ) -> NewCredentials:
     """Draw a new password and a new TOTP secret, end every session. Refuses: staff_unknown, own_account."""
     login = _other_staff(db, territory_id=territory_id, staff_id=staff_id, actor=actor)
-    password = tokens.draw_password(random_bytes)
-    secret = random_bytes(totp.SECRET_BYTES)
+    credentials, columns = _draw_credentials(keyring, random_bytes, staff_id=staff_id, login=login)
     db.execute(
         update(staff)
         .where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
-        .values(
-            password_hash=keyring.hash_secret(password),
-            sealed_totp_secret=keyring.seal({"totp": secret.hex()}),
-            totp_last_step=0,
-            failed_attempts=0,
-            locked_until_ms=0,
-        )
+        .values(**columns, totp_last_step=0, failed_attempts=0, locked_until_ms=0)
     )
     close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.STAFF, subject_id=staff_id)
-    target = f"staff:{staff_id}"
-    audit.record(db, territory_id=territory_id, at=now, actor=actor, action="staff.renew_credentials", target=target)
-    return NewCredentials(staff_id=staff_id, login=login, password=password, totp_secret=secret)
+    _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action="staff.renew_credentials")
+    return credentials
 
 
 def claim_attempt(db: Connection, *, territory_id: int, login: str, now_ms: int) -> Claim | None:
@@ -224,8 +197,7 @@ def accept_attempt(
     )
     if accepted.rowcount != 1:
         raise errors.SignInRefused
-    caller = f"staff:{staff_id}"
-    audit.record(db, territory_id=territory_id, at=now, actor=caller, action="sign_in", target=caller)
+    _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=f"staff:{staff_id}", action="sign_in")
     return open_session(
         db,
         territory_id=territory_id,
@@ -238,8 +210,9 @@ def accept_attempt(
 
 def record_refused_attempt(db: Connection, *, territory_id: int, staff_id: int, now: datetime.datetime) -> None:
     """Leave a trace of a wrong password or code for a login that exists."""
-    caller = f"staff:{staff_id}"
-    audit.record(db, territory_id=territory_id, at=now, actor=caller, action="sign_in.refused", target=caller)
+    _record(
+        db, territory_id=territory_id, staff_id=staff_id, now=now, actor=f"staff:{staff_id}", action="sign_in.refused"
+    )
 
 
 def open_session(
@@ -311,8 +284,7 @@ def create_sign_in_link(
             "expires_at_ms": instant_ms(now + LINK_LIFE),
         },
     )
-    target = f"staff:{staff_id}"
-    audit.record(db, territory_id=territory_id, at=now, actor=actor, action="sign_in_link.create", target=target)
+    _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action="sign_in_link.create")
     return token
 
 
@@ -335,8 +307,7 @@ def use_sign_in_link(
     active = select(staff.c.is_active).where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
     if staff_id is None or not db.scalar(active):
         raise errors.SignInLinkSpent
-    caller = f"staff:{staff_id}"
-    audit.record(db, territory_id=territory_id, at=now, actor=caller, action="sign_in.link", target=caller)
+    _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=f"staff:{staff_id}", action="sign_in.link")
     return open_session(
         db,
         territory_id=territory_id,
@@ -356,3 +327,43 @@ def _other_staff(db: Connection, *, territory_id: int, staff_id: int, actor: str
     if actor == f"staff:{staff_id}":
         raise errors.OwnAccount
     return login
+
+
+def _draw_credentials(
+    keyring: Keyring, random_bytes: RandomBytes, *, staff_id: int, login: str, password: str | None = None
+) -> tuple[NewCredentials, dict[str, str | bytes]]:
+    """Return what is handed over, and the columns that keep it."""
+    password = password or tokens.draw_password(random_bytes)
+    secret = random_bytes(totp.SECRET_BYTES)
+    columns: dict[str, str | bytes] = {
+        "password_hash": keyring.hash_secret(password),
+        "sealed_totp_secret": keyring.seal({"totp": secret.hex()}),
+    }
+    return NewCredentials(staff_id=staff_id, login=login, password=password, totp_secret=secret), columns
+
+
+def _check_new_staff(
+    db: Connection, *, territory_id: int, login: str, name: str, roles: frozenset[Role], password: str | None
+) -> None:
+    if not LOGIN.fullmatch(login):
+        raise errors.LoginMalformed
+    if not name.strip():
+        raise errors.StaffNameMissing
+    if password is not None and len(password) < PASSWORD_LENGTH_MIN:
+        raise errors.PasswordTooShort
+    if not roles <= STAFF_ROLES:
+        raise errors.RoleUnknown
+    if db.scalar(select(staff.c.id).where(staff.c.territory_id == territory_id, staff.c.login == login)) is not None:
+        raise errors.LoginTaken(login=login)
+
+
+def _record(
+    db: Connection, *, territory_id: int, staff_id: int, now: datetime.datetime, actor: str, action: str, **detail: str
+) -> None:
+    target = f"staff:{staff_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail=detail)
+
+
+def _insert_roles(db: Connection, *, territory_id: int, staff_id: int, roles: Iterable[Role]) -> None:
+    for role in sorted(roles):
+        db.execute(insert(staff_roles), {"territory_id": territory_id, "staff_id": staff_id, "role": role.value})
