@@ -70,4 +70,3 @@ names("uq_bank_statements_statement", StatementAlreadyImported)
 # SQLite names the columns of a broken UNIQUE, not the constraint.
 names("bank_statements.territory_id, bank_statements.statement_id", StatementAlreadyImported)
 names("pk_bank_resolutions", LineAlreadyResolved)
-names("bank_resolutions is append-only", LineAlreadyResolved)
