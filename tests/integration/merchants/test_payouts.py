@@ -227,6 +227,16 @@ def test_each_step_is_in_the_audit_trail(db_engine: Engine) -> None:
 
 
 APPROVED = "UPDATE payouts SET state = 'approved', approved_by = 'staff:4', approved_at_ms = 1 WHERE id = 1"
+INSERT_APPROVED = (
+    "INSERT INTO payouts (territory_id, id, label, cutoff_on, message_id, execution_on, state, total_cents,"
+    " prepared_by, approved_by, prepared_at_ms) VALUES (1, 2, 'x', '2026-10-05', 'X2', '2026-10-05', 'approved',"
+    " 100, 'staff:3', 'staff:4', 1)"
+)
+INSERT_LINE = (
+    "INSERT INTO payout_lines (territory_id, payout_id, line_no, merchant_id, amount_cents, recovered_cents,"
+    " end_to_end_id, rf_reference, iban, bic, name, state) VALUES (1, 1, 9, 2, 99, 0, 'X', 'X', 'X', '', 'X',"
+    " 'prepared')"
+)
 ATTACKS_BEFORE = {
     "approve one's own payout": (APPROVED.replace("staff:4", "staff:3"), "ck_payouts_two_people"),
     "say that another prepared it": (
@@ -239,9 +249,7 @@ ATTACKS_BEFORE = {
         "payout_total_wrong",
     ),
     "insert one already approved": (
-        "INSERT INTO payouts (territory_id, id, label, cutoff_on, message_id, execution_on, state, total_cents,"
-        " prepared_by, approved_by, prepared_at_ms) VALUES (1, 2, 'x', '2026-10-05', 'X2', '2026-10-05', 'approved',"
-        " 100, 'staff:3', 'staff:4', 1)",
+        INSERT_APPROVED,
         "payout_state_order",
     ),
     "pay a negative amount": ("UPDATE payout_lines SET amount_cents = -1", "ck_payout_lines_amount"),
@@ -250,9 +258,7 @@ ATTACKS_AFTER = {
     "raise a line": ("UPDATE payout_lines SET amount_cents = amount_cents + 1", "payout_lines_frozen"),
     "pay to another account": ("UPDATE payout_lines SET iban = 'FR7630006000011234567890189'", "payout_lines_frozen"),
     "add a line": (
-        "INSERT INTO payout_lines (territory_id, payout_id, line_no, merchant_id, amount_cents, recovered_cents,"
-        " end_to_end_id, rf_reference, iban, bic, name, state) VALUES (1, 1, 9, 2, 99, 0, 'X', 'X', 'X', '', 'X',"
-        " 'prepared')",
+        INSERT_LINE,
         "payout_lines_frozen",
     ),
     "remove a line": ("DELETE FROM payout_lines WHERE line_no = 2", "payout_lines_frozen"),
