@@ -37,6 +37,8 @@ def create_staff(
     """Create a staff member and return what they sign in with, to be shown once.
 
     Args:
+        db: the transaction.
+        territory_id: whose staff.
         login: 2 to 32 lower-case letters, digits, dots, hyphens.
         name: shown on pages; stored sealed.
         roles: of `STAFF_ROLES`.
@@ -49,22 +51,12 @@ def create_staff(
     Refuses: login_malformed, staff_name_missing, password_too_short, role_unknown, login_taken.
 
     """
-    roles = frozenset(roles)
-    _check_new_staff(db, territory_id=territory_id, login=login, name=name, roles=roles, password=password)
+    roles = _check_new_staff(db, territory_id=territory_id, login=login, name=name, roles=roles, password=password)
     staff_id = next_id(db, staff, territory_id=territory_id)
     credentials, columns = _draw_credentials(keyring, random_bytes, staff_id=staff_id, login=login, password=password)
-    db.execute(
-        insert(staff),
-        {
-            "territory_id": territory_id,
-            "id": staff_id,
-            "login": login,
-            "sealed_name": keyring.seal({"name": name.strip()}),
-            "is_active": True,
-            "created_at_ms": instant_ms(now),
-            **columns,
-        },
-    )
+    columns |= {"id": staff_id, "login": login, "sealed_name": keyring.seal({"name": name.strip()})}
+    columns |= {"territory_id": territory_id, "is_active": True, "created_at_ms": instant_ms(now)}
+    db.execute(insert(staff), columns)
     _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles)
     granted = " ".join(sorted(roles))
     _record(
@@ -331,11 +323,11 @@ def _other_staff(db: Connection, *, territory_id: int, staff_id: int, actor: str
 
 def _draw_credentials(
     keyring: Keyring, random_bytes: RandomBytes, *, staff_id: int, login: str, password: str | None = None
-) -> tuple[NewCredentials, dict[str, str | bytes]]:
+) -> tuple[NewCredentials, dict[str, str | bytes | int]]:
     """Return what is handed over, and the columns that keep it."""
     password = password or tokens.draw_password(random_bytes)
     secret = random_bytes(totp.SECRET_BYTES)
-    columns: dict[str, str | bytes] = {
+    columns: dict[str, str | bytes | int] = {
         "password_hash": keyring.hash_secret(password),
         "sealed_totp_secret": keyring.seal({"totp": secret.hex()}),
     }
@@ -343,8 +335,9 @@ def _draw_credentials(
 
 
 def _check_new_staff(
-    db: Connection, *, territory_id: int, login: str, name: str, roles: frozenset[Role], password: str | None
-) -> None:
+    db: Connection, *, territory_id: int, login: str, name: str, roles: Iterable[Role], password: str | None
+) -> frozenset[Role]:
+    roles = frozenset(roles)
     if not LOGIN.fullmatch(login):
         raise errors.LoginMalformed
     if not name.strip():
@@ -355,6 +348,7 @@ def _check_new_staff(
         raise errors.RoleUnknown
     if db.scalar(select(staff.c.id).where(staff.c.territory_id == territory_id, staff.c.login == login)) is not None:
         raise errors.LoginTaken(login=login)
+    return roles
 
 
 def _record(
