@@ -112,9 +112,12 @@ def session_token(kind: SubjectKind) -> str | None:
 
 
 def session_of(kind: SubjectKind) -> Subject | None:
-    """Return who is signed in as `kind` in this browser, for a public page that greets them."""
+    """Return who is signed in as `kind` in this browser, and let the public page that asks be shown as theirs."""
     found = _session_subject(kind)
-    return None if found is None else found[0]
+    if found is None:
+        return None
+    _adopt(*found)
+    return found[0]
 
 
 def _guard() -> Response | None:
@@ -142,15 +145,19 @@ def _sign_in_by_cookie(permission: Permission) -> bool:
     if not present:
         return False
     chosen = next((found for found in present if found[0].may(permission)), present[0])
-    g.subject, ticket = chosen
-    g.ticket = ticket
-    g.csrf_token = cookies.form_token(ticket.token, key=_key())
+    _adopt(*chosen)
     if request.method not in SAFE_METHODS:
         _refuse_foreign_form()
         given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
         if not hmac.compare_digest(given.encode(), g.csrf_token.encode()):
             raise errors.CsrfTokenInvalid
     return True
+
+
+def _adopt(found: Subject, ticket: cookies.Ticket) -> None:
+    g.subject = found
+    g.ticket = ticket
+    g.csrf_token = cookies.form_token(ticket.token, key=_key())
 
 
 def _refuse_foreign_form() -> None:
