@@ -1,0 +1,95 @@
+"""Money for the programmes, and aid out of it: announced, distributed by two people, taken back when it expires."""
+
+from monnaie_locale.database.transaction import transact
+from monnaie_locale.demo.bank import BankCode, Booking
+from monnaie_locale.demo.plan import DISTRIBUTED_AT, ENROLLED_AT, FUNDED_ON, Aid
+from monnaie_locale.demo.progress import Advance
+from monnaie_locale.demo.stage import MINUTE, Stage
+from monnaie_locale.identity.roles import Role
+from monnaie_locale.programmes.model import Programme
+from monnaie_locale.programmes.operations.distributing import approve_distribution, prepare_distribution
+from monnaie_locale.programmes.operations.expiring import expire_purses
+from monnaie_locale.programmes.operations.funding import register_funding_order
+from monnaie_locale.programmes.operations.paying_out import post_distribution
+from wallets.model import IssuedCard
+
+# The CCAS transfers what is given out and some more, in whole hundreds of euros.
+FUNDING_STEP_CENTS = 10_000
+FUNDING_SLACK_CENTS = 30_000
+
+
+def announce_funding(stage: Stage, programmes: dict[Aid, Programme]) -> list[Booking]:
+    """Register what the CCAS will transfer, and return what the bank will show."""
+    stage.clock.now = ENROLLED_AT + 60 * MINUTE
+    bookings = []
+    for aid, programme in programmes.items():
+        wanted_cents = stage.plan.granted_cents(aid) + FUNDING_SLACK_CENTS
+        order = transact(
+            stage.rt.engine,
+            register_funding_order,
+            territory_id=stage.rt.territory_id,
+            programme_id=programme.programme_id,
+            amount_cents=-(-wanted_cents // FUNDING_STEP_CENTS) * FUNDING_STEP_CENTS,
+            actor=stage.by(Role.PROGRAMME_MANAGER),
+            now=stage.now,
+        )
+        bookings.append(
+            Booking(
+                booked_on=FUNDED_ON,
+                amount_cents=order.amount_cents,
+                code=BankCode.RECEIVED,
+                text=f"CCAS VILLE-EXEMPLE DOTATION {order.reference}",
+                creditor_reference=order.reference,
+            )
+        )
+    return bookings
+
+
+def distribute(stage: Stage, programmes: dict[Aid, Programme], cards: list[IssuedCard], advance: Advance) -> None:
+    """Let one person prepare each distribution and another approve it, then post it."""
+    stage.clock.now = DISTRIBUTED_AT
+    for grants in stage.plan.grants:
+        prepared = transact(
+            stage.rt.engine,
+            prepare_distribution,
+            territory_id=stage.rt.territory_id,
+            programme_id=programmes[grants.aid].programme_id,
+            lines=[(cards[household].wallet_id, cents) for household, cents in grants.lines],
+            expires_on=grants.expires_on,
+            label=grants.label,
+            actor=stage.by(Role.PROGRAMME_MANAGER),
+            now=stage.now,
+        )
+        stage.clock.now += 30 * MINUTE
+        transact(
+            stage.rt.engine,
+            approve_distribution,
+            territory_id=stage.rt.territory_id,
+            distribution_id=prepared.distribution_id,
+            actor=stage.by(Role.APPROVER),
+            now=stage.now,
+        )
+        post_distribution(
+            stage.rt.engine,
+            territory_id=stage.rt.territory_id,
+            distribution_id=prepared.distribution_id,
+            actor=stage.by(Role.APPROVER),
+            now=stage.now,
+        )
+        advance(1)
+
+
+def expire(stage: Stage, programmes: dict[Aid, Programme]) -> int:
+    """Run the nightly job of expiry; return the cents it took back."""
+    return sum(
+        posted.entry.amount_cents
+        for programme in programmes.values()
+        for posted in transact(
+            stage.rt.engine,
+            expire_purses,
+            territory_id=stage.rt.territory_id,
+            programme_id=programme.programme_id,
+            actor="job:expiry",
+            now=stage.now,
+        )
+    )

@@ -1,0 +1,210 @@
+"""What happens once in the month, on purpose: a lost card, five wrong PINs, a network cut, an aid that expires."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import replace
+
+from monnaie_locale.demo import plan as month
+from monnaie_locale.demo.plan import (
+    ApprovePayout,
+    BlockCard,
+    CardShown,
+    Charge,
+    Expire,
+    PinTyped,
+    PreparePayout,
+    Refund,
+    ReplaceCard,
+    ResetPin,
+    day_of,
+    paris,
+)
+from monnaie_locale.demo.shopping import Paid, Shopping
+from monnaie_locale.programmes.model import Category
+
+LOSES_CARD, FORGETS_PIN, PAYS_OFFLINE = 2, 3, 4
+FOUND_CENTS = 750
+PIN_TRIES_MAX = 5
+
+
+def plan_mishaps(shopping: Shopping) -> None:
+    """Put the month's appointments and mishaps into the queue."""
+    _plan_wrong_requests(shopping)
+    _plan_lost_card(shopping)
+    _plan_forgotten_pin(shopping)
+    _plan_network_cut(shopping)
+    _plan_expiry(shopping)
+    _plan_late_refunds(shopping)
+    shopping.at(month.PAYOUT_PREPARED_AT, lambda at: shopping.steps.append(PreparePayout(at=at)))
+    shopping.at(month.PAYOUT_APPROVED_AT, lambda at: shopping.steps.append(ApprovePayout(at=at)))
+
+
+def _try(shopping: Shopping, household: int, *, at: datetime.datetime, category: Category = Category.FOOD) -> Charge:
+    """Return a small payment to be changed into what goes wrong."""
+    shop = shopping.categories.index(category)
+    return Charge(at=at, key=shopping.key(), household=household, shop=shop, amount_cents=FOUND_CENTS)
+
+
+def _plan_wrong_requests(shopping: Shopping) -> None:
+    def no_amount(at: datetime.datetime) -> None:
+        shopping.refuse(replace(_try(shopping, 0, at=at), amount_cents=0), "amount_not_positive")
+
+    def malformed(at: datetime.datetime) -> None:
+        shopping.refuse(replace(_try(shopping, 0, at=at), card=CardShown.MALFORMED), "card_malformed")
+
+    def unknown(at: datetime.datetime) -> None:
+        shopping.refuse(replace(_try(shopping, 0, at=at), card=CardShown.UNKNOWN), "card_refused")
+
+    def wrong_shop(at: datetime.datetime) -> None:
+        household = _find(shopping, lambda each: _only_food(shopping, each, at))
+        if household is not None:
+            shopping.refuse(_try(shopping, household, at=at, category=Category.TRANSPORT), "merchant_not_eligible")
+
+    def same_key(at: datetime.datetime) -> None:
+        first = shopping.paid[0].charge
+        again = replace(first, at=at, amount_cents=first.amount_cents + 1)
+        shopping.refuse(again, "idempotency_key_reused")
+
+    def too_much_back(at: datetime.datetime) -> None:
+        first = shopping.paid[0].charge
+        shopping.steps.append(
+            Refund(
+                at=at,
+                key=shopping.key(),
+                charge_key=first.key,
+                shop=first.shop,
+                amount_cents=first.paid_cents + 1,
+                is_whole=False,
+                expects="refund_exceeds_charge",
+            )
+        )
+
+    shopping.at(paris(3, 9, 20), no_amount)
+    shopping.at(paris(5, 9, 40), malformed)
+    shopping.at(paris(6, 15, 10), unknown)
+    shopping.at(paris(7, 11, 30), same_key)
+    shopping.at(paris(7, 15, 30), too_much_back)
+    for day in (5, 9, 14, 21):
+        shopping.at(paris(day, 10, 5), wrong_shop)
+
+
+def _plan_lost_card(shopping: Shopping) -> None:
+    def block(at: datetime.datetime) -> None:
+        shopping.pockets[LOSES_CARD].away_until = paris(9, 10)
+        shopping.steps.append(BlockCard(at=at, household=LOSES_CARD))
+
+    def found(at: datetime.datetime) -> None:
+        shopping.refuse(_try(shopping, LOSES_CARD, at=at), "card_refused")
+
+    def replaced(at: datetime.datetime) -> None:
+        shopping.pockets[LOSES_CARD].new_card()
+        shopping.steps.append(ReplaceCard(at=at, household=LOSES_CARD))
+
+    def found_again(at: datetime.datetime) -> None:
+        shopping.refuse(replace(_try(shopping, LOSES_CARD, at=at), card=CardShown.OLD), "card_refused")
+
+    shopping.at(paris(8, 11), block)
+    shopping.at(paris(8, 15, 20), found)
+    shopping.at(paris(9, 9, 30), replaced)
+    shopping.at(paris(10, 16, 5), found_again)
+
+
+def _plan_forgotten_pin(shopping: Shopping) -> None:
+    def locked(at: datetime.datetime) -> None:
+        shopping.pockets[FORGETS_PIN].away_until = paris(15, 10)
+        pay = replace(_try(shopping, FORGETS_PIN, at=at), pin=PinTyped.WRONG)
+        for _ in range(PIN_TRIES_MAX):
+            pay = shopping.refuse(pay, "card_refused")
+        shopping.refuse(replace(pay, pin=PinTyped.RIGHT), "pin_locked")
+
+    def new_pin(at: datetime.datetime) -> None:
+        shopping.steps.append(ResetPin(at=at, household=FORGETS_PIN))
+
+    def back(at: datetime.datetime) -> None:
+        pay = replace(_try(shopping, FORGETS_PIN, at=at), pin=PinTyped.RIGHT)
+        if shopping.available_cents(pay) >= pay.amount_cents:
+            shopping.accept(pay)
+
+    shopping.at(paris(14, 17, 45), locked)
+    shopping.at(paris(15, 9, 10), new_pin)
+    shopping.at(paris(15, 10, 30), back)
+
+
+def _plan_network_cut(shopping: Shopping) -> None:
+    taken_at = paris(12, 18, 40)
+
+    def comes_in(at: datetime.datetime) -> None:
+        pay = replace(_try(shopping, PAYS_OFFLINE, at=at), happened_at=taken_at)
+        household = _find(
+            shopping,
+            lambda each: (
+                not shopping.pockets[each].needs_pin(amount_cents=FOUND_CENTS)
+                and shopping.available_cents(replace(pay, household=each)) >= FOUND_CENTS
+            ),
+        )
+        if household is not None:
+            shopping.accept(replace(pay, household=household))
+
+    shopping.at(paris(13, 9, 2), comes_in)
+
+
+def _plan_expiry(shopping: Shopping) -> None:
+    def too_late(at: datetime.datetime) -> None:
+        shopping.refuse(_try(shopping, len(shopping.pockets) - 1, at=at), "purse_expired")
+
+    def within_grace(at: datetime.datetime) -> None:
+        paid = _paid_from_short_aid(shopping)
+        if paid is not None:
+            shopping.paid.remove(paid)
+            shopping.give_back(paid, at=at, whole=True)
+
+    def expire(at: datetime.datetime) -> None:
+        shopping.steps.append(Expire(at=at))
+        for pocket in shopping.pockets:
+            pocket.expire(through=month.SHORT_EXPIRY)
+
+    def after_grace(at: datetime.datetime) -> None:
+        paid = _paid_from_short_aid(shopping)
+        if paid is not None:
+            shopping.paid.remove(paid)
+            shopping.give_back(paid, at=at, whole=True, comes_back=False)
+
+    shopping.at(paris(16, 10, 15), too_late)
+    shopping.at(paris(17, 11, 20), within_grace)
+    shopping.at(month.EXPIRY_AT, expire)
+    shopping.at(paris(20, 16, 30), after_grace)
+
+
+def _plan_late_refunds(shopping: Shopping) -> None:
+    def after_payout(at: datetime.datetime) -> None:
+        # The shop was paid this morning and has taken nothing since: it owes what it gives back.
+        known = [paid for paid in shopping.paid if len(paid.taken) == 1 and paid.charge.at > paris(26, 0)]
+        refunded = {step.charge_key for step in shopping.steps if isinstance(step, Refund)}
+        fresh = [paid for paid in known if paid.charge.key not in refunded]
+        if fresh:
+            shopping.give_back(fresh[0], at=at, whole=True)
+
+    shopping.at(paris(29, 8, 50), after_payout)
+
+
+def _paid_from_short_aid(shopping: Shopping) -> Paid | None:
+    """Return a payment taken whole from the aid that expires in the month, and not given back yet."""
+    refunded = {step.charge_key for step in shopping.steps if isinstance(step, Refund)}
+    for paid in shopping.paid:
+        purses = [purse for purse, _ in paid.taken]
+        if [purse.expires_on for purse in purses] == [month.SHORT_EXPIRY] and paid.charge.key not in refunded:
+            return paid
+    return None
+
+
+def _find(shopping: Shopping, fits: Callable[[int], bool]) -> int | None:
+    present = (each for each, pocket in enumerate(shopping.pockets) if pocket.away_until is None)
+    return next((each for each in present if fits(each)), None)
+
+
+def _only_food(shopping: Shopping, household: int, at: datetime.datetime) -> bool:
+    pocket = shopping.pockets[household]
+    open_to = pocket.categories(day=day_of(at))
+    is_kept_out = Category.FOOD in open_to and Category.TRANSPORT not in open_to
+    never_mobile = all(purse.expires_on.year == month.MONTH.year for purse in pocket.purses)
+    return is_kept_out and never_mobile and not pocket.needs_pin(amount_cents=FOUND_CENTS)

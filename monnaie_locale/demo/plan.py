@@ -1,0 +1,194 @@
+"""What happens in the demonstration's month, as plain values: who does what, when, and what must come of it.
+
+The plan says of every request whether the service must accept it or by which code it must refuse it; the month that
+runs it stops at the first surprise. Times are Paris shop hours, carried in UTC.
+"""
+
+import datetime
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from monnaie_locale.ledger.periods import PARIS, Month
+from monnaie_locale.programmes.model import Category
+
+MONTH = Month(2026, 10)
+# The exceptional aid ends in the middle of the month, so that the month shows an expiry; its grace is three days.
+SHORT_EXPIRY = datetime.date(2026, 10, 15)
+GRACE_DAYS = 3
+PIN_ABOVE_CENTS = 3_000
+ACCEPTED = ""
+
+
+def paris(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime.datetime:
+    """Return a moment of October 2026 by the clocks of Paris, in UTC; day 0 is 30 September, day 33 is 2 November."""
+    date = MONTH.first_day + datetime.timedelta(days=day - 1)
+    return datetime.datetime.combine(date, datetime.time(hour, minute, second), PARIS).astimezone(datetime.UTC)
+
+
+def day_of(moment: datetime.datetime) -> datetime.date:
+    """Return the day in Paris of an aware moment."""
+    return moment.astimezone(PARIS).date()
+
+
+# The month's fixed appointments.
+INSTALLED_AT = paris(-2, 9)
+ENROLLED_AT = paris(0, 9)
+FUNDED_ON = datetime.date(2026, 10, 1)
+FIRST_STATEMENT_AT = paris(2, 8, 30)
+DISTRIBUTED_AT = paris(2, 9)
+EXPIRY_AT = paris(SHORT_EXPIRY.day + GRACE_DAYS + 1, 2, 30)
+PAYOUT_PREPARED_AT = paris(28, 20)
+PAYOUT_APPROVED_AT = paris(29, 8, 15)
+PAYOUT_ON = datetime.date(2026, 10, 29)
+RETURNED_ON = datetime.date(2026, 10, 30)
+SECOND_STATEMENT_AT = paris(33, 8, 30)
+THIRD_STATEMENT_AT = paris(33, 8, 40)
+CLOSE_PREPARED_AT = paris(33, 10)
+CLOSE_APPROVED_AT = paris(33, 14)
+
+
+class Aid(StrEnum):
+    """The two programmes of the month."""
+
+    FOOD = "food"
+    MOBILITY = "mobility"
+
+
+AID_CATEGORIES: dict[Aid, frozenset[Category]] = {
+    Aid.FOOD: frozenset({Category.FOOD, Category.HYGIENE}),
+    # Hygiene is in both, so that one payment may draw on two programmes.
+    Aid.MOBILITY: frozenset({Category.TRANSPORT, Category.SERVICES, Category.HYGIENE}),
+}
+
+
+class CardShown(Enum):
+    """What the holder shows at the till."""
+
+    CURRENT = "current"
+    NUMBER_ONLY = "number"
+    OLD = "old"
+    UNKNOWN = "unknown"
+    MALFORMED = "malformed"
+
+
+class PinTyped(Enum):
+    """What the holder types."""
+
+    NONE = "none"
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """One distribution: what each household receives, by its place in the list."""
+
+    aid: Aid
+    label: str
+    expires_on: datetime.date
+    lines: tuple[tuple[int, int], ...]
+
+    @property
+    def total_cents(self) -> int:
+        """Return what the distribution gives out."""
+        return sum(cents for _, cents in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A shop asks for an amount; `expects` is "" or the code of the refusal that must come.
+
+    `retries` marks a request sent again under its key, `happened_at` a payment taken while the network was down,
+    `by_phone` one that the holder confirmed on a phone; `paid_cents` is less than the amount when it is partial.
+    """
+
+    at: datetime.datetime
+    key: str
+    household: int
+    shop: int
+    amount_cents: int
+    card: CardShown = CardShown.CURRENT
+    pin: PinTyped = PinTyped.NONE
+    happened_at: datetime.datetime | None = None
+    retries: bool = False
+    by_phone: bool = False
+    partial: bool = False
+    paid_cents: int = 0
+    purses: int = 0
+    expects: str = ACCEPTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """A shop gives back a charge, in full or in part."""
+
+    at: datetime.datetime
+    key: str
+    charge_key: str
+    shop: int
+    amount_cents: int
+    is_whole: bool
+    expects: str = ACCEPTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockCard:
+    """A household says that its card is lost."""
+
+    at: datetime.datetime
+    household: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceCard:
+    """The desk gives the household another card."""
+
+    at: datetime.datetime
+    household: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetPin:
+    """The desk gives the household a new PIN."""
+
+    at: datetime.datetime
+    household: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """The nightly job empties the purses whose grace is over."""
+
+    at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparePayout:
+    """The accountant prepares what the shops are paid."""
+
+    at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovePayout:
+    """Another person approves it, and the order goes to the bank."""
+
+    at: datetime.datetime
+
+
+Step = Charge | Refund | BlockCard | ReplaceCard | ResetPin | Expire | PreparePayout | ApprovePayout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole month: what is given out, then every step in the order of time."""
+
+    seed: int
+    household_count: int
+    shop_categories: tuple[Category, ...]
+    grants: tuple[Grants, ...]
+    steps: tuple[Step, ...]
+
+    def granted_cents(self, aid: Aid) -> int:
+        """Return what one programme gives out in the month."""
+        return sum(each.total_cents for each in self.grants if each.aid is aid)

@@ -1,0 +1,198 @@
+"""The shops are paid, the bank answers, the month is closed."""
+
+import datetime
+from dataclasses import dataclass, field
+
+from merchants.model import Payout, PayoutFile
+from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
+from monnaie_locale.closing.model import Close
+from monnaie_locale.closing.operations import approve_close, prepare_close
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.demo import plan as month
+from monnaie_locale.demo.bank import Account, BankCode, Booking, Period, debits_of, returned, write_statement
+from monnaie_locale.demo.counter import Surprise
+from monnaie_locale.demo.stage import MINUTE, Stage
+from monnaie_locale.exports.sepa import CreditTransfer, Debtor, PaymentFile, PostalAddress, write_payment_file
+from monnaie_locale.identity.roles import Role
+from monnaie_locale.journal.directory import Territory, territory_of
+from monnaie_locale.journal.verify import Verdict, verify
+from monnaie_locale.ledger.money import format_decimal
+from monnaie_locale.ledger.periods import moment_of
+from monnaie_locale.reconciliation.expectations import TOP_UP_REFERENCE
+from monnaie_locale.reconciliation.operations import import_statement
+
+BANK_FEE_CENTS = 1_250
+RETURN_REASON = "AC04"
+# A bank writes its statement some hours before it is imported.
+WRITTEN_BEFORE = 90 * MINUTE
+
+
+@dataclass(slots=True, kw_only=True)
+class Bank:
+    """The bank's account: its balance, the statements written so far, as files."""
+
+    stage: Stage
+    balance_cents: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def import_day(
+        self, bookings: list[Booking], *, from_on: datetime.date, to_on: datetime.date, at: datetime.datetime
+    ) -> None:
+        """Write the statement of a period and let the accountant import it; every line must be recognised."""
+        stage = self.stage
+        stage.clock.now = at
+        territory = territory_in(stage)
+        content, self.balance_cents = write_statement(
+            account=Account(iban=territory.reserve_iban, bic=territory.reserve_bic, owner=territory.issuer_name),
+            period=Period(number=len(self.files) + 1, from_on=from_on, to_on=to_on, written_at=at - WRITTEN_BEFORE),
+            opening_cents=self.balance_cents,
+            bookings=bookings,
+        )
+        self.files[f"statement-{to_on}.xml"] = content
+        report = transact(
+            stage.rt.engine,
+            import_statement,
+            territory_id=stage.rt.territory_id,
+            content=content,
+            actor=stage.by(Role.ACCOUNTANT),
+            now=stage.now,
+        )
+        if report.in_suspense or report.warnings:
+            raise Surprise(f"{to_on}: {report.in_suspense} {report.warnings}")
+
+
+def prepare(stage: Stage) -> Payout:
+    """Prepare what the shops are paid for the month so far."""
+    return transact(
+        stage.rt.engine,
+        prepare_payout,
+        territory_id=stage.rt.territory_id,
+        label="Octobre 2026",
+        cutoff_on=month.day_of(stage.now),
+        execution_on=month.PAYOUT_ON,
+        actor=stage.by(Role.ACCOUNTANT),
+        now=stage.now,
+    )
+
+
+def approve(stage: Stage, payout: Payout) -> tuple[Payout, bytes]:
+    """Approve the payout by another person and return it with the bank's file."""
+    approved = transact(
+        stage.rt.engine,
+        approve_payout,
+        territory_id=stage.rt.territory_id,
+        payout_id=payout.id,
+        actor=stage.by(Role.APPROVER),
+        now=stage.now,
+    )
+    with reading(stage.rt.engine) as db:
+        ordered = payment_file(db, territory_id=stage.rt.territory_id, payout_id=payout.id)
+    order = write_payment_file(payment=_payment(ordered, territory_in(stage)))
+    transact(
+        stage.rt.engine,
+        mark_sent,
+        territory_id=stage.rt.territory_id,
+        payout_id=payout.id,
+        actor=stage.by(Role.ACCOUNTANT),
+        now=stage.now,
+    )
+    return approved, order
+
+
+def hear_from_the_bank(bank: Bank, order: bytes) -> None:
+    """Import what the bank did: the transfers and its fee, then one transfer returned and the issuer's top-up."""
+    debits = debits_of(order, booked_on=month.PAYOUT_ON)
+    fee = Booking(
+        booked_on=month.PAYOUT_ON,
+        amount_cents=-BANK_FEE_CENTS,
+        code=BankCode.FEE,
+        text=f"FRAIS DE VIREMENTS {format_decimal(BANK_FEE_CENTS, point=',')}",
+    )
+    after_funding = month.FUNDED_ON + datetime.timedelta(days=1)
+    bank.import_day([*debits, fee], from_on=after_funding, to_on=month.PAYOUT_ON, at=month.SECOND_STATEMENT_AT)
+    came_back = returned(debits[-1], booked_on=month.RETURNED_ON, reason=RETURN_REASON)
+    top_up = Booking(
+        booked_on=month.RETURNED_ON,
+        amount_cents=BANK_FEE_CENTS,
+        code=BankCode.RECEIVED,
+        text=f"ASSOCIATION MONNAIE DE VILLE-EXEMPLE {TOP_UP_REFERENCE}",
+        end_to_end_id="COMPLEMENT-2026-10",
+    )
+    bank.import_day(
+        [came_back, top_up], from_on=month.RETURNED_ON, to_on=month.RETURNED_ON, at=month.THIRD_STATEMENT_AT
+    )
+
+
+def close(stage: Stage) -> Close:
+    """Close the month by two people."""
+    stage.clock.now = month.CLOSE_PREPARED_AT
+    prepared = transact(
+        stage.rt.engine,
+        prepare_close,
+        territory_id=stage.rt.territory_id,
+        month=month.MONTH,
+        verdict=verified(stage),
+        actor=stage.by(Role.ACCOUNTANT),
+        now=stage.now,
+    )
+    stage.clock.now = month.CLOSE_APPROVED_AT
+    return transact(
+        stage.rt.engine,
+        approve_close,
+        territory_id=stage.rt.territory_id,
+        close_id=prepared.close_id,
+        verdict=verified(stage),
+        actor=stage.by(Role.APPROVER),
+        now=stage.now,
+        sign=stage.rt.keyring.sign,
+        public_key_pem=stage.rt.keyring.public_key_pem,
+    )
+
+
+def verified(stage: Stage) -> Verdict:
+    """Recompute the books from the rows."""
+    with reading(stage.rt.engine) as db:
+        return verify(db, territory_id=stage.rt.territory_id, public_key_pem=stage.rt.keyring.public_key_pem)
+
+
+def territory_in(stage: Stage) -> Territory:
+    """Return the territory as it is stored."""
+    with reading(stage.rt.engine) as db:
+        return territory_of(db, territory_id=stage.rt.territory_id)
+
+
+def _payment(ordered: PayoutFile, territory: Territory) -> PaymentFile:
+    return PaymentFile(
+        message_id=ordered.message_id,
+        created_at=moment_of(ordered.approved_at_ms),
+        execution_on=ordered.execution_on,
+        debtor=Debtor(
+            name=territory.issuer_name,
+            siret=territory.issuer_siret,
+            iban=territory.reserve_iban,
+            bic=territory.reserve_bic,
+            address=PostalAddress(
+                street=territory.issuer_street,
+                building=territory.issuer_building,
+                postcode=territory.issuer_postcode,
+                town=territory.issuer_town,
+            ),
+        ),
+        transfers=tuple(
+            CreditTransfer(
+                end_to_end_id=line.end_to_end_id,
+                amount_cents=line.amount_cents,
+                creditor_name=line.name,
+                creditor_iban=line.iban,
+                creditor_bic=line.bic or None,
+                address=PostalAddress(
+                    street=line.address.street,
+                    building=line.address.building,
+                    postcode=line.address.postcode,
+                    town=line.address.town,
+                ),
+                rf_reference=line.rf_reference,
+            )
+            for line in ordered.lines
+        ),
+    )
