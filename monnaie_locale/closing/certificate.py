@@ -13,7 +13,7 @@ from typing import Any
 
 from monnaie_locale.closing.errors import CertificateMalformed
 from monnaie_locale.journal.periods import Span
-from monnaie_locale.journal.sealer import LogHead, signed_text
+from monnaie_locale.journal.sealer import LogHead
 from monnaie_locale.keyring import signature_is_valid
 from monnaie_locale.ledger.accounts import ACCOUNT_MAP, OWED_KINDS, AccountKind, Balance
 from monnaie_locale.ledger.periods import Month
@@ -66,6 +66,22 @@ def read_certificate(text: str) -> tuple[JsonObject, bytes]:
     return body, signature
 
 
+def certified_head(certificate: str) -> LogHead:
+    """Return the head of the log that a certificate carries; refuses certificate_malformed."""
+    body, _ = read_certificate(certificate)
+    try:
+        head = body["log_head"]
+        return LogHead(
+            territory_id=body["territory"]["id"],
+            size=head["size"],
+            root=bytes.fromhex(head["root"]),
+            sealed_at_ms=head["sealed_at_ms"],
+            signature=bytes.fromhex(head["signature"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CertificateMalformed from error
+
+
 def verify_certificate(*, certificate: str, public_key_pem: str) -> tuple[str, ...]:
     """Return what is wrong with a certificate, as stable codes; empty when it stands.
 
@@ -83,22 +99,15 @@ def verify_certificate(*, certificate: str, public_key_pem: str) -> tuple[str, .
     faults = []
     if not signature_is_valid(public_key_pem=public_key_pem, signature=signature, text=canonical_bytes(body)):
         faults.append("certificate_signature_wrong")
-    try:
-        if body["public_key"] != public_key_pem:
-            faults.append("certificate_key_differs")
-        head = body["log_head"]
-        text = signed_text(
-            territory_id=body["territory"]["id"],
-            size=head["size"],
-            root=bytes.fromhex(head["root"]),
-            sealed_at_ms=head["sealed_at_ms"],
-        )
-        head_signature = bytes.fromhex(head["signature"])
-        total_cents = sum(account["balance_cents"] for account in body["accounts"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CertificateMalformed from error
-    if not signature_is_valid(public_key_pem=public_key_pem, signature=head_signature, text=text):
+    head = certified_head(certificate)
+    if body.get("public_key") != public_key_pem:
+        faults.append("certificate_key_differs")
+    if not signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text()):
         faults.append("certificate_head_signature_wrong")
+    try:
+        total_cents = sum(account["balance_cents"] for account in body["accounts"])
+    except (KeyError, TypeError) as error:
+        raise CertificateMalformed from error
     if total_cents != 0:
         faults.append("certificate_does_not_balance")
     return tuple(faults)

@@ -1,0 +1,121 @@
+"""All the files of a month, and the folder they are written to: for the demo, the command line and the download."""
+
+import datetime
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from monnaie_locale.closing.certificate import certified_head
+from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.model import Close
+from monnaie_locale.closing.queries import close_of_month
+from monnaie_locale.closing.rapprochement import reconciliation_of
+from monnaie_locale.documents.model import LogHead
+from monnaie_locale.documents.reconciliation_statement import reconciliation_statement
+from monnaie_locale.exports.operations import (
+    ExportFile,
+    beancount_of,
+    fec_of,
+    payment_orders_of,
+    shop_statements_of,
+    trial_balance_of,
+)
+from monnaie_locale.exports.paper import printed_head
+from monnaie_locale.journal.directory import territory_of
+from monnaie_locale.journal.sealer import latest_head
+from monnaie_locale.journal.verify import Verdict
+from monnaie_locale.ledger.periods import Month, moment_of
+
+CERTIFICATE_NAME = "close-certificate.json"
+RECONCILIATION_NAME = "reconciliation.pdf"
+UNVERIFIED = Verdict(0, ())
+# ZIP knows no date before 1980; a fixed one keeps the bytes of a package the same.
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def month_package(
+    db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
+) -> list[ExportFile]:
+    """Return every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
+
+    The documents of a closed month are dated at its close, so that they are the same bytes whenever they are made.
+
+    Args:
+        db: a connection that sees one state of the books.
+        territory_id: whose books.
+        month: the month.
+        public_key_pem: the installation's key, whose fingerprint is printed.
+        now: the present instant, aware; the date of the documents of an open month.
+
+    """
+    territory = territory_of(db, territory_id=territory_id)
+    close = close_of_month(db, territory_id=territory_id, month=month)
+    created_at = now if close is None or close.closed_at_ms is None else moment_of(close.closed_at_ms)
+    head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
+    files = [
+        *shop_statements_of(db, territory=territory, month=month, head=head, created_at=created_at),
+        *payment_orders_of(db, territory_id=territory_id, month=month),
+        fec_of(db, territory_id=territory_id, year=month.year, last_day=month.last_day),
+        beancount_of(db, territory_id=territory_id, last_day=month.last_day),
+        trial_balance_of(db, territory_id=territory_id, last_day=month.last_day),
+        reconciliation_file(db, territory_id=territory_id, month=month, close=close, head=head, created_at=created_at),
+    ]
+    if close is not None and close.is_closed:
+        files.append(certificate_file(close))
+    return files
+
+
+def head_for(db: Connection, *, territory_id: int, close: Close | None, public_key_pem: str) -> LogHead | None:
+    """Return the head to print: the one that the close signed, else the newest."""
+    if close is None or not close.is_closed:
+        return printed_head(latest_head(db, territory_id=territory_id), public_key_pem=public_key_pem)
+    return printed_head(certified_head(close.certificate), public_key_pem=public_key_pem)
+
+
+def reconciliation_file(
+    db: Connection,
+    *,
+    territory_id: int,
+    month: Month,
+    close: Close | None,
+    head: LogHead | None,
+    created_at: datetime.datetime,
+) -> ExportFile:
+    """Return the état de rapprochement of a month, as PDF."""
+    state = reconciliation_of(
+        db,
+        territory=territory_of(db, territory_id=territory_id),
+        facts=facts_of(db, territory_id=territory_id, month=month, verdict=UNVERIFIED),
+        close=close,
+        head=head,
+    )
+    content = reconciliation_statement(state, created_at=created_at)
+    return ExportFile(RECONCILIATION_NAME, "application/pdf", content)
+
+
+def certificate_file(close: Close) -> ExportFile:
+    """Return the signed certificate of a closed month."""
+    return ExportFile(CERTIFICATE_NAME, "application/json", close.certificate.encode())
+
+
+def write_folder(*, folder: Path, files: Sequence[ExportFile]) -> list[Path]:
+    """Write the files to a folder, made when it is missing; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for file in files:
+        path = folder / file.name
+        path.write_bytes(file.content)
+        paths.append(path)
+    return paths
+
+
+def zipped(*, name: str, files: Sequence[ExportFile]) -> ExportFile:
+    """Return the files as one ZIP archive, the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.writestr(zipfile.ZipInfo(file.name, ZIP_DATE), file.content, zipfile.ZIP_DEFLATED)
+    return ExportFile(name, "application/zip", buffer.getvalue())
