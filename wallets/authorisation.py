@@ -89,7 +89,7 @@ def authorise(
     """Return what the charge may draw on; nothing is posted, a PIN that is given takes a try.
 
     Args:
-        engine: of the database; the PIN's try is a transaction of its own, so this is called outside any other.
+        engine: the PIN's try is a transaction of its own, so this is called outside any other.
         keyring: checks the PIN.
         territory_id: whose card.
         host: the public name of the service, as in the cards' addresses.
@@ -112,8 +112,7 @@ def authorise(
     pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
     card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed)
     available_cents = sum(purse.balance_cents for purse in eligible)
-    if not eligible:
-        _check_shop(read, category=category, day=day)
+    _check_shop(read, eligible, category=category, day=day)
     if available_cents < amount_cents:
         raise InsufficientFunds(available_cents=available_cents, amount_cents=amount_cents)
     asking = _asking(read, eligible, amount_cents=amount_cents)
@@ -150,8 +149,7 @@ def look_up(
     always = any(read.programmes[purse.programme_id].pin_rule is PinRule.ALWAYS for purse in eligible)
     pin_needed = always or read.is_number
     card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed)
-    if not eligible:
-        _check_shop(read, category=category, day=day)
+    _check_shop(read, eligible, category=category, day=day)
     return Remaining(
         card_id=card.card_id,
         wallet_id=card.wallet_id,
@@ -217,8 +215,10 @@ def _proved(
     return read.card
 
 
-def _check_shop(read: ReadCard, *, category: Category, day: datetime.date) -> None:
+def _check_shop(read: ReadCard, eligible: Sequence[PurseBalance], *, category: Category, day: datetime.date) -> None:
     """Refuse when no purse pays here though something is held: it has expired, or it is for other shops."""
+    if eligible:
+        return
     held = [purse for purse in read.purses if purse.balance_cents > 0]
     expired = [purse for purse in held if pays_for(purse, programmes=read.programmes, category=category)]
     if expired:

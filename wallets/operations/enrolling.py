@@ -52,11 +52,8 @@ def enrol_household(
     _check_length("nom d’usage", alias, 0, ALIAS_LENGTH_MAX)
     _check_length("contact", channel, 0, CHANNEL_LENGTH_MAX)
     digest = keyring.lookup_digest(reference)
-    known: int | None = db.scalar(
-        select(households.c.id).where(
-            households.c.territory_id == territory_id, households.c.reference_digest == digest
-        )
-    )
+    same = (households.c.territory_id == territory_id, households.c.reference_digest == digest)
+    known: int | None = db.scalar(select(households.c.id).where(*same))
     if known is not None:
         return known
     household_id = next_id(db, households, territory_id=territory_id)

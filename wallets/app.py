@@ -1,0 +1,20 @@
+"""Give the application the wallets: pages, endpoints, who a holder is, and what programmes ask of wallets."""
+
+from flask import Flask
+
+from monnaie_locale import runtime
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import SubjectKind
+from monnaie_locale.programmes import wallet_directory
+from wallets import shops
+from wallets.holder_access import HouseholdDirectory, resolve_holder
+from wallets.pages import holder
+
+
+def init_app(app: Flask) -> None:
+    """Register what this package brings; the runtime must already be there."""
+    app.register_blueprint(holder.blueprint)
+    access.resolve(app, SubjectKind.HOLDER, resolve_holder)
+    keyring = app.extensions[runtime.EXTENSION].keyring
+    app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
+    app.extensions.setdefault(shops.EXTENSION, shops.NoShops())

@@ -1,0 +1,82 @@
+"""What happened to a wallet, as its holder reads it: newest first, one line an event."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from monnaie_locale.journal.queries import entries_touching, owners_of, purses_of
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.posting import Posted
+from wallets.shops import ShopDirectory
+
+LABELS = {
+    EntryKind.DISTRIBUTION: "Aide reçue",
+    EntryKind.CHARGE: "Paiement",
+    EntryKind.REFUND: "Remboursement",
+    EntryKind.EXPIRY: "Aide expirée",
+    EntryKind.WALLET_MOVE: "Transfert",
+    EntryKind.REVERSAL: "Correction",
+}
+OTHER_LABEL = "Opération"
+SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One event of a wallet; `amount_cents` is signed: + received, − spent."""
+
+    entry_id: int
+    at_ms: int
+    label: str
+    shop: str
+    amount_cents: int
+
+
+def history_of(
+    db: Connection,
+    *,
+    territory_id: int,
+    wallet_id: int,
+    shops: ShopDirectory,
+    limit: int,
+    before_entry_id: int | None = None,
+) -> list[HistoryLine]:
+    """Return the last `limit` events of a wallet, newest first; `before_entry_id` continues a page."""
+    purses = purses_of(db, territory_id=territory_id, wallet_id=wallet_id)
+    account_ids = {purse.account_id for purse in purses}
+    found = entries_touching(
+        db, territory_id=territory_id, account_ids=account_ids, before_entry_id=before_entry_id, limit=limit
+    )
+    merchants = _merchants(db, territory_id=territory_id, found=found)
+    names = shops.names_of(db, territory_id=territory_id, merchant_ids=set(merchants.values()))
+    return [
+        HistoryLine(
+            entry_id=posted.entry.entry_id,
+            at_ms=posted.entry.happened_at_ms,
+            label=LABELS.get(posted.entry.kind, OTHER_LABEL),
+            shop=names.get(merchants.get(posted.entry.entry_id, 0), ""),
+            amount_cents=_moved_cents(posted, account_ids),
+        )
+        for posted in found
+    ]
+
+
+def _merchants(db: Connection, *, territory_id: int, found: Collection[Posted]) -> dict[int, int]:
+    """Return the merchant on the other side of each entry that has one."""
+    sides: dict[int, int] = {}
+    for posted in found:
+        for line in posted.entry.transfers:
+            if line.credit_kind in SHOP_KINDS:
+                sides[posted.entry.entry_id] = line.credit_account_id
+            elif line.debit_kind in SHOP_KINDS:
+                sides[posted.entry.entry_id] = line.debit_account_id
+    owners = owners_of(db, territory_id=territory_id, account_ids=set(sides.values()))
+    return {entry_id: owners[account_id].merchant_id for entry_id, account_id in sides.items()}
+
+
+def _moved_cents(posted: Posted, account_ids: Collection[int]) -> int:
+    received = sum(line.amount_cents for line in posted.entry.transfers if line.credit_account_id in account_ids)
+    spent = sum(line.amount_cents for line in posted.entry.transfers if line.debit_account_id in account_ids)
+    return received - spent

@@ -1,0 +1,73 @@
+"""Sign a holder in with the card and the PIN, and tell whether they still may be."""
+
+import datetime
+from collections.abc import Collection
+
+from sqlalchemy import Connection, Engine
+
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.identity.access import Resolved
+from monnaie_locale.identity.operations import open_session
+from monnaie_locale.identity.roles import SubjectKind
+from monnaie_locale.keyring import Keyring
+from wallets import queries
+from wallets.card_token import RandomBytes, card_number_shown, normalise, token_digest
+from wallets.errors import CardUnknown
+from wallets.pin_check import prove_holder
+
+
+def sign_in_holder(
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    host: str,
+    token: str,
+    pin: str,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+) -> str:
+    """Return the token of a session opened for the holder of a card.
+
+    Only the secret code of the QR opens it, never a card number: a number can be read over a shoulder.
+
+    Refuses: card_malformed, card_of_another_town, pin_malformed, card_refused, pin_locked.
+    """
+    digest = token_digest(normalise(token, host=host))
+    with reading(engine) as db:
+        found = queries.card_by_token(db, territory_id=territory_id, token_digest=digest)
+    card = prove_holder(engine, keyring, territory_id=territory_id, card=found, pin=pin)
+    return transact(
+        engine,
+        open_session,
+        territory_id=territory_id,
+        kind=SubjectKind.HOLDER,
+        subject_id=card.card_id,
+        now=now,
+        random_bytes=random_bytes,
+    )
+
+
+def resolve_holder(db: Connection, *, territory_id: int, subject_id: int) -> Resolved | None:
+    """Return how a holder is shown while the card is active; None signs them out."""
+    try:
+        card = queries.card_of(db, territory_id=territory_id, card_id=subject_id)
+    except CardUnknown:
+        return None
+    return Resolved(label=f"Carte {card_number_shown(card.number)}") if card.is_active else None
+
+
+class HouseholdDirectory:
+    """What wallets tell programmes: whose wallet a line of a distribution's file means."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        """Take the keyring that finds and unseals references."""
+        self._keyring = keyring
+
+    def wallets_by_reference(self, db: Connection, *, territory_id: int, references: Collection[str]) -> dict[str, int]:
+        """Return the open wallet of each household whose file reference is known."""
+        return queries.wallets_by_reference(db, territory_id=territory_id, references=references, keyring=self._keyring)
+
+    def holder_references(self, db: Connection, *, territory_id: int, wallet_ids: Collection[int]) -> dict[int, str]:
+        """Return the file reference of the household of each wallet."""
+        return queries.holder_references(db, territory_id=territory_id, wallet_ids=wallet_ids, keyring=self._keyring)

@@ -1,0 +1,1 @@
+"""Pages of wallets: the holder's, behind the PIN, and those of the desk."""
