@@ -204,7 +204,7 @@ class Month2026:
 
     def live(self, *more: BankLine) -> Payout:
         """Live the whole month, its two statements imported."""
-        self.import_(self.first_statement())
+        self.import_(self.first_statement(), now=moment(11))
         self.spend()
         payout = self.pay()
         self.import_(self.second_statement(payout, *more))
