@@ -7,13 +7,15 @@ from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.programmes import wallet_directory
 from wallets import shops
+from wallets.api import cards, households
 from wallets.holder_access import HouseholdDirectory, resolve_holder
 from wallets.pages import holder
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    app.register_blueprint(holder.blueprint)
+    for blueprint in (holder.blueprint, households.blueprint, cards.blueprint):
+        app.register_blueprint(blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holder)
     keyring = app.extensions[runtime.EXTENSION].keyring
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)

@@ -1,0 +1,1 @@
+"""Endpoints of programmes, funding orders and distributions."""

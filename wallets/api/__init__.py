@@ -1,0 +1,1 @@
+"""Endpoints of households, wallets and cards."""
