@@ -15,7 +15,7 @@ MONTH = Month(2026, 10)
 # The exceptional aid ends in the middle of the month, so that the month shows an expiry; its grace is three days.
 SHORT_EXPIRY = datetime.date(2026, 10, 15)
 GRACE_DAYS = 3
-PIN_ABOVE_CENTS = 3_000
+PIN_ABOVE_CENTS = 4_000
 ACCEPTED = ""
 
 

@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import dataclass, field
 
-from merchants.model import Payout, PayoutFile
+from merchants.model import Payout
 from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.operations import approve_close, prepare_close
@@ -12,12 +12,11 @@ from monnaie_locale.demo import plan as month
 from monnaie_locale.demo.bank import Account, BankCode, Booking, Period, debits_of, returned, write_statement
 from monnaie_locale.demo.counter import Surprise
 from monnaie_locale.demo.stage import MINUTE, Stage
-from monnaie_locale.exports.sepa import CreditTransfer, Debtor, PaymentFile, PostalAddress, write_payment_file
+from monnaie_locale.exports.payment_order import payment_order
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.directory import Territory, territory_of
 from monnaie_locale.journal.verify import Verdict, verify
 from monnaie_locale.ledger.money import format_decimal
-from monnaie_locale.ledger.periods import moment_of
 from monnaie_locale.reconciliation.expectations import TOP_UP_REFERENCE
 from monnaie_locale.reconciliation.operations import import_statement
 
@@ -87,7 +86,7 @@ def approve(stage: Stage, payout: Payout) -> tuple[Payout, bytes]:
     )
     with reading(stage.rt.engine) as db:
         ordered = payment_file(db, territory_id=stage.rt.territory_id, payout_id=payout.id)
-    order = write_payment_file(payment=_payment(ordered, territory_in(stage)))
+    order = payment_order(territory=territory_in(stage), payout=ordered)
     transact(
         stage.rt.engine,
         mark_sent,
@@ -159,40 +158,3 @@ def territory_in(stage: Stage) -> Territory:
     """Return the territory as it is stored."""
     with reading(stage.rt.engine) as db:
         return territory_of(db, territory_id=stage.rt.territory_id)
-
-
-def _payment(ordered: PayoutFile, territory: Territory) -> PaymentFile:
-    return PaymentFile(
-        message_id=ordered.message_id,
-        created_at=moment_of(ordered.approved_at_ms),
-        execution_on=ordered.execution_on,
-        debtor=Debtor(
-            name=territory.issuer_name,
-            siret=territory.issuer_siret,
-            iban=territory.reserve_iban,
-            bic=territory.reserve_bic,
-            address=PostalAddress(
-                street=territory.issuer_street,
-                building=territory.issuer_building,
-                postcode=territory.issuer_postcode,
-                town=territory.issuer_town,
-            ),
-        ),
-        transfers=tuple(
-            CreditTransfer(
-                end_to_end_id=line.end_to_end_id,
-                amount_cents=line.amount_cents,
-                creditor_name=line.name,
-                creditor_iban=line.iban,
-                creditor_bic=line.bic or None,
-                address=PostalAddress(
-                    street=line.address.street,
-                    building=line.address.building,
-                    postcode=line.address.postcode,
-                    town=line.address.town,
-                ),
-                rf_reference=line.rf_reference,
-            )
-            for line in ordered.lines
-        ),
-    )

@@ -24,6 +24,7 @@ TRIES = 200
 # How often, among the payments where it can be.
 PIN_FORGOTTEN, PIN_MISTYPED, RETRIED, BY_PHONE, TYPED_NUMBER = 0.3, 0.08, 0.012, 0.015, 0.01
 SPLIT_WANTED, TOO_MUCH, REFUNDED, REFUNDED_WHOLE = 0.4, 0.02, 0.018, 0.5
+KNOWS_WHAT_IS_LEFT = 0.8
 REFUND_AFTER_MINUTES = (4, 15, 40)
 
 Happening = Callable[[datetime.datetime], None]
@@ -154,14 +155,16 @@ class Shopping:
 
     def _pay(self, pay: Charge) -> None:
         """Pay at the till: a forgotten PIN first, a mistyped one, too little left, then what there is."""
-        needs_pin = self.pockets[pay.household].needs_pin(amount_cents=pay.amount_cents)
-        if needs_pin or pay.card is CardShown.NUMBER_ONLY:
+        pocket, left_cents = self.pockets[pay.household], self.available_cents(pay)
+        if pocket.needs_pin(amount_cents=pay.amount_cents) and self.chance.random() < KNOWS_WHAT_IS_LEFT:
+            pay = replace(pay, amount_cents=min(pay.amount_cents, left_cents))
+        if pocket.needs_pin(amount_cents=pay.amount_cents) or pay.card is CardShown.NUMBER_ONLY:
             if self.chance.random() < PIN_FORGOTTEN:
                 pay = self.refuse(pay, "pin_required")
             if self.chance.random() < PIN_MISTYPED:
                 pay = self.refuse(replace(pay, pin=PinTyped.WRONG), "card_refused")
             pay = replace(pay, pin=PinTyped.RIGHT)
-        if self.available_cents(pay) < pay.amount_cents:
+        if left_cents < pay.amount_cents:
             pay = replace(self.refuse(pay, "insufficient_funds"), partial=True)
         self.accept(pay)
 

@@ -1,0 +1,59 @@
+"""How to enter the served demonstration: a link for each role, a till to pair, a card with its PIN.
+
+Made on the real clock, when the month is over: the service that is then started lives today, not in October 2026.
+"""
+
+import datetime
+import os
+from collections.abc import Iterator
+
+from merchants.operations import PAIRING_PATH, renew_pairing
+from monnaie_locale.database.transaction import transact
+from monnaie_locale.demo.month import Ended
+from monnaie_locale.demo.people import INSTALLER, NAMES
+from monnaie_locale.demo.summary import Row
+from monnaie_locale.identity.operations import create_sign_in_link
+from monnaie_locale.identity.roles import ROLE_NAMES
+from monnaie_locale.runtime import Runtime
+from wallets.card_token import CARD_PATH, card_number_shown
+
+SIGN_IN_PATH = "/connexion/lien/"
+# A household that neither lost its card nor forgot its PIN, and that has both aids.
+SHOWN_HOUSEHOLD = 0
+
+
+def invitations(rt: Runtime, ended: Ended, *, now: datetime.datetime) -> Iterator[Row]:
+    """Yield the links, each good for one entry; they are drawn by the system, not from the seed.
+
+    Args:
+        rt: the installation.
+        ended: the month that was lived.
+        now: the real moment, aware UTC.
+
+    """
+    base_url = rt.base_url.rstrip("/")
+    for role in NAMES:
+        token = transact(
+            rt.engine,
+            create_sign_in_link,
+            territory_id=rt.territory_id,
+            staff_id=ended.people.staff_ids[role],
+            actor=INSTALLER,
+            now=now,
+            random_bytes=os.urandom,
+        )
+        yield Row(ROLE_NAMES[role].capitalize(), f"{base_url}{SIGN_IN_PATH}{token}")
+    code = transact(
+        rt.engine,
+        renew_pairing,
+        territory_id=rt.territory_id,
+        till_id=ended.tills[0].id,
+        actor=INSTALLER,
+        now=now,
+        random_bytes=os.urandom,
+    )
+    yield Row("Caisse à appairer (15 minutes)", f"{base_url}{PAIRING_PATH}{code}")
+    card = ended.counters.cards[SHOWN_HOUSEHOLD]
+    pin = ended.counters.pin_of(SHOWN_HOUSEHOLD)
+    yield Row("Carte d’un ménage", f"{base_url}{CARD_PATH}{card.token}")
+    yield Row("", f"numéro {card_number_shown(card.number)}, code secret {pin}")

@@ -1,0 +1,94 @@
+"""The folder that the demonstration fills: never one that holds something else."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from monnaie_locale.closing.package import month_package
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.demo.installation import HOST
+from monnaie_locale.demo.month import Ended
+from monnaie_locale.demo.plan import ENROLLED_AT, MONTH
+from monnaie_locale.journal.directory import territory_of
+from monnaie_locale.runtime import Runtime
+from wallets.card_sheet import PrintedCard, render_cards
+from wallets.card_token import card_url
+
+# It lists what the demonstration wrote, so that the next one removes that and nothing else.
+MARKER = ".monnaie-locale-demo"
+HOME = "instance"
+CARDS_NAME = "cards.pdf"
+BATCH_MARK = "A · 10/26"
+
+
+class FolderInUse(Exception):
+    """The folder holds something that no demonstration wrote: it is left alone."""
+
+
+def claim(folder: Path) -> Path:
+    """Empty the folder of an earlier demonstration, or make it; return the empty folder of the installation.
+
+    Raises FolderInUse when the folder holds anything and no demonstration made it.
+    """
+    marker = folder / MARKER
+    if folder.exists() and not marker.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FolderInUse(folder)
+    if marker.exists():
+        for name in marker.read_text(encoding="utf-8").splitlines():
+            (folder / Path(name).name).unlink(missing_ok=True)
+        shutil.rmtree(folder / HOME, ignore_errors=True)
+    home = folder / HOME
+    home.mkdir(parents=True)
+    marker.touch()
+    return home
+
+
+def files_of(rt: Runtime, ended: Ended) -> dict[str, bytes]:
+    """Return every file of the month by its name: the books' own package, the bank's statements, the cards."""
+    with reading(rt.engine) as db:
+        package = month_package(
+            db,
+            territory_id=rt.territory_id,
+            month=MONTH,
+            public_key_pem=rt.keyring.public_key_pem,
+            now=rt.clock(),
+        )
+    return {CARDS_NAME: _cards(rt, ended), **ended.statements, **{file.name: file.content for file in package}}
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """Write the files, and their names in the marker."""
+    (folder / MARKER).write_text("".join(f"{name}\n" for name in files), encoding="utf-8")
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def file_families(names: Iterable[str]) -> list[str]:
+    """Return the names for a person to read: the shops' statements as one line."""
+    names = list(names)
+    shops = [name for name in names if name.startswith("statement-C")]
+    others = [name for name in names if name not in shops]
+    return [*others, f"{shops[0]} … ({len(shops)} relevés de commerçants)"] if shops else others
+
+
+def _cards(rt: Runtime, ended: Ended) -> bytes:
+    with reading(rt.engine) as db:
+        territory = territory_of(db, territory_id=rt.territory_id)
+    printed = [
+        PrintedCard(
+            token_url=card_url(host=HOST, token=card.token),
+            number=card.number,
+            pin=card.pin,
+            batch_mark=BATCH_MARK,
+            currency_name=territory.currency_name,
+            host=HOST,
+        )
+        for card in ended.first_cards
+    ]
+    return render_cards(
+        printed,
+        town_name=territory.name,
+        ccas_phone=territory.ccas_phone,
+        created_at=ENROLLED_AT,
+        demo=territory.is_demo,
+    )

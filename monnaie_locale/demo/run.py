@@ -1,0 +1,72 @@
+"""Run the demonstration from its flags to its files."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from monnaie_locale.demo import town
+from monnaie_locale.demo.drawing import draw_plan
+from monnaie_locale.demo.installation import Clock, found
+from monnaie_locale.demo.month import Ended, run_month
+from monnaie_locale.demo.output import claim, files_of, write
+from monnaie_locale.demo.plan import INSTALLED_AT
+from monnaie_locale.demo.progress import Progress, Silent
+from monnaie_locale.demo.summary import Row, summary
+from monnaie_locale.runtime import Runtime
+
+DEFAULT_SEED = 1
+DEFAULT_HOUSEHOLDS, DEFAULT_SHOPS, DEFAULT_CHARGES = 200, 25, 1_500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A demonstration that was run: its installation is still open, on the clock of the plan."""
+
+    rt: Runtime
+    home: Path
+    ended: Ended
+    rows: list[Row]
+
+
+def run_demo(
+    *,
+    out: Path,
+    base_url: str = "http://127.0.0.1:8000",
+    seed: int = DEFAULT_SEED,
+    households: int = DEFAULT_HOUSEHOLDS,
+    shops: int = DEFAULT_SHOPS,
+    charges: int = DEFAULT_CHARGES,
+    progress: Progress | None = None,
+) -> Demo:
+    """Live the month and write its files to a folder; the caller stops the runtime.
+
+    Args:
+        out: where to write; a folder that holds anything else raises FolderInUse.
+        base_url: where the installation will be served.
+        seed: the same one gives the same files, to the last byte.
+        households: how many.
+        shops: how many.
+        charges: about how many payments are accepted.
+        progress: told of every stage.
+
+    """
+    started = time.perf_counter()
+    progress = progress or Silent()
+    home = claim(out)
+    listed = town.shops(shops)
+    plan = draw_plan(
+        seed=seed, households=households, categories=tuple(shop.category for shop in listed), charges=charges
+    )
+    clock = Clock(INSTALLED_AT)
+    with progress.stage("Base de données", length=1) as advance:
+        rt = found(home, seed=seed, clock=clock, base_url=base_url)
+        advance(1)
+    ended = run_month(
+        rt, clock=clock, plan=plan, households=town.households(households), shops=listed, progress=progress
+    )
+    with progress.stage("Documents", length=1) as advance:
+        files = files_of(rt, ended)
+        write(out, files)
+        advance(1)
+    rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
+    return Demo(rt=rt, home=home, ended=ended, rows=rows)

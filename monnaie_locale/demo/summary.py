@@ -1,0 +1,100 @@
+"""The month in one table, in French."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.demo.month import Ended
+from monnaie_locale.demo.output import file_families
+from monnaie_locale.demo.plan import MONTH, Plan
+from monnaie_locale.journal.queries import head_of
+from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.runtime import Runtime
+
+REFUSED: dict[str, str] = {
+    "insufficient_funds": "solde insuffisant",
+    "pin_required": "code secret manquant",
+    "card_refused": "carte inconnue ou bloquée, code faux",
+    "pin_locked": "carte verrouillée après cinq codes faux",
+    "merchant_not_eligible": "commerce hors du dispositif",
+    "purse_expired": "aide périmée",
+    "card_malformed": "code de carte illisible",
+    "amount_not_positive": "montant nul",
+    "idempotency_key_reused": "clé déjà utilisée pour une autre demande",
+    "refund_exceeds_charge": "remboursement supérieur à l’encaissement",
+}
+LABEL_WIDTH = 44
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    label: str
+    value: str
+
+
+def summary(rt: Runtime, *, plan: Plan, ended: Ended, names: Sequence[str], seconds: float) -> list[Row]:
+    """Return the lines of the table.
+
+    Args:
+        rt: the installation.
+        plan: what was planned.
+        ended: what came of it.
+        names: the files written.
+        seconds: how long all of it took.
+
+    """
+    return [
+        *_town(plan),
+        *_shopping(ended),
+        *_money(rt, plan=plan, ended=ended),
+        Row("Vérification complète", _verdict(ended)),
+        Row("Durée", f"{seconds:.1f} s".replace(".", ",")),
+        *(Row("Fichiers" if rank == 0 else "", name) for rank, name in enumerate(file_families(names))),
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the table as text."""
+    title = f"Ville-Exemple (démonstration) – {MONTH.label_fr}"
+    lines = [f"{row.label:<{LABEL_WIDTH}}{row.value}" for row in rows]
+    return "\n".join(["", title, "─" * len(title), *lines, ""])
+
+
+def _town(plan: Plan) -> Iterator[Row]:
+    yield Row("Ménages, une carte chacun", str(plan.household_count))
+    yield Row("Commerces, une caisse chacun", str(len(plan.shop_categories)))
+
+
+def _shopping(ended: Ended) -> Iterator[Row]:
+    tally = ended.counters.tally
+    yield Row("Encaissements acceptés", f"{tally.charges} ({format_euros(tally.charged_cents)})")
+    yield Row("  dont partiels", str(tally.partial))
+    yield Row("  dont sur plusieurs porte-monnaie", str(tally.several_purses))
+    yield Row("  dont confirmés sur téléphone", str(tally.by_phone))
+    yield Row("  dont arrivés après une coupure de réseau", str(tally.late))
+    yield Row("Demandes renvoyées, comptées une seule fois", str(tally.retries))
+    yield Row("Remboursements", f"{tally.refunds} ({format_euros(tally.refunded_cents)})")
+    yield Row("Demandes refusées", str(tally.refused.total()))
+    for code, count in tally.refused.most_common():
+        yield Row(f"  {REFUSED.get(code, code)}", str(count))
+
+
+def _money(rt: Runtime, *, plan: Plan, ended: Ended) -> Iterator[Row]:
+    tally = ended.counters.tally
+    with reading(rt.engine) as db:
+        head = head_of(db, territory_id=rt.territory_id)
+    yield Row("Aide distribuée", format_euros(sum(each.total_cents for each in plan.grants)))
+    yield Row("Aide dépensée, remboursements déduits", format_euros(tally.charged_cents - tally.refunded_cents))
+    yield Row("Aide périmée, à rendre au CCAS", format_euros(ended.expired_cents))
+    yield Row("Viré aux commerçants", f"{format_euros(ended.payout.total_cents)} ({len(ended.payout.lines)} virements)")
+    yield Row("  dont retourné par une banque", format_euros(ended.payout.lines[-1].amount_cents))
+    yield Row("Réserve en banque", format_euros(head.reserve_cents))
+    yield Row("Monnaie à couvrir par la réserve", format_euros(head.owed_cents))
+
+
+def _verdict(ended: Ended) -> str:
+    if ended.verdict.ok:
+        return f"propre, {ended.verdict.entries} écritures recalculées"
+    return f"{len(ended.verdict.findings)} anomalies"
