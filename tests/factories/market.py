@@ -17,6 +17,7 @@ from monnaie_locale.programmes.model import Category, ExpiredGoesTo, LegalBasis,
 from monnaie_locale.programmes.operations.opening import open_programme
 from tests.factories.ledger import TERRITORY_ID, World, open_world, territory
 from tests.factories.merchants import MANAGER, NOW, admit, chance, paired
+from tests.factories.site import Site
 from wallets.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import issue_card
@@ -81,8 +82,36 @@ def open_market(
     engine: Engine, *, cents: int = 10_000, pin_rule: PinRule = PinRule.NEVER, debt_limit_cents: int = 50_000
 ) -> Market:
     """Return a market: the card holds `cents` of food aid (programme 1) and nothing of transport (programme 2)."""
-    world = open_world(engine)
-    keyring = Keyring.generate()
+    clock = [NOW]
+    return furnish(
+        open_world(engine),
+        keyring=Keyring.generate(),
+        writer=Writer(engine, clock_ms=lambda: instant_ms(clock[0])),
+        clock=clock,
+        cents=cents,
+        pin_rule=pin_rule,
+        debt_limit_cents=debt_limit_cents,
+    )
+
+
+def market_at(site: Site, *, cents: int = 10_000, pin_rule: PinRule = PinRule.NEVER) -> Market:
+    """Return a market in a site's own books."""
+    world = World(site.rt.engine)
+    return furnish(world, keyring=site.rt.keyring, writer=site.rt.writer, clock=[NOW], cents=cents, pin_rule=pin_rule)
+
+
+def furnish(
+    world: World,
+    *,
+    keyring: Keyring,
+    writer: Writer,
+    clock: list[datetime.datetime],
+    cents: int,
+    pin_rule: PinRule,
+    debt_limit_cents: int = 50_000,
+) -> Market:
+    """Open the programmes, the shop with its till, and the household's card."""
+    engine = world.engine
     for name, category in (("Aide alimentaire", Category.FOOD), ("Mobilité", Category.TRANSPORT)):
         transact(
             engine, open_programme, territory_id=TERRITORY_ID, terms=terms(name, category, pin_rule), actor=MANAGER,
@@ -94,8 +123,6 @@ def open_market(
     world.fund(500_000)
     if cents:
         world.issue(card.wallet_id, cents)
-    clock = [NOW]
-    writer = Writer(engine, clock_ms=lambda: instant_ms(clock[0]))
     return Market(engine, world, keyring, writer, merchant, till, card, clock)
 
 

@@ -1,0 +1,1 @@
+"""The merchants' endpoints under /api/v1."""

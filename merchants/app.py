@@ -1,0 +1,25 @@
+"""Put the merchants on an application: pages, endpoints, tills that may come in, the back office's menu."""
+
+from flask import Flask
+
+from merchants.api import charges, shops
+from merchants.api import payouts as payouts_api
+from merchants.pages import office, requests, till
+from merchants.pages import payouts as payout_pages
+from merchants.shop_directory import AdmittedShops
+from merchants.web import parts
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import Permission, SubjectKind
+from monnaie_locale.web import navigation
+from wallets import shops as wallet_shops
+
+
+def init_app(app: Flask) -> None:
+    """Register everything; the application already has its runtime and the kits."""
+    parts.init_app(app)
+    access.resolve(app, SubjectKind.TILL, parts.resolve_till)
+    app.extensions[wallet_shops.EXTENSION] = AdmittedShops()
+    for module in (till, requests, office, payout_pages, charges, shops, payouts_api):
+        app.register_blueprint(module.blueprint)
+    navigation.add(app, label="Commerçants", endpoint="merchants.index", permission=Permission.VIEW_MERCHANTS, order=40)
+    navigation.add(app, label="Virements", endpoint="payouts.index", permission=Permission.VIEW_PAYOUTS, order=60)

@@ -1,0 +1,1 @@
+"""The merchants' pages: the till, the holder's payment page, the back office."""

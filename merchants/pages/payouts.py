@@ -1,0 +1,134 @@
+"""The back office on payouts: prepare, approve, see."""
+
+import datetime
+from collections.abc import Callable
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from merchants import payouts
+from merchants.model import LINE_STATE_NAMES, PAYOUT_STATE_NAMES, Payout
+from merchants.queries import find_payout, list_payouts
+from merchants.redemption import MINIMUM_CENTS_DEFAULT
+from monnaie_locale import runtime
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import Permission
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.web import pages
+from monnaie_locale.web.forms import FormReader
+
+blueprint = Blueprint("payouts", __name__, url_prefix="/bureau/virements", template_folder="../templates")
+
+
+@blueprint.get("")
+@access.requires(Permission.VIEW_PAYOUTS)
+def index() -> ResponseReturnValue:
+    """List the payouts, newest first."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        found = list_payouts(db, territory_id=rt.territory_id)
+    return pages.render("merchants/payouts.html", payouts=found, states=PAYOUT_STATE_NAMES)
+
+
+@blueprint.route("/preparer", methods=["GET", "POST"])
+@access.requires(Permission.PREPARE_PAYOUT)
+def prepare() -> ResponseReturnValue:
+    """Collect the shops to pay; nothing is posted yet."""
+    rt = runtime.current()
+    if request.method == "GET":
+        return pages.render("merchants/prepare.html", form=FormReader(_proposal()))
+    form = FormReader(request.form)
+    label = form.text("label", length_max=80)
+    cutoff_on, execution_on = form.date("cutoff"), form.date("execution")
+    minimum_cents = form.euros("minimum", required=False)
+    if form.errors:
+        return pages.render("merchants/prepare.html", form=form, status=422)
+    try:
+        payout = transact(
+            rt.engine,
+            payouts.prepare_payout,
+            territory_id=rt.territory_id,
+            label=label,
+            cutoff_on=cutoff_on,
+            execution_on=execution_on,
+            minimum_cents=minimum_cents or MINIMUM_CENTS_DEFAULT,
+            actor=access.subject().caller,
+            now=pages.now(),
+        )
+    except Refusal as refusal:
+        return pages.render("merchants/prepare.html", form=form, refusal=refusal)
+    pages.say("Le virement est préparé. Une autre personne doit l’approuver.")
+    return pages.see_other("payouts.show", payout_id=payout.id)
+
+
+@blueprint.get("/<int:payout_id>")
+@access.requires(Permission.VIEW_PAYOUTS)
+def show(payout_id: int) -> ResponseReturnValue:
+    """Show a payout with its lines."""
+    return _page(payout_id)
+
+
+@blueprint.post("/<int:payout_id>/approuver")
+@access.requires(Permission.APPROVE_PAYOUT)
+def approve(payout_id: int) -> ResponseReturnValue:
+    """Order the transfers."""
+    return _step(payouts.approve_payout, payout_id, "Le virement est approuvé et ordonné.")
+
+
+@blueprint.post("/<int:payout_id>/annuler")
+@access.requires(Permission.PREPARE_PAYOUT)
+def cancel(payout_id: int) -> ResponseReturnValue:
+    """Give up a prepared payout."""
+    return _step(payouts.cancel_payout, payout_id, "Le virement est annulé : rien n’a été ordonné.")
+
+
+@blueprint.post("/<int:payout_id>/transmis")
+@access.requires(Permission.PREPARE_PAYOUT)
+def sent(payout_id: int) -> ResponseReturnValue:
+    """Note that the order went to the bank."""
+    return _step(payouts.mark_sent, payout_id, "Le virement est noté comme transmis à la banque.")
+
+
+def _step(step: Callable[..., Payout], payout_id: int, sentence: str) -> ResponseReturnValue:
+    rt = runtime.current()
+    try:
+        transact(
+            rt.engine,
+            step,
+            territory_id=rt.territory_id,
+            payout_id=payout_id,
+            actor=access.subject().caller,
+            now=pages.now(),
+        )
+    except Refusal as refusal:
+        return _page(payout_id, refusal=refusal)
+    pages.say(sentence)
+    return pages.see_other("payouts.show", payout_id=payout_id)
+
+
+def _page(payout_id: int, *, refusal: Refusal | None = None) -> ResponseReturnValue:
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        payout = find_payout(db, territory_id=rt.territory_id, payout_id=payout_id)
+    return pages.render(
+        "merchants/payout.html",
+        payout=payout,
+        states=PAYOUT_STATE_NAMES,
+        line_states=LINE_STATE_NAMES,
+        is_own=payout.prepared_by == access.subject().caller,
+        refusal=refusal,
+    )
+
+
+def _proposal() -> dict[str, str]:
+    """Return what the form proposes: everything until yesterday, executed tomorrow."""
+    today = paris_date(instant_ms(pages.now()))
+    one_day = datetime.timedelta(days=1)
+    return {
+        "label": f"Virement du {today:%d/%m/%Y}",
+        "cutoff": (today - one_day).isoformat(),
+        "execution": (today + one_day).isoformat(),
+        "minimum": "1,00",
+    }

@@ -1,0 +1,155 @@
+"""The other way round: the till shows a QR with the amount, the holder's phone opens it and confirms with the PIN."""
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from merchants import payment_requests
+from merchants.model import Merchant, PaymentRequest
+from merchants.operations import code_digest
+from merchants.queries import find_merchant, request_by_code
+from merchants.web import parts
+from monnaie_locale import runtime
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.documents import qr
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import Permission, SubjectKind
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.web import pages
+from monnaie_locale.web.forms import FormReader
+from wallets.queries import card_of
+
+blueprint = Blueprint("payment_requests", __name__, template_folder="../templates")
+
+PIN_FIELD_LENGTH_MAX = 8
+CARD_FIELD_LENGTH_MAX = 300
+
+
+@blueprint.post("/caisse/demandes")
+@access.requires(Permission.REQUEST_PAYMENT)
+def ask() -> ResponseReturnValue:
+    """Make a request for the amount typed at the till, and show its QR."""
+    form = FormReader(request.form)
+    amount_cents = form.euros("amount")
+    if form.errors:
+        pages.say("Tapez d’abord le montant à demander.", kind="warning")
+        return pages.see_other("till.screen")
+    rt = runtime.current()
+    _, code = transact(
+        rt.engine,
+        payment_requests.request_payment,
+        territory_id=rt.territory_id,
+        till=parts.own_till(),
+        amount_cents=amount_cents,
+        now=pages.now(),
+        random_bytes=rt.random_bytes,
+    )
+    return pages.see_other("payment_requests.show", code=code)
+
+
+@blueprint.get("/caisse/demandes/<code>")
+@access.requires(Permission.VIEW_TILL)
+def show(code: str) -> ResponseReturnValue:
+    """Show the QR until the request is paid; without script the page reloads itself."""
+    found = _own(code)
+    state = found.state(now_ms=instant_ms(pages.now()))
+    text = payment_requests.request_url(host=parts.host(), code=code.upper())
+    drawing = qr.svg(text, label="Code à scanner par le porteur de la carte") if state == "waiting" else ""
+    return pages.render("merchants/request.html", payment=found, state=state, drawing=drawing, code=code)
+
+
+@blueprint.get("/caisse/demandes/<code>/etat")
+@access.requires(Permission.VIEW_TILL)
+def state(code: str) -> ResponseReturnValue:
+    """Return how far the request is: what the till asks every second."""
+    found = _own(code)
+    response: Response = jsonify(state=found.state(now_ms=instant_ms(pages.now())), number=found.entry_id)
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+@blueprint.post("/caisse/demandes/<code>/annuler")
+@access.requires(Permission.REQUEST_PAYMENT)
+def cancel(code: str) -> ResponseReturnValue:
+    """Withdraw the request."""
+    rt = runtime.current()
+    transact(
+        rt.engine,
+        payment_requests.cancel_request,
+        territory_id=rt.territory_id,
+        till=parts.own_till(),
+        request_id=_own(code).id,
+        now=pages.now(),
+    )
+    pages.say("La demande de paiement est annulée.")
+    return pages.see_other("till.screen")
+
+
+@blueprint.get("/P/<code>")
+@blueprint.get("/p/<code>", endpoint="open_in_lower_case")
+@access.public
+def open_request(code: str) -> ResponseReturnValue:
+    """Show the holder who asks for how much; looking pays nothing."""
+    return _holder_page(code, FormReader())
+
+
+@blueprint.post("/P/<code>")
+@access.public
+def confirm(code: str) -> ResponseReturnValue:
+    """Pay, with the card (or the session it opened) and always the PIN."""
+    form = FormReader(request.form)
+    signed_in = _signed_in_number()
+    card_code = signed_in or form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
+    pin = form.text("pin", length_max=PIN_FIELD_LENGTH_MAX)
+    if form.errors:
+        return _holder_page(code, form, status=422)
+    try:
+        receipt = payment_requests.confirm_payment(
+            **parts.charging(), code=code, card_code=card_code, pin=pin, now=pages.now()
+        )
+    except Refusal as refusal:
+        return _holder_page(code, form, refusal=refusal)
+    return pages.render("merchants/confirmed.html", receipt=receipt)
+
+
+def _holder_page(
+    code: str, form: FormReader, *, refusal: Refusal | None = None, status: int | None = None
+) -> ResponseReturnValue:
+    found, merchant = _asked(code)
+    return pages.render(
+        "merchants/confirm.html",
+        payment=found,
+        merchant=merchant,
+        state=found.state(now_ms=instant_ms(pages.now())),
+        code=code,
+        form=form,
+        refusal=refusal,
+        status=status,
+        signed_in=_signed_in_number() is not None,
+    )
+
+
+def _asked(code: str) -> tuple[PaymentRequest, Merchant]:
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        found = request_by_code(db, territory_id=rt.territory_id, code_digest=code_digest(code))
+        return found, find_merchant(db, territory_id=rt.territory_id, merchant_id=found.merchant_id)
+
+
+def _own(code: str) -> PaymentRequest:
+    """Return the request of the till's own shop; refuses payment_request_unknown."""
+    rt = runtime.current()
+    till = parts.own_till()
+    with reading(rt.engine) as db:
+        found = request_by_code(db, territory_id=rt.territory_id, code_digest=code_digest(code))
+        return payment_requests.own_request(db, territory_id=rt.territory_id, till=till, request_id=found.id)
+
+
+def _signed_in_number() -> str | None:
+    """Return the number of the card whose holder is signed in on this phone, if there is one."""
+    rt = runtime.current()
+    holder = access.session_of(SubjectKind.HOLDER)
+    if holder is None:
+        return None
+    with reading(rt.engine) as db:
+        return card_of(db, territory_id=rt.territory_id, card_id=holder.id).number

@@ -1,0 +1,252 @@
+"""The till: an amount, a card, "paid". Works as a plain form too, for a tablet whose camera or script fails."""
+
+import base64
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from merchants import charge as charging
+from merchants.merchant_payment import pay_merchant
+from merchants.operations import PAIRING_PATH, pair_till
+from merchants.pages.words import MOVEMENT_NAMES
+from merchants.refund import refund
+from merchants.statement import charged_cents, day_movements, month_movements
+from merchants.web import parts
+from monnaie_locale import runtime
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import Permission, SubjectKind
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
+from monnaie_locale.ledger.money import format_decimal
+from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
+from monnaie_locale.web import pages
+from monnaie_locale.web.forms import FormReader
+from wallets.card_token import CARD_PATH, SCHEME
+
+blueprint = Blueprint("till", __name__, template_folder="../templates")
+
+KEY_BYTES = 15
+# The codes that ask for one more thing from the people at the counter, rather than end the payment.
+ASKS_FOR_PIN = "pin_required"
+PIN_FIELD_LENGTH_MAX = 8
+CARD_FIELD_LENGTH_MAX = 300
+
+
+@blueprint.get("/caisse")
+@access.requires(Permission.VIEW_TILL)
+def screen() -> ResponseReturnValue:
+    """Show the empty till."""
+    return _screen(FormReader(), key=_new_key())
+
+
+@blueprint.post("/caisse")
+@access.requires(Permission.CHARGE)
+def charge() -> ResponseReturnValue:
+    """Take a payment from the plain form; the script sends the same to the API."""
+    form = FormReader(request.form)
+    amount_cents = form.euros("amount")
+    card_code = form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
+    pin = form.text("pin", required=False, length_max=PIN_FIELD_LENGTH_MAX)
+    key = form.text("key", length_max=64) or _new_key()
+    if form.errors:
+        return _screen(form, key=key, status=422)
+    try:
+        charging.charge(
+            **parts.charging(),
+            till=parts.own_till(),
+            card_code=card_code,
+            amount_cents=amount_cents,
+            pin=pin or None,
+            partial=form.checked("partial"),
+            idempotency_key=key,
+            now=pages.now(),
+        )
+    except Refusal as refusal:
+        return _screen(form, key=key, refusal=refusal)
+    return pages.see_other("till.receipt", key=key)
+
+
+@blueprint.get("/caisse/recu/<key>")
+@access.requires(Permission.VIEW_TILL)
+def receipt(key: str) -> ResponseReturnValue:
+    """Show what a key of this till posted, or that it posted nothing."""
+    rt = runtime.current()
+    found = charging.find_charge(rt.engine, territory_id=rt.territory_id, till=parts.own_till(), idempotency_key=key)
+    if found is None:
+        return pages.render("merchants/unpaid.html", status=404)
+    return pages.render("merchants/receipt.html", receipt=found, is_refund=found.kind is EntryKind.REFUND)
+
+
+@blueprint.get("/caisse/journee")
+@access.requires(Permission.VIEW_TILL)
+def today() -> ResponseReturnValue:
+    """Show what the shop took and gave back today."""
+    rt = runtime.current()
+    day = paris_date(instant_ms(pages.now()))
+    with reading(rt.engine) as db:
+        found = day_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), day=day)
+    return pages.render(
+        "merchants/list.html",
+        heading="Aujourd’hui",
+        movements=found,
+        total_cents=charged_cents(found),
+        names=MOVEMENT_NAMES,
+        month=Month.of(day),
+        may_refund=True,
+    )
+
+
+@blueprint.get("/caisse/mois/<month>")
+@access.requires(Permission.VIEW_TILL)
+def by_month(month: str) -> ResponseReturnValue:
+    """Show a month of the shop, oldest first."""
+    rt = runtime.current()
+    try:
+        chosen = Month.parse(month)
+    except ValueError:
+        return pages.see_other("till.today")
+    with reading(rt.engine) as db:
+        found = month_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), month=chosen)
+    return pages.render(
+        "merchants/list.html",
+        heading=chosen.label_fr.capitalize(),
+        movements=found,
+        total_cents=charged_cents(found),
+        names=MOVEMENT_NAMES,
+        month=None,
+        may_refund=False,
+    )
+
+
+@blueprint.route("/caisse/rembourser/<int:number>", methods=["GET", "POST"])
+@access.requires(Permission.REFUND)
+def give_back(number: int) -> ResponseReturnValue:
+    """Refund a charge: the form proposes all that is left of it."""
+    rt = runtime.current()
+    if request.method == "GET":
+        return _refund_form(number, FormReader({"amount": _refundable(number)}), key=_new_key())
+    form = FormReader(request.form)
+    amount_cents = form.euros("amount")
+    key = form.text("key", length_max=64) or _new_key()
+    if form.errors:
+        return _refund_form(number, form, key=key, status=422)
+    try:
+        refund(
+            engine=rt.engine,
+            writer=rt.writer,
+            territory_id=rt.territory_id,
+            till=parts.own_till(),
+            charge_entry_id=number,
+            amount_cents=amount_cents,
+            idempotency_key=key,
+            now=pages.now(),
+        )
+    except Refusal as refusal:
+        return _refund_form(number, form, key=key, refusal=refusal)
+    return pages.see_other("till.receipt", key=key)
+
+
+@blueprint.route("/caisse/payer-un-commerce", methods=["GET", "POST"])
+@access.requires(Permission.CHARGE)
+def pay_shop() -> ResponseReturnValue:
+    """Pay another shop from what this one is owed."""
+    rt = runtime.current()
+    if request.method == "GET":
+        return pages.render("merchants/pay_shop.html", form=FormReader(), key=_new_key())
+    form = FormReader(request.form)
+    amount_cents = form.euros("amount")
+    to_code = form.text("to", length_max=20)
+    key = form.text("key", length_max=64) or _new_key()
+    if form.errors:
+        return pages.render("merchants/pay_shop.html", form=form, key=key, status=422)
+    try:
+        pay_merchant(
+            engine=rt.engine,
+            writer=rt.writer,
+            territory_id=rt.territory_id,
+            till=parts.own_till(),
+            to_code=to_code,
+            amount_cents=amount_cents,
+            idempotency_key=key,
+            now=pages.now(),
+        )
+    except Refusal as refusal:
+        return pages.render("merchants/pay_shop.html", form=form, key=key, refusal=refusal)
+    return pages.see_other("till.receipt", key=key)
+
+
+@blueprint.get("/caisse/appairer/<code>")
+@blueprint.get(f"{PAIRING_PATH}<code>", endpoint="pairing_by_code")
+@access.public
+def pairing(code: str) -> ResponseReturnValue:
+    """Show the button that pairs this device; looking at it uses nothing up."""
+    return pages.render("merchants/pair.html", code=code)
+
+
+@blueprint.post("/caisse/appairer/<code>")
+@access.public
+def pair(code: str) -> ResponseReturnValue:
+    """Pair this device and open its till."""
+    rt = runtime.current()
+    try:
+        _, token = transact(
+            rt.engine,
+            pair_till,
+            territory_id=rt.territory_id,
+            code=code,
+            now=pages.now(),
+            random_bytes=rt.random_bytes,
+        )
+    except Refusal as refusal:
+        return pages.render("merchants/pair.html", code=code, refusal=refusal)
+    return access.attach(pages.see_other("till.screen"), kind=SubjectKind.TILL, token=token)
+
+
+def card_prefixes() -> list[str]:
+    """Return how the codes begin that the till's camera reads."""
+    return [f"{SCHEME}{parts.host().upper()}{CARD_PATH}"]
+
+
+def _screen(
+    form: FormReader, *, key: str, refusal: Refusal | None = None, status: int | None = None
+) -> ResponseReturnValue:
+    short = isinstance(refusal, InsufficientFunds)
+    available = refusal.details.get("available_cents") if short and refusal is not None else None
+    return pages.render(
+        "merchants/till.html",
+        camera=True,
+        status=status,
+        form=form,
+        key=key,
+        refusal=refusal,
+        asks_for_pin=refusal is not None and refusal.code == ASKS_FOR_PIN,
+        available_cents=available if isinstance(available, int) and available > 0 else None,
+        prefixes=card_prefixes(),
+        label=access.subject().label,
+        check_url=url_for("till.receipt", key="KEY"),
+    )
+
+
+def _refund_form(
+    number: int, form: FormReader, *, key: str, refusal: Refusal | None = None, status: int | None = None
+) -> ResponseReturnValue:
+    return pages.render("merchants/refund.html", number=number, form=form, key=key, refusal=refusal, status=status)
+
+
+def _refundable(number: int) -> str:
+    """Return what may still be refunded of one of today's charges, as a person writes it; empty for older ones."""
+    rt = runtime.current()
+    day = paris_date(instant_ms(pages.now()))
+    with reading(rt.engine) as db:
+        found = day_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), day=day)
+    cents = next((each.refundable_cents for each in found if each.entry_id == number), 0)
+    return format_decimal(cents, point=",") if cents else ""
+
+
+def _shop_id() -> int:
+    return access.subject().merchant_id or 0
+
+
+def _new_key() -> str:
+    return base64.urlsafe_b64encode(runtime.current().random_bytes(KEY_BYTES)).decode("ascii")

@@ -1,0 +1,68 @@
+"""What the till's pages and endpoints ask of the running service."""
+
+from typing import TypedDict
+
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine
+
+from merchants.model import Till
+from merchants.queries import find_merchant, find_till
+from monnaie_locale import runtime
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.identity import access
+from monnaie_locale.journal.directory import territory_of
+from monnaie_locale.journal.writer import Writer
+from monnaie_locale.keyring import Keyring
+
+HOST = "merchants.host"
+
+
+class ChargingParts(TypedDict):
+    """The parts of the runtime that a payment needs, as the operations take them."""
+
+    engine: Engine
+    keyring: Keyring
+    writer: Writer
+    territory_id: int
+    host: str
+
+
+def init_app(app: Flask) -> None:
+    """Look up the public name of the service once; the codes on cards and tills carry it."""
+    rt: runtime.Runtime = app.extensions[runtime.EXTENSION]
+    with reading(rt.engine) as db:
+        app.extensions[HOST] = territory_of(db, territory_id=rt.territory_id).host
+
+
+def host() -> str:
+    """Return the public name of the service, as it stands in our codes."""
+    found: str = current_app.extensions[HOST]
+    return found
+
+
+def charging() -> ChargingParts:
+    """Return the parts that a payment needs."""
+    rt = runtime.current()
+    return {
+        "engine": rt.engine,
+        "keyring": rt.keyring,
+        "writer": rt.writer,
+        "territory_id": rt.territory_id,
+        "host": host(),
+    }
+
+
+def own_till() -> Till:
+    """Return the till behind this request."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        return find_till(db, territory_id=rt.territory_id, till_id=access.subject().id)
+
+
+def resolve_till(db: Connection, *, territory_id: int, subject_id: int) -> access.Resolved | None:
+    """Tell whether a till may still come in, and under which name; a suspended shop may still look and refund."""
+    till = find_till(db, territory_id=territory_id, till_id=subject_id)
+    if not till.is_paired:
+        return None
+    merchant = find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id)
+    return access.Resolved(label=f"{merchant.name}, {till.label}", merchant_id=merchant.id)
