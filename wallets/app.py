@@ -4,19 +4,21 @@ from flask import Flask
 
 from monnaie_locale import runtime
 from monnaie_locale.identity import access
-from monnaie_locale.identity.roles import SubjectKind
+from monnaie_locale.identity.roles import Permission, SubjectKind
 from monnaie_locale.programmes import wallet_directory
+from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
 from wallets.holder_access import HouseholdDirectory, resolve_holder
-from wallets.pages import holder
+from wallets.pages import holder, office
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    for blueprint in (holder.blueprint, households.blueprint, cards.blueprint):
+    for blueprint in (holder.blueprint, office.blueprint, households.blueprint, cards.blueprint):
         app.register_blueprint(blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holder)
     keyring = app.extensions[runtime.EXTENSION].keyring
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
     app.extensions.setdefault(shops.EXTENSION, shops.NoShops())
+    navigation.add(app, label="Ménages", endpoint="households.index", permission=Permission.VIEW_WALLETS, order=10)

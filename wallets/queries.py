@@ -73,6 +73,16 @@ def wallet_of_household(db: Connection, *, territory_id: int, household_id: int)
     return None if row is None else _as_wallet(row)
 
 
+def wallets_of_household(db: Connection, *, territory_id: int, household_id: int) -> list[Wallet]:
+    """Return every wallet the household ever had, newest first: the open one when there is one."""
+    query = (
+        select(wallets)
+        .where(wallets.c.territory_id == territory_id, wallets.c.household_id == household_id)
+        .order_by(wallets.c.id.desc())
+    )
+    return [_as_wallet(row) for row in db.execute(query).mappings()]
+
+
 def known_wallets(db: Connection, *, territory_id: int, wallet_ids: Collection[int]) -> set[int]:
     """Return those of the wallets that exist and are open."""
     found: set[int] = set()

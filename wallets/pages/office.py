@@ -1,0 +1,345 @@
+"""The desk's pages: households, their wallets and cards. Cards and PIN slips are printed once, from memory."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, current_app, request
+from flask.typing import ResponseReturnValue
+
+from monnaie_locale import runtime
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.identity import access
+from monnaie_locale.identity.roles import Permission
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.web import pages
+from monnaie_locale.web.forms import FormReader
+from monnaie_locale.web.paging import ROWS_PER_PAGE, Page, offset_of, page_number
+from wallets import queries, shops
+from wallets.history import history_of
+from wallets.operations import cards, enrolling
+from wallets.pages import printing
+
+HISTORY_LINES = 20
+CARDS_PER_SHEET_MAX = 100
+BLOCK_REASONS = (("lost", "Perdue"), ("stolen", "Volée"), ("damaged", "Abîmée"), ("other", "Autre raison"))
+
+blueprint = Blueprint("households", __name__, template_folder="../templates")
+
+
+@blueprint.get("/bureau/menages")
+@access.requires(Permission.VIEW_WALLETS)
+def index() -> ResponseReturnValue:
+    """List households, and find one by its file reference."""
+    return _index()
+
+
+@blueprint.post("/bureau/menages/chercher")
+@access.requires(Permission.VIEW_WALLETS)
+def find() -> ResponseReturnValue:
+    """Find a household by its reference; by POST, so that references stay out of addresses and access logs."""
+    rt = runtime.current()
+    form = FormReader(request.form)
+    reference = form.text("reference", length_max=enrolling.REFERENCE_LENGTH_MAX)
+    with reading(rt.engine) as db:
+        found = queries.household_by_reference(
+            db, territory_id=rt.territory_id, reference=reference, keyring=rt.keyring
+        )
+    if found is not None:
+        return pages.see_other("households.show", household_id=found.household_id)
+    form.add_error("reference", "Aucun ménage n’a cette référence.")
+    return _index(form=form)
+
+
+@blueprint.get("/bureau/menages/nouveau")
+@access.requires(Permission.MANAGE_WALLETS)
+def new() -> ResponseReturnValue:
+    """Show the form to enrol a household."""
+    return pages.render("wallets/office_new.html", form=FormReader())
+
+
+@blueprint.post("/bureau/menages/nouveau")
+@access.requires(Permission.MANAGE_WALLETS)
+def enrol() -> ResponseReturnValue:
+    """Enrol a household and open its wallet."""
+    rt = runtime.current()
+    form = FormReader(request.form)
+    reference = form.text("reference", length_max=enrolling.REFERENCE_LENGTH_MAX)
+    alias = form.text("alias", required=False, length_max=enrolling.ALIAS_LENGTH_MAX)
+    contact = form.text("contact", required=False, length_max=enrolling.CHANNEL_LENGTH_MAX)
+    if form.errors:
+        return pages.render("wallets/office_new.html", status=422, form=form)
+    household_id = transact(
+        rt.engine,
+        enrolling.enrol_household,
+        territory_id=rt.territory_id,
+        reference=reference,
+        keyring=rt.keyring,
+        actor=access.subject().caller,
+        now=pages.now(),
+        alias=alias,
+        channel=contact,
+    )
+    transact(
+        rt.engine,
+        enrolling.open_wallet,
+        territory_id=rt.territory_id,
+        household_id=household_id,
+        actor=access.subject().caller,
+        now=pages.now(),
+    )
+    pages.say("Le ménage est inscrit.")
+    return pages.see_other("households.show", household_id=household_id)
+
+
+@blueprint.get("/bureau/menages/importer")
+@access.requires(Permission.MANAGE_WALLETS)
+def choose_file() -> ResponseReturnValue:
+    """Show the form to enrol households from a file."""
+    return pages.render("wallets/office_import.html", form=FormReader())
+
+
+@blueprint.post("/bureau/menages/importer")
+@access.requires(Permission.MANAGE_WALLETS)
+def import_file() -> ResponseReturnValue:
+    """Enrol every household of a file, or none and say which line is wrong."""
+    rt = runtime.current()
+    sent = request.files.get("file")
+    try:
+        opened = transact(
+            rt.engine,
+            enrolling.enrol_from_csv,
+            territory_id=rt.territory_id,
+            content=b"" if sent is None else sent.read(),
+            keyring=rt.keyring,
+            actor=access.subject().caller,
+            now=pages.now(),
+        )
+    except Refusal as refusal:
+        return pages.render("wallets/office_import.html", form=FormReader(), refusal=refusal)
+    pages.say(f"{len(opened)} ménages du fichier sont inscrits.")
+    return pages.see_other("households.index")
+
+
+@blueprint.get("/bureau/menages/<int:household_id>")
+@access.requires(Permission.VIEW_WALLETS)
+def show(household_id: int) -> ResponseReturnValue:
+    """Show a household: who, what is left, its cards, what happened."""
+    return _show(household_id)
+
+
+@blueprint.post("/bureau/menages/<int:household_id>/modifier")
+@access.requires(Permission.MANAGE_WALLETS)
+def change(household_id: int) -> ResponseReturnValue:
+    """Correct the identity."""
+    rt = runtime.current()
+    form = FormReader(request.form)
+    alias = form.text("alias", required=False, length_max=enrolling.ALIAS_LENGTH_MAX)
+    contact = form.text("contact", required=False, length_max=enrolling.CHANNEL_LENGTH_MAX)
+    if form.errors:
+        return _show(household_id, form=form)
+    transact(
+        rt.engine,
+        enrolling.change_household,
+        territory_id=rt.territory_id,
+        household_id=household_id,
+        alias=alias,
+        channel=contact,
+        keyring=rt.keyring,
+        actor=access.subject().caller,
+        now=pages.now(),
+    )
+    pages.say("Les informations sont enregistrées.")
+    return pages.see_other("households.show", household_id=household_id)
+
+
+@blueprint.post("/bureau/menages/<int:household_id>/effacer")
+@access.requires(Permission.MANAGE_WALLETS)
+def erase(household_id: int) -> ResponseReturnValue:
+    """Erase the identity, once the box was ticked."""
+    rt = runtime.current()
+    form = FormReader(request.form)
+    if not form.checked("confirm"):
+        form.add_error("confirm", "Cochez la case pour confirmer : un effacement ne se défait pas.")
+        return _show(household_id, form=form)
+    transact(
+        rt.engine,
+        enrolling.erase_household,
+        territory_id=rt.territory_id,
+        household_id=household_id,
+        actor=access.subject().caller,
+        now=pages.now(),
+    )
+    pages.say("L’identité du ménage est effacée. Ses cartes sont bloquées.")
+    return pages.see_other("households.show", household_id=household_id)
+
+
+@blueprint.post("/bureau/menages/<int:household_id>/carte")
+@access.requires(Permission.MANAGE_WALLETS)
+def issue(household_id: int) -> ResponseReturnValue:
+    """Issue the household's card and send it as a PDF, the only time its secrets exist in clear."""
+    rt = runtime.current()
+
+    def issued() -> Response:
+        wallet = transact(
+            rt.engine,
+            enrolling.open_wallet,
+            territory_id=rt.territory_id,
+            household_id=household_id,
+            actor=access.subject().caller,
+            now=pages.now(),
+        )
+        return printing.sheet(printing.issue([wallet.wallet_id]))
+
+    return _printed(household_id, issued)
+
+
+@blueprint.post("/bureau/menages/cartes")
+@access.requires(Permission.MANAGE_WALLETS)
+def issue_missing() -> ResponseReturnValue:
+    """Issue a card to every wallet that has none, up to a hundred, as one PDF."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        wallet_ids = queries.wallets_without_card(db, territory_id=rt.territory_id, limit=CARDS_PER_SHEET_MAX)
+    if not wallet_ids:
+        pages.say("Chaque porte-monnaie ouvert a déjà sa carte.", kind="warning")
+        return pages.see_other("households.index")
+    return printing.sheet(printing.issue(wallet_ids))
+
+
+@blueprint.post("/bureau/cartes/<int:card_id>/bloquer")
+@access.requires(Permission.MANAGE_WALLETS)
+def block(card_id: int) -> ResponseReturnValue:
+    """Block a card at once."""
+    rt = runtime.current()
+    form = FormReader(request.form)
+    reason = form.choice("reason", [code for code, _ in BLOCK_REASONS]) or "other"
+    household_id = _household_of(card_id)
+    transact(
+        rt.engine,
+        cards.block_card,
+        territory_id=rt.territory_id,
+        card_id=card_id,
+        actor=access.subject().caller,
+        now=pages.now(),
+        reason=reason,
+    )
+    pages.say("La carte est bloquée. Le solde reste dans le porte-monnaie.")
+    return pages.see_other("households.show", household_id=household_id)
+
+
+@blueprint.post("/bureau/cartes/<int:card_id>/remplacer")
+@access.requires(Permission.MANAGE_WALLETS)
+def replace(card_id: int) -> ResponseReturnValue:
+    """Replace a card: the old one stops, the new one is sent as a PDF."""
+    rt = runtime.current()
+
+    def replaced() -> Response:
+        issued = transact(
+            rt.engine,
+            cards.replace_card,
+            territory_id=rt.territory_id,
+            card_id=card_id,
+            keyring=rt.keyring,
+            random_bytes=rt.random_bytes,
+            actor=access.subject().caller,
+            now=pages.now(),
+        )
+        return printing.sheet([issued])
+
+    return _printed(_household_of(card_id), replaced)
+
+
+@blueprint.post("/bureau/cartes/<int:card_id>/code")
+@access.requires(Permission.MANAGE_WALLETS)
+def new_pin(card_id: int) -> ResponseReturnValue:
+    """Give a card a new PIN, on a slip sent as a PDF."""
+    rt = runtime.current()
+
+    def drawn() -> Response:
+        new = transact(
+            rt.engine,
+            cards.reset_pin,
+            territory_id=rt.territory_id,
+            card_id=card_id,
+            keyring=rt.keyring,
+            random_bytes=rt.random_bytes,
+            actor=access.subject().caller,
+            now=pages.now(),
+        )
+        return printing.slip(new)
+
+    return _printed(_household_of(card_id), drawn)
+
+
+def _printed(household_id: int, print_it: Callable[[], Response]) -> Response:
+    """Return the paper, or the household's page with the reason why there is none."""
+    try:
+        return print_it()
+    except Refusal as refusal:
+        return _show(household_id, refusal=refusal)
+
+
+def _household_of(card_id: int) -> int:
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        card = queries.card_of(db, territory_id=rt.territory_id, card_id=card_id)
+        return queries.wallet_of(db, territory_id=rt.territory_id, wallet_id=card.wallet_id).household_id
+
+
+def _index(form: FormReader | None = None) -> Response:
+    rt = runtime.current()
+    number = page_number(request.args.get("page"))
+    with reading(rt.engine) as db:
+        total = queries.count_households(db, territory_id=rt.territory_id)
+        rows = queries.households_from(
+            db, territory_id=rt.territory_id, keyring=rt.keyring, offset=offset_of(number), limit=ROWS_PER_PAGE
+        )
+        waiting = queries.wallets_without_card(db, territory_id=rt.territory_id, limit=CARDS_PER_SHEET_MAX)
+    return pages.render(
+        "wallets/office_index.html",
+        status=422 if form else 200,
+        form=form or FormReader(),
+        page=Page(rows, number, total),
+        waiting=len(waiting),
+    )
+
+
+def _show(household_id: int, *, form: FormReader | None = None, refusal: Refusal | None = None) -> Response:
+    rt = runtime.current()
+    directory: shops.ShopDirectory = current_app.extensions[shops.EXTENSION]
+    with reading(rt.engine) as db:
+        household = queries.household_of(
+            db, territory_id=rt.territory_id, household_id=household_id, keyring=rt.keyring
+        )
+        wallets = queries.wallets_of_household(db, territory_id=rt.territory_id, household_id=household_id)
+        wallet_ids = [wallet.wallet_id for wallet in wallets]
+        held = [
+            purse
+            for wallet_id in wallet_ids
+            for purse in queries.purse_views(db, territory_id=rt.territory_id, wallet_id=wallet_id)
+        ]
+        issued = [
+            card
+            for wallet_id in wallet_ids
+            for card in queries.cards_of(db, territory_id=rt.territory_id, wallet_id=wallet_id)
+        ]
+        lines = [
+            line
+            for wallet_id in wallet_ids[:1]
+            for line in history_of(
+                db, territory_id=rt.territory_id, wallet_id=wallet_id, shops=directory, limit=HISTORY_LINES
+            )
+        ]
+    return pages.render(
+        "wallets/office_show.html",
+        status=422 if form else None,
+        form=form or FormReader({"alias": household.alias, "contact": household.channel}),
+        refusal=refusal,
+        household=household,
+        purses=held,
+        cards=issued,
+        has_card=any(card.is_active for card in issued),
+        lines=lines,
+        today=paris_date(instant_ms(pages.now())),
+        block_reasons=BLOCK_REASONS,
+    )
