@@ -74,20 +74,15 @@ def run_month(
         cards = opening.enrol(stage, households, advance)
     bank = settling.Bank(stage=stage)
     with progress.stage("Financement et distributions", length=1 + len(plan.grants)) as advance:
-        bookings = aid.announce_funding(stage, programmes)
-        bank.import_day(bookings, from_on=month.FUNDED_ON, to_on=month.FUNDED_ON, at=month.FIRST_STATEMENT_AT)
-        advance(1)
-        aid.distribute(stage, programmes, cards, advance)
+        _give(stage, bank, programmes, cards, advance)
     counters = Counters(rt=rt, clock=clock, people=stage.people, tills=tills, cards=list(cards))
     with progress.stage("Un mois d’encaissements", length=len(plan.steps)) as advance:
         lived = _live(stage, counters, programmes, advance)
     with progress.stage("Réponse de la banque, arrêté du mois", length=3) as advance:
         settling.hear_from_the_bank(bank, lived.order)
         advance(1)
-        close = settling.close(stage)
-        advance(1)
-        verdict = settling.verified(stage)
-        advance(1)
+        close, verdict = settling.close(stage), settling.verified(stage)
+        advance(2)
     return Ended(
         people=stage.people,
         tills=tills,
@@ -100,6 +95,16 @@ def run_month(
         close=close,
         verdict=verdict,
     )
+
+
+def _give(
+    stage: Stage, bank: settling.Bank, programmes: dict[Aid, Programme], cards: list[IssuedCard], advance: Advance
+) -> None:
+    """Let the CCAS's money come in on the first statement, then give the aid out."""
+    bookings = aid.announce_funding(stage, programmes)
+    bank.import_day(bookings, from_on=month.FUNDED_ON, to_on=month.FUNDED_ON, at=month.FIRST_STATEMENT_AT)
+    advance(1)
+    aid.distribute(stage, programmes, cards, advance)
 
 
 def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], advance: Advance) -> _Lived:

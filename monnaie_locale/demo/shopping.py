@@ -16,7 +16,8 @@ SUNDAY = 6
 OPEN_MINUTES = (*range(540, 750), *range(870, 1140))
 FIRST_DAY, LAST_DAY = 2, 31
 FIRST_DAY_OPENS = 870
-SPENT_SHARE = 0.5
+# What is not spent yet at the end of the month, beside what is: a quarter.
+KEPT_SHARE = 0.25
 BASKET_CENTS_MIN, BASKET_CENTS_MAX = 100, 6_000
 SPLIT_CENTS_MAX = 4_000
 ROUND_TO_CENTS = 5
@@ -188,7 +189,7 @@ class Shopping:
         if len(purses) > 1 and first_cents <= SPLIT_CENTS_MAX and self.chance.random() < SPLIT_WANTED:
             return first_cents + min(available_cents - first_cents, 100 * self.chance.randint(1, 9))
         held_cents = sum(purse.cents for pocket in self.pockets for purse in pocket.purses)
-        mean_cents = SPENT_SHARE * held_cents / (self._visits_left + 1)
+        mean_cents = held_cents / (self._visits_left + KEPT_SHARE * self.charges)
         drawn_cents = int(mean_cents * self.chance.lognormvariate(-0.2, 0.6)) // ROUND_TO_CENTS * ROUND_TO_CENTS
         basket_cents = min(max(drawn_cents, BASKET_CENTS_MIN), BASKET_CENTS_MAX)
         if basket_cents > available_cents or self.chance.random() < TOO_MUCH:

@@ -17,7 +17,7 @@ FUNCTION_LINES_MAX = 50
 TRANSACTION_FILE = "monnaie_locale/database/transaction.py"
 LEDGER = ("monnaie_locale", "ledger")
 # The rim: where the clock, randomness and Flask may be touched. Everything below receives them as arguments.
-RIM_FOLDERS = {"pages", "api", "web", "office", "demo", "app"}
+RIM_FOLDERS = {"pages", "api", "web", "office", "demo", "commands", "app"}
 RIM_FILES = {
     "monnaie_locale/__main__.py",
     "monnaie_locale/app.py",

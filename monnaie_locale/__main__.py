@@ -1,0 +1,282 @@
+"""The command line, `monnaie-locale`: it reads the words typed and prints; the work is in `commands` and `demo`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from monnaie_locale.closing.errors import MonthMalformed
+from monnaie_locale.closing.operations import check_month
+from monnaie_locale.closing.package import month_package, write_folder
+from monnaie_locale.commands import wording
+from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
+from monnaie_locale.commands.serving import BASE_URL_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE
+from monnaie_locale.commands.serving import serve as serve_installation
+from monnaie_locale.commands.verification import verify_installation
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.demo import drawing, run
+from monnaie_locale.demo.invitations import invitations
+from monnaie_locale.demo.output import FolderInUse
+from monnaie_locale.demo.progress import Terminal
+from monnaie_locale.demo.summary import Row, table
+from monnaie_locale.identity.roles import STAFF_ROLES, Role
+from monnaie_locale.journal.directory import Territory
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import Month
+from monnaie_locale.reconciliation.operations import import_statement, rehearse_import
+from monnaie_locale.runtime import KEYRING_FILE, Runtime, open_home, wall_clock
+
+REFUSED_STATUS = 2
+LISTEN_ON = "127.0.0.1"
+PORT = 8000
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("instance"),
+    envvar=HOME_VARIABLE,
+    show_default=True,
+    help="Le dossier de l’installation.",
+)
+database_option = click.option(
+    "--database-url",
+    envvar=DATABASE_VARIABLE,
+    help="La base, si elle n’est pas dans le dossier (postgresql+psycopg://…).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Répondre en JSON, pour un programme.")
+port_option = click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
+
+
+@click.group()
+@click.version_option(package_name="monnaie-locale")
+def main() -> None:
+    """Tenir les comptes d’une monnaie locale : cartes, commerces, banque, arrêté du mois."""
+
+
+@main.command()
+@home_option
+@database_option
+@click.option("--name", prompt="Nom du territoire", help="Par exemple « Ville-Exemple ».")
+@click.option("--code", prompt="Code court (lettres et chiffres)", help="Il commence les références des virements.")
+@click.option("--currency-name", prompt="Nom de la monnaie")
+@click.option("--host", prompt="Nom public du service, sans https://")
+@click.option("--issuer-name", prompt="Émetteur")
+@click.option("--issuer-siret", prompt="SIRET de l’émetteur")
+@click.option("--issuer-street", prompt="Rue de l’émetteur")
+@click.option("--issuer-building", prompt="Numéro dans la rue", default="")
+@click.option("--issuer-postcode", prompt="Code postal")
+@click.option("--issuer-town", prompt="Commune")
+@click.option("--reserve-iban", prompt="IBAN du compte de réserve")
+@click.option("--reserve-bic", prompt="BIC du compte de réserve")
+@click.option("--ccas-name", prompt="Nom du CCAS")
+@click.option("--ccas-phone", prompt="Téléphone du CCAS")
+@click.option("--operator-login", prompt="Identifiant du premier exploitant")
+@click.option("--operator-name", prompt="Son nom")
+def init(home: Path, database_url: str | None, operator_login: str, operator_name: str, **words: str) -> None:
+    """Créer une installation : ses clés, sa base, son territoire, son premier exploitant."""
+    territory = Territory(territory_id=1, is_demo=False, **words)
+    try:
+        with _french_refusals():
+            credentials = found_installation(
+                home=home,
+                territory=territory,
+                database_url=database_url,
+                operator_login=operator_login,
+                operator_name=operator_name,
+                now=wall_clock(),
+                random_bytes=os.urandom,
+            )
+    except HomeInUse as error:
+        raise click.ClickException(f"Le dossier {home} contient déjà une installation.") from error
+    click.echo(f"L’installation est prête dans {home}.\n{wording.credentials_text(credentials)}")
+
+
+@main.command()
+@home_option
+@database_option
+@port_option
+@click.option("--address", default=LISTEN_ON, show_default=True, help="L’adresse écoutée.")
+@click.option("--base-url", envvar=BASE_URL_VARIABLE, help="L’adresse publique (https://…).")
+def serve(home: Path, database_url: str | None, port: int, address: str, base_url: str | None) -> None:
+    """Servir une installation."""
+    _check_home(home)
+    serve_installation(
+        home=home,
+        base_url=base_url or f"http://{address}:{port}",
+        address=address,
+        port=port,
+        database_url=database_url,
+    )
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-output"), show_default=True)
+@click.option("--serve/--no-serve", "is_served", default=True, help="Servir ensuite la démonstration.")
+@click.option("--seed", type=int, default=run.DEFAULT_SEED, show_default=True, help="La même donne les mêmes fichiers.")
+@click.option("--households", type=click.IntRange(drawing.HOUSEHOLDS_MIN), default=run.DEFAULT_HOUSEHOLDS)
+@click.option("--merchants", type=click.IntRange(drawing.SHOPS_MIN), default=run.DEFAULT_SHOPS)
+@click.option("--charges", type=click.IntRange(drawing.CHARGES_MIN), default=run.DEFAULT_CHARGES)
+@port_option
+def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: int, charges: int, port: int) -> None:
+    """Vivre un mois entier de Ville-Exemple, puis servir la démonstration."""
+    base_url = f"http://{LISTEN_ON}:{port}"
+    try:
+        shown = run.run_demo(
+            out=out,
+            base_url=base_url,
+            seed=seed,
+            households=households,
+            shops=merchants,
+            charges=charges,
+            progress=Terminal(),
+        )
+    except FolderInUse as error:
+        raise click.ClickException(
+            f"Le dossier {out} contient autre chose qu’une démonstration : choisissez-en un autre avec --out."
+        ) from error
+    click.echo(table([*shown.rows, Row("Dossier", str(out))]))
+    if is_served:
+        click.echo(f"La démonstration est servie sur {base_url} (Ctrl+C pour arrêter).")
+        click.echo("L’aide alimentaire est dépensable jusqu’au 31/12/2026, la mobilité jusqu’au 31/12/2027.\n")
+        for row in invitations(shown.rt, shown.ended, now=wall_clock()):
+            click.echo(f"{row.label:<32}{row.value}")
+        click.echo()
+    shown.rt.stop()
+    if is_served:
+        serve_installation(home=shown.home, base_url=base_url, address=LISTEN_ON, port=port)
+    elif not shown.ended.verdict.ok:
+        raise SystemExit(1)
+
+
+@main.command()
+@home_option
+@database_option
+@json_option
+def verify(*, home: Path, database_url: str | None, as_json: bool) -> None:
+    """Recalculer tous les comptes depuis les écritures ; 0 si rien ne cloche, 1 sinon."""
+    with _opened(home, database_url) as rt, reading(rt.engine) as db:
+        verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
+    click.echo(wording.verdict_json(verdict) if as_json else wording.verdict_text(verdict))
+    if not verdict.ok:
+        raise SystemExit(1)
+
+
+@main.command("import-statement")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@home_option
+@database_option
+@json_option
+@click.option("--dry-run", is_flag=True, help="Dire ce que l’import ferait, sans rien enregistrer.")
+def import_command(*, file: Path, home: Path, database_url: str | None, as_json: bool, dry_run: bool) -> None:
+    """Importer un relevé bancaire camt.053."""
+    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json):
+        content = file.read_bytes()
+        if dry_run:
+            report = rehearse_import(
+                rt.engine, territory_id=rt.territory_id, content=content, actor=ACTOR, now=rt.clock()
+            )
+        else:
+            report = transact(
+                rt.engine, import_statement, territory_id=rt.territory_id, content=content, actor=ACTOR, now=rt.clock()
+            )
+    click.echo(wording.report_json(report) if as_json else wording.report_text(report))
+
+
+@main.command()
+@click.argument("month")
+@home_option
+@database_option
+@json_option
+def close(*, month: str, home: Path, database_url: str | None, as_json: bool) -> None:
+    """Dire si un mois (2026-10) peut être arrêté. L’arrêté lui-même se fait à deux, dans l’application."""
+    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json), reading(rt.engine) as db:
+        verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
+        checks = check_month(db, territory_id=rt.territory_id, month=_month(month), verdict=verdict)
+    click.echo(wording.checklist_json(checks) if as_json else wording.checklist_text(checks))
+    if not all(check.ok for check in checks):
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("month")
+@home_option
+@database_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Le dossier des fichiers (« 2026-10 »).")
+def export(month: str, home: Path, database_url: str | None, out: Path | None) -> None:
+    """Écrire tous les fichiers d’un mois (2026-10) : FEC, journal, balance, virements, relevés, certificat."""
+    with _opened(home, database_url) as rt, _french_refusals(), reading(rt.engine) as db:
+        wanted = _month(month)
+        files = month_package(
+            db,
+            territory_id=rt.territory_id,
+            month=wanted,
+            public_key_pem=rt.keyring.public_key_pem,
+            now=rt.clock(),
+        )
+    for path in write_folder(folder=out or Path(str(wanted)), files=files):
+        click.echo(str(path))
+
+
+@main.group()
+def staff() -> None:
+    """Le personnel."""
+
+
+@staff.command("add")
+@click.argument("login")
+@click.option("--name", required=True, help="Le nom affiché.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice(sorted(role.value for role in STAFF_ROLES)),
+)
+@home_option
+@database_option
+def add(login: str, name: str, roles: tuple[str, ...], home: Path, database_url: str | None) -> None:
+    """Créer une personne et afficher une seule fois de quoi se connecter."""
+    with _opened(home, database_url) as rt, _french_refusals():
+        credentials = add_staff(rt, login=login, name=name, roles=[Role(role) for role in roles])
+    click.echo(wording.credentials_text(credentials))
+
+
+@contextmanager
+def _opened(home: Path, database_url: str | None) -> Iterator[Runtime]:
+    """Open an installation for one command."""
+    _check_home(home)
+    rt = open_home(home, base_url=f"http://{LISTEN_ON}:{PORT}", database_url=database_url)
+    try:
+        yield rt
+    finally:
+        rt.stop()
+
+
+@contextmanager
+def _french_refusals(*, as_json: bool = False) -> Iterator[None]:
+    """Turn a refusal into its French sentence, or JSON, and status 2."""
+    try:
+        yield
+    except Refusal as refusal:
+        click.echo(wording.refusal_json(refusal) if as_json else f"Refusé : {refusal.sentence()}", err=not as_json)
+        raise SystemExit(REFUSED_STATUS) from refusal
+
+
+def _check_home(home: Path) -> None:
+    if not (home / KEYRING_FILE).exists():
+        raise click.ClickException(
+            f"Il n’y a pas d’installation dans {home} : créez-la avec « monnaie-locale init », ou indiquez --home."
+        )
+
+
+def _month(text: str) -> Month:
+    try:
+        return Month.parse(text)
+    except ValueError as error:
+        raise MonthMalformed(given=text[:40]) from error
+
+
+if __name__ == "__main__":
+    main()

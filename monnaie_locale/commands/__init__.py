@@ -1,0 +1,1 @@
+"""What the command line does, one module a command; `monnaie_locale.__main__` only reads the words typed."""

@@ -1,0 +1,95 @@
+"""Make a new installation: its folder, its keys, its database, its territory, its first operator."""
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+from merchants.admission import check_iban, check_siret
+from monnaie_locale.database.engine import open_engine
+from monnaie_locale.database.migrate import upgrade
+from monnaie_locale.database.transaction import transact
+from monnaie_locale.identity.model import NewCredentials
+from monnaie_locale.identity.operations import create_staff
+from monnaie_locale.identity.roles import Role
+from monnaie_locale.journal.directory import Territory, create_territory
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE, Runtime
+
+ACTOR = "job:cli"
+HOME_MODE = 0o700
+
+
+class HomeInUse(Exception):
+    """The folder already holds an installation, which is never overwritten."""
+
+
+def found_installation(
+    *,
+    home: Path,
+    territory: Territory,
+    database_url: str | None,
+    operator_login: str,
+    operator_name: str,
+    now: datetime.datetime,
+    random_bytes: Callable[[int], bytes],
+) -> NewCredentials:
+    """Make the installation and return what its first operator signs in with, to be shown once.
+
+    Args:
+        home: the folder to make; its keys are beside the database, never in it.
+        territory: the town, checked here.
+        database_url: a PostgreSQL database, or None for a SQLite file in the folder.
+        operator_login: of the first person, who creates the others.
+        operator_name: as shown.
+        now: aware UTC.
+        random_bytes: the system's randomness.
+
+    Raises HomeInUse when there is one already. Refuses: siret_invalid, iban_invalid, login_malformed,
+    staff_name_missing.
+
+    """
+    check_siret(territory.issuer_siret)
+    check_iban(territory.reserve_iban)
+    if (home / KEYRING_FILE).exists():
+        raise HomeInUse(home)
+    home.mkdir(parents=True, exist_ok=True, mode=HOME_MODE)
+    engine = open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}")
+    upgrade(engine)
+    transact(engine, create_territory, territory=territory, now_ms=instant_ms(now))
+    keyring = Keyring.generate(random_bytes)
+    credentials = transact(
+        engine,
+        create_staff,
+        territory_id=territory.territory_id,
+        login=operator_login,
+        name=operator_name,
+        roles=[Role.OPERATOR],
+        keyring=keyring,
+        actor=ACTOR,
+        now=now,
+        random_bytes=random_bytes,
+    )
+    engine.dispose()
+    # Last: a folder with keys is an installation that is whole.
+    keyring.save(home / KEYRING_FILE)
+    return credentials
+
+
+def add_staff(rt: Runtime, *, login: str, name: str, roles: list[Role]) -> NewCredentials:
+    """Create a staff member and return what they sign in with, to be shown once.
+
+    Refuses: login_malformed, staff_name_missing, role_unknown, login_taken.
+    """
+    return transact(
+        rt.engine,
+        create_staff,
+        territory_id=rt.territory_id,
+        login=login,
+        name=name,
+        roles=roles,
+        keyring=rt.keyring,
+        actor=ACTOR,
+        now=rt.clock(),
+        random_bytes=rt.random_bytes,
+    )

@@ -1,0 +1,90 @@
+"""Serve an installation with granian: one process, so that one writer posts for every till."""
+
+import copy
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from granian.constants import Interfaces
+from granian.log import LOGGING_CONFIG
+from granian.server import Server
+
+from monnaie_locale.app import create_app
+from monnaie_locale.journal.sealer import BackgroundSealer
+from monnaie_locale.runtime import open_home
+
+# The server's worker is another process: it learns through the environment what to serve.
+HOME_VARIABLE = "MONNAIE_LOCALE_HOME"
+BASE_URL_VARIABLE = "MONNAIE_LOCALE_BASE_URL"
+DATABASE_VARIABLE = "MONNAIE_LOCALE_DATABASE_URL"
+BLOCKING_THREADS = 16
+# What follows these in an address opens a card, a till, a payment or a session: it never goes to a log.
+SECRET_PATH = re.compile(r"(?i)^(.*?/(?:w|p|caisse/appairer|caisse/demandes|connexion/lien)/)[^/?\s]+")
+MASK = "•••"
+
+
+def serve(*, home: Path, base_url: str, address: str, port: int, database_url: str | None = None) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        home: the folder of the installation.
+        base_url: the public address, "https://monnaie.exemple.fr"; cookies are Secure when it begins with https.
+        address: what to listen on.
+        port: what to listen on.
+        database_url: of the database, when it is not the file in the folder.
+
+    """
+    os.environ[HOME_VARIABLE] = str(home)
+    os.environ[BASE_URL_VARIABLE] = base_url
+    if database_url:
+        os.environ[DATABASE_VARIABLE] = database_url
+    Server(
+        f"{__name__}:application",
+        factory=True,
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=BLOCKING_THREADS,
+        log_access=True,
+        log_dictconfig=logging_config(),
+    ).serve()
+
+
+def application() -> Flask:
+    """Return the application that a worker serves, and start its sealer."""
+    rt = open_home(
+        Path(os.environ[HOME_VARIABLE]),
+        base_url=os.environ[BASE_URL_VARIABLE],
+        database_url=os.environ.get(DATABASE_VARIABLE),
+    )
+    app = create_app(rt)
+    BackgroundSealer(rt.engine, territory_id=rt.territory_id, sign=rt.keyring.sign, clock_ms=rt.now_ms)
+    return app
+
+
+def mask(path: str) -> str:
+    """Return an address without the secret that it carries: "/W/9K3…" becomes "/W/•••"."""
+    return SECRET_PATH.sub(rf"\1{MASK}", path)
+
+
+class MaskSecrets(logging.Filter):
+    """Take the secrets of addresses out of the access log, before any handler sees them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the path of an access record, and let every record pass."""
+        if isinstance(record.args, Mapping) and "path" in record.args:
+            record.args = {**record.args, "path": mask(str(record.args["path"])), "query_string": ""}
+        return True
+
+
+def logging_config() -> dict[str, Any]:
+    """Return the server's logging, with the mask on its access log."""
+    config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
+    config["filters"] = {"secrets": {"()": MaskSecrets}}
+    config["loggers"]["granian.access"]["filters"] = ["secrets"]
+    return config

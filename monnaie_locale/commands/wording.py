@@ -1,0 +1,112 @@
+"""What the commands print: French for people, JSON for programs."""
+
+import json
+
+from monnaie_locale.closing.model import Check
+from monnaie_locale.identity import totp
+from monnaie_locale.identity.model import NewCredentials
+from monnaie_locale.journal.verify import Verdict
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.reconciliation.model import ImportReport
+
+
+def verdict_json(verdict: Verdict) -> str:
+    """Return a verdict as JSON: {"ok", "entries", "findings": [{"code", "subject", "french"}]}."""
+    findings = [
+        {"code": finding.code, "subject": finding.subject, "french": finding.french} for finding in verdict.findings
+    ]
+    return _json({"ok": verdict.ok, "entries": verdict.entries, "findings": findings})
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return a verdict as a person reads it."""
+    if verdict.ok:
+        return f"Propre : {verdict.entries} écritures recalculées, aucune anomalie."
+    lines = [f"{len(verdict.findings)} anomalies, {verdict.entries} écritures recalculées :"]
+    lines += [f"- {finding.french} ({finding.code}, {finding.subject})" for finding in verdict.findings]
+    return "\n".join(lines)
+
+
+def report_json(report: ImportReport) -> str:
+    """Return what an import did as JSON, amounts in cents."""
+    return _json(
+        {
+            "imported": not report.is_rehearsal,
+            "statements": [
+                {
+                    "id": each.statement_id,
+                    "from": each.from_on.isoformat(),
+                    "to": each.to_on.isoformat(),
+                    "opening_cents": each.opening_cents,
+                    "closing_cents": each.closing_cents,
+                }
+                for each in report.statements
+            ],
+            "lines": [
+                {
+                    "line": each.line_no,
+                    "part": each.part_no,
+                    "kind": each.kind.value,
+                    "amount_cents": each.amount_cents,
+                    "reason": each.reason_fr,
+                    "in_suspense": each.is_in_suspense,
+                }
+                for each in report.matches
+            ],
+            "warnings": list(report.warnings),
+        }
+    )
+
+
+def report_text(report: ImportReport) -> str:
+    """Return what an import did as a person reads it."""
+    lines = ["Essai à blanc : rien n’a été enregistré."] if report.is_rehearsal else []
+    lines += [
+        f"Relevé {each.statement_id}, du {each.from_on:%d/%m/%Y} au {each.to_on:%d/%m/%Y} :"
+        f" {format_euros(each.opening_cents)} → {format_euros(each.closing_cents)}"
+        for each in report.statements
+    ]
+    lines += [
+        f"  ligne {each.line_no} : {format_euros(each.amount_cents)}. {each.reason_fr}" for each in report.matches
+    ]
+    lines += [f"Attention : {warning}" for warning in report.warnings]
+    if report.in_suspense:
+        lines.append(f"{len(report.in_suspense)} lignes à classer dans l’application.")
+    return "\n".join(lines)
+
+
+def checklist_json(checks: tuple[Check, ...]) -> str:
+    """Return a month's checklist as JSON."""
+    points = [
+        {"code": check.code, "ok": check.ok, "sentence": check.sentence_fr, "details": list(check.details)}
+        for check in checks
+    ]
+    return _json({"ok": all(check.ok for check in checks), "checks": points})
+
+
+def checklist_text(checks: tuple[Check, ...]) -> str:
+    """Return a month's checklist as a person reads it."""
+    lines = []
+    for check in checks:
+        lines.append(f"[{'x' if check.ok else ' '}] {check.sentence_fr}")
+        lines += [f"      {detail}" for detail in check.details]
+    return "\n".join(lines)
+
+
+def credentials_text(credentials: NewCredentials) -> str:
+    """Return what a new staff member signs in with: shown once, stored nowhere in clear."""
+    return (
+        f"Identifiant : {credentials.login}\nMot de passe : {credentials.password}\n"
+        f"Clé pour l’application de codes (TOTP) : {totp.secret_text(credentials.totp_secret)}\n"
+        "Notez-les : ils ne seront plus affichés."
+    )
+
+
+def refusal_json(refusal: Refusal) -> str:
+    """Return a refusal as JSON."""
+    return _json({"ok": False, "code": refusal.code, "french": refusal.sentence()})
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2)
