@@ -13,13 +13,19 @@ from monnaie_locale.journal.verify import Verdict, verify
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.runtime import Runtime
 
+YEAR_MIN = 2000
+YEAR_MAX = 2999
+
 
 def read_month(typed: str) -> Month:
     """Return the month written "2026-10"; refuses month_malformed."""
     try:
-        return Month.parse(typed)
+        month = Month.parse(typed)
     except ValueError as error:
         raise MonthMalformed(given=typed[:20]) from error
+    if not YEAR_MIN <= month.year <= YEAR_MAX:
+        raise MonthMalformed(given=typed[:20])
+    return month
 
 
 def verdict_of(rt: Runtime) -> Verdict:
