@@ -1,0 +1,1 @@
+"""Back-office pages of programmes, their funding and their distributions."""

@@ -1,0 +1,122 @@
+"""The desk enrols a household, prints its card, replaces it, gives a new PIN, erases the identity."""
+
+import io
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, text
+
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.identity.roles import Role
+from monnaie_locale.programmes import app as programmes_app
+from tests.factories.site import Site, build_site, csrf_token
+from wallets import app as wallets_app
+
+
+def with_wallets(app: Flask) -> None:
+    programmes_app.init_app(app)
+    wallets_app.init_app(app)
+
+
+@pytest.fixture
+def site(db_engine: Engine) -> Site:
+    return build_site(db_engine, init=with_wallets)
+
+
+class Desk:
+    """An agent's browser."""
+
+    def __init__(self, site: Site, *roles: Role) -> None:
+        self.client = site.client_of(*roles)
+
+    def get(self, path: str) -> str:
+        page = self.client.get(path)
+        assert page.status_code == 200, page.text
+        return page.text
+
+    def post(self, path: str, **values: object):
+        token = csrf_token(self.client, "/bureau/menages")
+        return self.client.post(path, data={"csrf_token": token, **values})
+
+
+def test_a_household_gets_a_card_printed_once(site: Site) -> None:
+    desk = Desk(site, Role.AGENT)
+    enrolled = desk.post("/bureau/menages/nouveau", reference="D-2026-001", alias="Famille Exemple", contact="courrier")
+    assert enrolled.headers["Location"] == "/bureau/menages/1"
+    assert "Famille Exemple" in desk.get("/bureau/menages/1")
+    assert "D-2026-001" in desk.get("/bureau/menages")
+
+    card = desk.post("/bureau/menages/1/carte")
+    assert (card.status_code, card.content_type) == (200, "application/pdf")
+    assert card.data.startswith(b"%PDF")
+    assert card.headers["Cache-Control"] == "no-store"
+    again = desk.post("/bureau/menages/1/carte")
+    assert again.status_code == 409
+    assert "déjà une carte active" in again.text
+
+    slip = desk.post("/bureau/cartes/1/code")
+    assert slip.data.startswith(b"%PDF")
+    replaced = desk.post("/bureau/cartes/1/remplacer")
+    assert replaced.data.startswith(b"%PDF")
+    assert desk.post("/bureau/cartes/2/bloquer", reason="lost").status_code == 303
+    page = desk.get("/bureau/menages/1")
+    assert "remplacée" in page
+    assert "bloquée" in page
+    refused = desk.post("/bureau/cartes/2/code")
+    assert refused.status_code == 409
+
+
+def test_a_household_is_found_by_its_reference_which_stays_out_of_addresses(site: Site) -> None:
+    desk = Desk(site, Role.AGENT)
+    desk.post("/bureau/menages/nouveau", reference="D-7")
+    found = desk.post("/bureau/menages/chercher", reference="D-7")
+    assert found.headers["Location"] == "/bureau/menages/1"
+    assert desk.post("/bureau/menages/chercher", reference="D-8").status_code == 422
+
+
+def test_a_file_enrols_everybody_or_nobody(site: Site) -> None:
+    desk = Desk(site, Role.AGENT)
+    bad = io.BytesIO("\ufeffréférence;alias\nM-1;Un\nM-1;Deux\n".encode())
+    refused = desk.post("/bureau/menages/importer", file=(bad, "menages.csv"))
+    assert refused.status_code == 422
+    assert "Ligne 3" in refused.text
+    assert "Aucun ménage n’est inscrit" in desk.get("/bureau/menages")
+
+    good = io.BytesIO(b"reference,alias,contact\r\nM-1,Un,\r\nM-2,Deux,courrier\r\n")
+    assert desk.post("/bureau/menages/importer", file=(good, "menages.csv")).status_code == 303
+    page = desk.get("/bureau/menages")
+    assert "M-2" in page
+    sheet = desk.post("/bureau/menages/cartes")
+    assert sheet.data.startswith(b"%PDF")
+    assert "carte manquante" not in desk.get("/bureau/menages")
+
+
+def test_an_erased_household_leaves_no_identity(site: Site) -> None:
+    desk = Desk(site, Role.AGENT)
+    desk.post("/bureau/menages/nouveau", reference="D-EFFACER", alias="Famille Oubli")
+    desk.post("/bureau/menages/1/carte")
+    assert desk.post("/bureau/menages/1/effacer").status_code == 422
+    assert desk.post("/bureau/menages/1/effacer", confirm="1").status_code == 303
+    page = desk.get("/bureau/menages/1")
+    assert "effacée" in page
+    assert "Oubli" not in page
+    assert "bloquée" in page
+    assert desk.post("/bureau/menages/1/carte").status_code == 410
+    with reading(site.rt.engine) as db:
+        sealed, digest = db.execute(text("SELECT sealed, reference_digest FROM households")).one()
+    assert (bytes(sealed), digest) == (b"", None)
+
+
+def test_who_only_reads_is_offered_nothing_to_change(site: Site) -> None:
+    Desk(site, Role.AGENT).post("/bureau/menages/nouveau", reference="D-1")
+    auditor = Desk(site, Role.AUDITOR)
+    page = auditor.get("/bureau/menages/1")
+    assert "D-1" in page
+    assert not re.search(r'action="/bureau/(menages|cartes)', page)
+    assert auditor.post("/bureau/menages/1/carte").status_code == 403
+
+
+def test_an_operator_does_not_read_who_holds_a_card(site: Site) -> None:
+    client = site.client_of(Role.OPERATOR)
+    assert client.get("/bureau/menages").status_code == 403
