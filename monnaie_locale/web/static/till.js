@@ -50,14 +50,17 @@ class Till {
     this.partial = document.querySelector("#till-partial");
     this.card = document.querySelector("#till-card");
     this.read = document.querySelector("#till-read");
+    this.scanner = document.querySelector(".scanner");
     this.pay = document.querySelector("#till-pay");
     this.busy = false;
     form.addEventListener("submit", (event) => this.submit(event));
-    document.querySelector(".scanner").addEventListener("scan", (event) => this.scanned(event.detail.text));
+    this.scanner.addEventListener("scan", (event) => this.scanned(event.detail.text));
     form.elements.amount.addEventListener("input", () => this.name());
     if (!form.elements.card.value && !this.pin.classList.contains("till-asked")) this.pin.hidden = true;
     form.elements.card.addEventListener("input", () => this.typed());
+    this.read.querySelector("button").addEventListener("click", () => this.forgetCard());
     this.name();
+    this.typed();
     form.elements.amount.focus();
   }
 
@@ -70,13 +73,17 @@ class Till {
   scanned(text) {
     this.form.elements.card.value = text;
     this.card.hidden = true;
+    this.scanner.hidden = true;
     this.read.hidden = false;
+    this.typed();
     (readCents(this.form.elements.amount.value) ? this.pay : this.form.elements.amount).focus();
   }
 
-  /* A number typed by hand always needs the PIN: show its field at once. */
+  /* There is nothing to press before there is a card; a number typed by hand always needs the PIN. */
   typed() {
-    if (/^[\d\s]+$/.test(this.form.elements.card.value)) this.pin.hidden = false;
+    const code = this.form.elements.card.value;
+    this.pay.hidden = !code;
+    if (/^[\d\s]+$/.test(code)) this.pin.hidden = false;
   }
 
   async submit(event) {
@@ -146,15 +153,23 @@ class Till {
     if (asks || problem.code === "card_refused") this.pin.hidden = false;
     const available = problem.code === "insufficient_funds" ? problem.details.available_cents : 0;
     this.partial.hidden = !available;
-    if (available) document.querySelector("#till-available").textContent = shownEuros(available);
-    if (problem.code.startsWith("card_")) this.forgetCard();
+    const offer = document.querySelector("#till-available");
+    if (available) offer.textContent = `Encaisser seulement ${shownEuros(available)}`;
+    // A wrong PIN is answered like a wrong card: the card stays, the holder types again.
+    const wrongCard = problem.code === "card_malformed" || problem.code === "card_of_another_town";
+    if (wrongCard) this.forgetCard();
+    const wantsPin = asks || problem.code === "card_refused";
     this.form.elements.pin.value = "";
-    this.refuse(problem.title, asks ? this.form.elements.pin : this.pay);
+    const next = wrongCard ? this.form.elements.card : this.pay;
+    this.refuse(problem.title, wantsPin ? this.form.elements.pin : next);
   }
 
   forgetCard() {
+    this.form.elements.card.value = "";
     this.card.hidden = false;
+    this.scanner.hidden = false;
     this.read.hidden = true;
+    this.typed();
   }
 
   refuse(sentence, focus) {
@@ -162,6 +177,7 @@ class Till {
     box.className = "notice notice-bad";
     box.setAttribute("role", "alert");
     box.textContent = sentence;
+    this.outcome.className = "";
     this.outcome.replaceChildren();
     this.refusal.replaceChildren(box);
     focus.focus();
