@@ -23,8 +23,12 @@ PUBLIC_PREFIXES = (
     "/W/",
     "/p/",
     "/P/",
+    # A till is paired by the one-time code of its QR.
+    "/caisse/appairer/",
+    "/CAISSE/APPAIRER/",
 )
-PUBLIC_PATHS = ("/",)
+# Pairing and confirming over JSON carry their own proof: the one-time code, or the card and its PIN.
+PUBLIC_PATHS = ("/", "/porte-monnaie/au-revoir", "/api/v1/tills/pair", "/api/v1/payment-requests/confirm")
 
 
 def build_app(engine: Engine) -> Site:
