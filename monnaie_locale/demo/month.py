@@ -26,7 +26,6 @@ class Ended:
     tills: list[Till]
     first_cards: tuple[IssuedCard, ...]
     counters: Counters
-    expired_cents: int
     payout: Payout
     order: bytes
     statements: dict[str, bytes]
@@ -38,7 +37,6 @@ class Ended:
 class _Lived:
     """What the weeks between the distribution and the close gave."""
 
-    expired_cents: int
     payout: Payout
     order: bytes
 
@@ -52,7 +50,7 @@ def run_month(
     shops: tuple[town.Shop, ...],
     progress: Progress,
 ) -> Ended:
-    """Run the plan through the service's operations.
+    """Run the plan through the service's operations; the first answer that is not the planned one raises Surprise.
 
     Args:
         rt: a new installation, on `clock`.
@@ -61,8 +59,6 @@ def run_month(
         households: in the plan's order.
         shops: in the plan's order.
         progress: told of every stage.
-
-    Raises Surprise at the first answer that is not the planned one.
 
     """
     with progress.stage("Équipe, dispositifs et commerces", length=1 + len(shops)) as advance:
@@ -88,7 +84,6 @@ def run_month(
         tills=tills,
         first_cards=tuple(cards),
         counters=counters,
-        expired_cents=lived.expired_cents,
         payout=lived.payout,
         order=lived.order,
         statements=bank.files,
@@ -109,14 +104,13 @@ def _give(
 
 def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], advance: Advance) -> _Lived:
     """Run every step of the plan."""
-    expired_cents = 0
     payout: Payout | None = None
     order = b""
     for step in stage.plan.steps:
         match step:
             case Expire():
                 counters.move_to(step.at)
-                expired_cents += aid.expire(stage, programmes)
+                aid.expire(stage, programmes)
             case PreparePayout():
                 counters.move_to(step.at)
                 payout = settling.prepare(stage)
@@ -130,4 +124,4 @@ def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], ad
         advance(1)
     if payout is None:
         raise ValueError(stage.plan.seed)
-    return _Lived(expired_cents, payout, order)
+    return _Lived(payout, order)

@@ -24,7 +24,7 @@ ROUND_TO_CENTS = 5
 TRIES = 200
 # How often, among the payments where it can be.
 PIN_FORGOTTEN, PIN_MISTYPED, RETRIED, BY_PHONE, TYPED_NUMBER = 0.3, 0.08, 0.012, 0.015, 0.01
-SPLIT_WANTED, TOO_MUCH, REFUNDED, REFUNDED_WHOLE = 0.4, 0.02, 0.018, 0.5
+SPLIT_WANTED, TOO_MUCH, REFUNDED, REFUNDED_WHOLE = 0.4, 0.05, 0.018, 0.5
 KNOWS_WHAT_IS_LEFT = 0.8
 REFUND_AFTER_MINUTES = (4, 15, 40)
 
@@ -192,7 +192,8 @@ class Shopping:
         mean_cents = held_cents / (self._visits_left + KEPT_SHARE * self.charges)
         drawn_cents = int(mean_cents * self.chance.lognormvariate(-0.2, 0.6)) // ROUND_TO_CENTS * ROUND_TO_CENTS
         basket_cents = min(max(drawn_cents, BASKET_CENTS_MIN), BASKET_CENTS_MAX)
-        if basket_cents > available_cents or self.chance.random() < TOO_MUCH:
+        is_modest = available_cents <= BASKET_CENTS_MAX
+        if basket_cents > available_cents or (is_modest and self.chance.random() < TOO_MUCH):
             # The till is told what is left, takes it, and the rest is paid in euros.
             return max(basket_cents, available_cents + 100 * self.chance.randint(0, 12))
         return basket_cents

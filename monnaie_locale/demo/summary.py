@@ -7,7 +7,8 @@ from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.output import file_families
 from monnaie_locale.demo.plan import MONTH, Plan
-from monnaie_locale.journal.queries import head_of
+from monnaie_locale.journal.queries import accounts_of, head_of
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.runtime import Runtime
 
@@ -85,9 +86,10 @@ def _money(rt: Runtime, *, plan: Plan, ended: Ended) -> Iterator[Row]:
     tally = ended.counters.tally
     with reading(rt.engine) as db:
         head = head_of(db, territory_id=rt.territory_id)
+        expired = list(accounts_of(db, territory_id=rt.territory_id, kinds=[AccountKind.EXPIRED]))
     yield Row("Aide distribuée", format_euros(sum(each.total_cents for each in plan.grants)))
     yield Row("Aide dépensée, remboursements déduits", format_euros(tally.charged_cents - tally.refunded_cents))
-    yield Row("Aide périmée, à rendre au CCAS", format_euros(ended.expired_cents))
+    yield Row("Aide périmée, à rendre au CCAS", format_euros(sum(balance.net_credit_cents for _, balance in expired)))
     yield Row("Viré aux commerçants", f"{format_euros(ended.payout.total_cents)} ({len(ended.payout.lines)} virements)")
     yield Row("  dont retourné par une banque", format_euros(ended.payout.lines[-1].amount_cents))
     yield Row("Réserve en banque", format_euros(head.reserve_cents))
