@@ -77,14 +77,13 @@ def charge(
         amount_cents: strictly an integer, 1 to 2^53 - 1.
         idempotency_key: the till's own; the same key gives the same receipt and evaluates no PIN.
         now: aware UTC.
-        pin: four digits when the holder gave it.
+        pin: four digits, if given.
         partial: take what the card has when it has less.
         happened_at: when an offline till took it, aware; at most 72 hours ago.
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future,
     charge_too_late, card_malformed, card_of_another_town, idempotency_key_reused, till_unknown, till_unpaired,
-    merchant_suspended, then as `wallets.authorisation.authorise` and the posting: pin_malformed, card_refused,
-    pin_required, pin_locked, purse_expired, merchant_not_eligible, insufficient_funds.
+    merchant_suspended, then as `wallets.authorisation.authorise` and the posting.
 
     """
     check_cents(amount_cents)

@@ -2,11 +2,11 @@
 
 import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from merchants.charge import OpenTill, check_cents, open_shop, replayed_receipt
 from merchants.errors import MerchantSuspended, PaymentToItself
-from merchants.model import Receipt, Till
+from merchants.model import Merchant, Receipt, Till
 from merchants.queries import merchant_accounts, merchant_by_code
 from merchants.receipts import receipt_of
 from monnaie_locale.database.transaction import reading
@@ -30,39 +30,21 @@ def pay_merchant(
 ) -> Receipt:
     """Pay another shop from what this one is owed.
 
-    Args:
-        engine: the database.
-        writer: of the runtime.
-        territory_id: whose books.
-        till: of the shop that pays.
-        to_code: the short public code of the shop that is paid, "C0004".
-        amount_cents: strictly an integer.
-        idempotency_key: the till's own.
-        now: aware UTC.
+    Arguments as `merchants.charge.charge`; `to_code` is the short public code of the shop that is paid, "C0004".
+    What remains, on the receipt, is what the paying shop is still owed.
 
-    Returns the receipt; what remains is what the paying shop is still owed.
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, idempotency_key_reused,
     till_unknown, till_unpaired, merchant_suspended, merchant_unknown, payment_to_itself, insufficient_funds.
-
     """
     check_cents(amount_cents)
     digest = request_digest(operation="pay-merchant", to=to_code.strip().upper(), amount_cents=amount_cents)
     with reading(engine) as db:
-        posted = find_posted(
-            db,
-            territory_id=territory_id,
-            caller=till.caller,
-            idempotency_key=idempotency_key,
-            request_digest=digest,
-        )
+        key = {"caller": till.caller, "idempotency_key": idempotency_key}
+        posted = find_posted(db, territory_id=territory_id, request_digest=digest, **key)
         if posted is not None:
             return replayed_receipt(db, territory_id=territory_id, till=till, posted=posted)
         payer = open_shop(db, territory_id=territory_id, till=till)
-        payee = merchant_by_code(db, territory_id=territory_id, code=to_code)
-        if payee.id == payer.id:
-            raise PaymentToItself
-        if not payee.is_active:
-            raise MerchantSuspended
+        payee = _payee(db, territory_id=territory_id, payer=payer, code=to_code)
         source_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payer.id)
         target_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payee.id)
     posted = writer.submit(
@@ -81,3 +63,12 @@ def pay_merchant(
     with reading(engine) as db:
         left_cents = balance_of(db, territory_id=territory_id, account_id=source_id)
     return receipt_of(posted, merchant=payer, remaining_cents=left_cents, replayed=posted.replayed)
+
+
+def _payee(db: Connection, *, territory_id: int, payer: Merchant, code: str) -> Merchant:
+    payee = merchant_by_code(db, territory_id=territory_id, code=code)
+    if payee.id == payer.id:
+        raise PaymentToItself
+    if not payee.is_active:
+        raise MerchantSuspended
+    return payee

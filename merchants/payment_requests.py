@@ -103,29 +103,16 @@ def confirm_payment(
 ) -> Receipt:
     """Pay a request from the holder's phone; the same card confirming again gets the same receipt.
 
-    Args:
-        engine: the database.
-        keyring: checks the PIN.
-        writer: of the runtime.
-        territory_id: whose books.
-        host: the public name of the service.
-        code: of the request, as scanned.
-        card_code: the holder's card.
-        pin: always asked for here: the phone's owner has to be the holder.
-        now: aware UTC.
+    Arguments as `merchants.charge.charge`; `code` is that of the request, as scanned, and the PIN is always asked for:
+    whoever holds the phone has to be the holder.
 
     Refuses, in this order: payment_request_unknown, payment_request_cancelled, payment_request_expired,
     payment_request_used, then as `charge`.
 
     """
     with reading(engine) as db:
-        request = request_by_code(db, territory_id=territory_id, code_digest=code_digest(code))
+        request = _payable(db, territory_id=territory_id, code=code, now=now)
         till = find_till(db, territory_id=territory_id, till_id=request.till_id)
-    state = request.state(now_ms=instant_ms(now))
-    if state == "cancelled":
-        raise PaymentRequestCancelled
-    if state == "expired":
-        raise PaymentRequestExpired
     order = ChargeOrder(
         till=till,
         card_code=card_code,
@@ -139,16 +126,20 @@ def confirm_payment(
         companions=(UsedOnce(request.id),),
     )
     try:
-        return take(
-            engine=engine,
-            keyring=keyring,
-            writer=writer,
-            territory_id=territory_id,
-            host=host,
-            order=order,
-        )
+        return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)
     except IdempotencyKeyReused as error:
         raise PaymentRequestUsed from error
+
+
+def _payable(db: Connection, *, territory_id: int, code: str, now: datetime.datetime) -> PaymentRequest:
+    """Return the request of a code; one already paid goes on, because the same card may ask again."""
+    request = request_by_code(db, territory_id=territory_id, code_digest=code_digest(code))
+    state = request.state(now_ms=instant_ms(now))
+    if state == "cancelled":
+        raise PaymentRequestCancelled
+    if state == "expired":
+        raise PaymentRequestExpired
+    return request
 
 
 def entry_of_request(db: Connection, *, territory_id: int, request: PaymentRequest) -> Posted | None:

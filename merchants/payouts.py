@@ -1,6 +1,7 @@
 """Pay the shops: one person prepares, another approves, the bank's statement settles or returns line by line."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Update, insert, update
@@ -85,26 +86,15 @@ def prepare_payout(
         raise PayoutEmpty
     payout_id = next_id(db, payouts, territory_id=territory_id)
     code = territory_of(db, territory_id=territory_id).code
-    db.execute(
-        insert(payouts),
-        {
-            "territory_id": territory_id,
-            "id": payout_id,
-            "label": " ".join(label.split())[:LABEL_LENGTH_MAX],
-            "cutoff_on": cutoff_on,
-            "message_id": message_id(territory_code=code, payout_id=payout_id),
-            "execution_on": execution_on,
-            "state": PayoutState.PREPARED.value,
-            "total_cents": sum(redemption.paid_cents for _, redemption in due),
-            "prepared_by": actor,
-            "prepared_at_ms": now_ms,
-        },
-    )
-    rows = [
-        _line_row(merchant, redemption, at=(territory_id, payout_id, number), code=code)
-        for number, (merchant, redemption) in enumerate(due, start=1)
-    ]
-    db.execute(insert(payout_lines), rows)
+    head = {
+        "label": " ".join(label.split())[:LABEL_LENGTH_MAX],
+        "cutoff_on": cutoff_on,
+        "message_id": message_id(territory_code=code, payout_id=payout_id),
+        "execution_on": execution_on,
+        "prepared_by": actor,
+        "prepared_at_ms": now_ms,
+    }
+    _insert(db, head, due, at=(territory_id, payout_id), code=code)
     _record(db, (territory_id, now), actor, "payout.prepare", payout_id)
     return find_payout(db, territory_id=territory_id, payout_id=payout_id)
 
@@ -264,6 +254,29 @@ def _due(
         if redemption.paid_cents:
             due.append((merchant, redemption))
     return due
+
+
+def _insert(
+    db: Connection,
+    head: dict[str, object],
+    due: Sequence[tuple[Merchant, Redemption]],
+    *,
+    at: tuple[int, int],
+    code: str,
+) -> None:
+    territory_id, payout_id = at
+    counted = {
+        "territory_id": territory_id,
+        "id": payout_id,
+        "state": PayoutState.PREPARED.value,
+        "total_cents": sum(redemption.paid_cents for _, redemption in due),
+    }
+    db.execute(insert(payouts), {**head, **counted})
+    rows = [
+        _line_row(merchant, redemption, at=(territory_id, payout_id, number), code=code)
+        for number, (merchant, redemption) in enumerate(due, start=1)
+    ]
+    db.execute(insert(payout_lines), rows)
 
 
 def _line_row(merchant: Merchant, redemption: Redemption, *, at: tuple[int, int, int], code: str) -> dict[str, object]:

@@ -62,13 +62,8 @@ def refund(
     digest = request_digest(operation="refund", charge=charge_entry_id, amount_cents=amount_cents)
     with reading(engine) as db:
         # The journal keeps keys for ever; looking here first answers a retry even when the charge is spent since.
-        posted = find_posted(
-            db,
-            territory_id=territory_id,
-            caller=till.caller,
-            idempotency_key=idempotency_key,
-            request_digest=digest,
-        )
+        key = {"caller": till.caller, "idempotency_key": idempotency_key}
+        posted = find_posted(db, territory_id=territory_id, request_digest=digest, **key)
         if posted is not None:
             return _receipt(db, territory_id, till, posted, charge_entry_id, replayed=True)
     plan = _Plan(territory_id, till, charge_entry_id, amount_cents, idempotency_key, digest, now)

@@ -1,3 +1,5 @@
+"""A shop is admitted by what can be checked: SIRET, IBAN, category, address."""
+
 import pytest
 
 from merchants import errors

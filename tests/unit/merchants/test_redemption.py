@@ -1,3 +1,5 @@
+"""What a shop is paid, and under which references."""
+
 import pytest
 from stdnum import iso11649
 
