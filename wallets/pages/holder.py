@@ -110,7 +110,7 @@ def leave() -> ResponseReturnValue:
     return access.detach(pages.see_other("holder.left"), kind=SubjectKind.HOLDER)
 
 
-@blueprint.get("/porte-monnaie/au-revoir")
+@blueprint.get("/w/au-revoir")
 @access.public
 def left() -> ResponseReturnValue:
     """Say that the wallet is closed on this phone."""

@@ -1,0 +1,83 @@
+"""The CSV that town halls save: read exactly, or refused with its line and column."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.programmes.csv_table import LINES_MAX, AmountLine, read_amounts, read_table
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"reference;montant\nA-1;12,50\nA-2;3\n",
+        b"\xef\xbb\xbfreference;montant\r\nA-1;12,50\r\nA-2;3",
+        b'reference,montant\nA-1,"12,50"\nA-2,3.00\n',
+        b"montant;reference\n12.5;A-1\n3,00;A-2\n",
+        "Référence ; Montant\nA-1; 12,50 €\n\n;\nA-2;3\n".encode(),
+        "R\u00e9f\u00e9rence;montant\nA-1;12,50\nA-2;3\n".encode("cp1252"),
+    ],
+)  # fmt: skip
+def test_the_ways_a_spreadsheet_saves_it_mean_the_same(content: bytes) -> None:
+    assert [(line.reference, line.amount_cents) for line in read_amounts(content)] == [("A-1", 1250), ("A-2", 300)]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column"),
+    [
+        (b"", 1, "reference"),
+        (b"A-1;12,50\n", 1, "reference"),
+        (b"reference\nA-1\n", 1, "montant"),
+        (b"reference;montant;nom\nA-1;5;Martin\n", 1, "nom"),
+        (b"reference;montant;montant\nA-1;5;6\n", 1, "montant"),
+        (b"reference;montant\nA-1;5;6\n", 2, "montant"),
+        (b"reference;montant\nA-1;\n", 2, "montant"),
+        (b"reference;montant\n;5\n", 2, "reference"),
+        (b"reference;montant\nA-1;5\n\nA-1;6\n", 4, "reference"),
+        (b"reference;montant\nA-1;5\nA-2;0\n", 3, "montant"),
+        (b"reference;montant\nA-1;1e3\n", 2, "montant"),
+        (b"reference;montant\nA-1;12,505\n", 2, "montant"),
+        (b"reference;montant\nA-1;99999999999999999\n", 2, "montant"),
+        (b"reference;montant\n" + b"A" * 300 + b";5\n", 2, "reference"),
+        (b'reference;montant\n"A-1\nA-2";5\n', 2, "reference"),
+    ],
+)  # fmt: skip
+def test_a_bad_line_is_named_with_its_column(content: bytes, line: int, column: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_amounts(content)
+    assert refused.value.code == "csv_line_invalid"
+    assert (refused.value.details["line"], refused.value.details["column"]) == (line, column)
+    assert f"Ligne {line}" in refused.value.sentence()
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\x02", b"PK\x03\x04\x00", b'reference;montant\n"A-1;5\n'])
+def test_what_is_not_a_table_is_refused(content: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_amounts(content)
+    assert refused.value.code == "csv_unreadable"
+
+
+def test_too_many_lines_are_refused() -> None:
+    content = b"reference;montant\n" + b"".join(b"%d;1\n" % number for number in range(LINES_MAX + 1))
+    with pytest.raises(Refusal) as refused:
+        read_amounts(content)
+    assert refused.value.code == "csv_too_large"
+
+
+def test_optional_columns_may_be_missing() -> None:
+    (row,) = read_table(b"reference\nA-1\n", required=("reference",), optional=("alias",))
+    assert dict(row.values) == {"reference": "A-1"}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    code, lines = read_or_code(content)
+    assert code.startswith("csv_") or all(line.amount_cents > 0 for line in lines)
+
+
+def read_or_code(content: bytes) -> tuple[str, list[AmountLine]]:
+    try:
+        return "", read_amounts(content)
+    except Refusal as refusal:
+        return refusal.code, []
