@@ -69,7 +69,7 @@ def prepare_close(
         verdict: of `journal.verify`, read before the transaction.
         actor: who prepares, "staff:3".
         now: the present instant, aware.
-        carried_reason: why a suspense may stay open, in a few words; empty when none may.
+        carried_reason: why a suspense may stay open; empty when none may.
 
     Refuses, in this order: month_not_ended, nothing_to_close, month_already_closed, month_out_of_order,
     checklist_not_clean.
@@ -86,25 +86,7 @@ def prepare_close(
         "checklist": checks_to_text(checks),
         "prepared_at_ms": instant_ms(now),
     }
-    earlier = close_of_month(db, territory_id=territory_id, month=month)
-    if earlier is None:
-        close_id = next_id(db, closes, territory_id=territory_id)
-        db.execute(
-            insert(closes),
-            {
-                "territory_id": territory_id,
-                "id": close_id,
-                "period_starts_on": month.first_day,
-                "period_ends_on": month.last_day,
-                "certificate": "",
-                **values,
-            },
-        )
-    else:
-        close_id = earlier.close_id
-        db.execute(
-            update(closes).where(closes.c.territory_id == territory_id, closes.c.id == close_id).values(**values)
-        )
+    close_id = _store_prepared(db, territory_id, month, values)
     _record(db, territory_id=territory_id, action="close.prepare", close_id=close_id, actor=actor, now=now)
     return close_of(db, territory_id=territory_id, close_id=close_id)
 
@@ -129,7 +111,7 @@ def approve_close(
         verdict: of `journal.verify`, read before the transaction.
         actor: who approves, "staff:4"; never the one who prepared.
         now: the present instant, aware.
-        sign: the installation's signature (Ed25519) of some bytes.
+        sign: the installation's signature (Ed25519).
         public_key_pem: the key that checks it.
 
     Refuses, in this order: close_unknown, month_already_closed, maker_is_checker, month_out_of_order,
@@ -144,25 +126,47 @@ def approve_close(
         raise MakerIsChecker
     _refuse_wrong_month(db, territory_id, close.month, now)
     checks = _clean_checks(db, territory_id, close.month, verdict, close.carried_reason)
+    head = _seal_and_lock(db, territory_id, close.month, now, sign)
+    close = replace(close, approved_by=actor)
+    certificate = _certificate(db, territory_id, close, head, now, sign=sign, public_key_pem=public_key_pem)
+    final = {
+        "state": CloseState.CLOSED.value,
+        "approved_by": actor,
+        "checklist": checks_to_text(checks),
+        "certificate": certificate,
+        "closed_at_ms": instant_ms(now),
+    }
+    db.execute(update(closes).where(closes.c.territory_id == territory_id, closes.c.id == close_id).values(**final))
+    _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
+    return close_of(db, territory_id=territory_id, close_id=close_id)
+
+
+def _seal_and_lock(
+    db: Connection, territory_id: int, month: Month, now: datetime.datetime, sign: Callable[[bytes], bytes]
+) -> LogHead:
+    """Sign the log as it is now, then let no entry into the month any more."""
     head = seal(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
     if head is None:
         raise NothingToClose
-    close_period(db, territory_id=territory_id, month=close.month, now_ms=instant_ms(now))
-    approved = replace(close, approved_by=actor)
-    certificate = _certificate(db, territory_id, approved, head, now, sign=sign, public_key_pem=public_key_pem)
-    db.execute(
-        update(closes)
-        .where(closes.c.territory_id == territory_id, closes.c.id == close_id)
-        .values(
-            state=CloseState.CLOSED.value,
-            approved_by=actor,
-            checklist=checks_to_text(checks),
-            certificate=certificate,
-            closed_at_ms=instant_ms(now),
+    close_period(db, territory_id=territory_id, month=month, now_ms=instant_ms(now))
+    return head
+
+
+def _store_prepared(db: Connection, territory_id: int, month: Month, values: dict[str, object]) -> int:
+    """Write a prepared close, or replace the one that was prepared before; return its number."""
+    earlier = close_of_month(db, territory_id=territory_id, month=month)
+    if earlier is not None:
+        db.execute(
+            update(closes)
+            .where(closes.c.territory_id == territory_id, closes.c.id == earlier.close_id)
+            .values(**values)
         )
-    )
-    _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
-    return close_of(db, territory_id=territory_id, close_id=close_id)
+        return earlier.close_id
+    close_id = next_id(db, closes, territory_id=territory_id)
+    key = {"territory_id": territory_id, "id": close_id}
+    period = {"period_starts_on": month.first_day, "period_ends_on": month.last_day}
+    db.execute(insert(closes), {**key, **period, "certificate": "", **values})
+    return close_id
 
 
 def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: datetime.datetime) -> None:

@@ -126,32 +126,16 @@ def resolve_line(
 ) -> StoredMatch:
     """Say what a line in suspense is: its entry is reversed, and the right one is made.
 
-    Args:
-        db: a connection in a transaction.
-        territory_id: whose reserve.
-        bank_statement_id: the imported statement.
-        line_no: the line of the statement.
-        part_no: the part of the line, from 1.
-        kind: what it is.
-        reference: of the funding order (RF…) or of the transfer (end-to-end), for the kinds that need one.
-        note: why, in a few words; never a person's name.
-        actor: who decides, "staff:3".
-        now: the present instant, aware.
+    `reference` names the funding order (RF…) or the transfer (end-to-end), for the kinds that need one; `note` says
+    why in a few words, never a person's name; `actor` decides ("staff:3"); `now` is aware.
 
     Refuses, in this order: bank_line_unknown, bank_line_already_resolved, bank_line_not_in_suspense,
     resolution_impossible, then what the right entry refuses.
-
     """
     lock_territory(db, territory_id=territory_id)
-    line = match_of(
-        db, territory_id=territory_id, bank_statement_id=bank_statement_id, line_no=line_no, part_no=part_no
-    )
-    if line.resolved is not None:
-        raise LineAlreadyResolved
-    if not line.is_in_suspense or line.entry_id is None:
-        raise LineNotInSuspense
-    if (line.amount_cents > 0) != (kind in INCOMING_RESOLUTIONS):
-        raise ResolutionImpossible(why="ce n'est pas le bon sens (argent reçu, argent sorti)")
+    key = {"bank_statement_id": bank_statement_id, "line_no": line_no, "part_no": part_no}
+    line = match_of(db, territory_id=territory_id, **key)
+    suspense_entry_id = _refuse_unresolvable(line, kind)
     movement = Movement(
         territory_id=territory_id,
         amount_cents=abs(line.amount_cents),
@@ -162,36 +146,32 @@ def resolve_line(
         actor=actor,
         now=now,
     )
-    reversal = reverse(db, entry_id=line.entry_id, movement=movement)
+    reversal = reverse(db, entry_id=suspense_entry_id, movement=movement)
     entry_id = enter_resolution(db, kind=kind, reference=reference.strip().upper(), movement=movement)
-    db.execute(
-        insert(bank_resolutions),
-        {
-            "territory_id": territory_id,
-            "bank_statement_id": bank_statement_id,
-            "line_no": line_no,
-            "part_no": part_no,
-            "kind": kind.value,
-            "note": note[:NOTE_LENGTH_MAX],
-            "reversal_entry_id": reversal.entry.entry_id,
-            "entry_id": entry_id,
-            "resolved_by": actor,
-            "resolved_at_ms": instant_ms(now),
-        },
-    )
-    target = f"statement:{bank_statement_id}:{line_no}:{part_no}"
+    decided = {"kind": kind.value, "note": note[:NOTE_LENGTH_MAX], "resolved_by": actor}
+    made = {"reversal_entry_id": reversal.entry.entry_id, "entry_id": entry_id, "resolved_at_ms": instant_ms(now)}
+    db.execute(insert(bank_resolutions), {"territory_id": territory_id, **key, **decided, **made})
     audit.record(
         db,
         territory_id=territory_id,
         at=now,
         actor=actor,
         action="statement.resolve",
-        target=target,
+        target=f"statement:{bank_statement_id}:{line_no}:{part_no}",
         detail={"kind": kind.value, "entry": entry_id},
     )
-    return match_of(
-        db, territory_id=territory_id, bank_statement_id=bank_statement_id, line_no=line_no, part_no=part_no
-    )
+    return match_of(db, territory_id=territory_id, **key)
+
+
+def _refuse_unresolvable(line: StoredMatch, kind: Resolution) -> int:
+    """Return the entry by which the line is in suspense, when it may be said to be of this kind."""
+    if line.resolved is not None:
+        raise LineAlreadyResolved
+    if not line.is_in_suspense or line.entry_id is None:
+        raise LineNotInSuspense
+    if (line.amount_cents > 0) != (kind in INCOMING_RESOLUTIONS):
+        raise ResolutionImpossible(why="ce n'est pas le bon sens (argent reçu, argent sorti)")
+    return line.entry_id
 
 
 def _refuse_known(db: Connection, territory_id: int, digest: bytes, statement: Statement) -> None:

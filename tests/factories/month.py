@@ -178,7 +178,7 @@ class Month2026:
             self.engine, payouts.approve_payout, payout_id=prepared.id, actor=CHECKER, **common  # type: ignore[arg-type]
         )  # fmt: skip
 
-    def second_statement(self, payout: Payout, *more: BankLine) -> bytes:
+    def second_statement(self, payout: Payout, *more: BankLine, opening: int = FUNDED_CENTS) -> bytes:
         """Return the statement of the rest of the month: the transfers debited, a fee of 3 €, and more when asked."""
         debits = [
             BankLine(
@@ -197,7 +197,7 @@ class Month2026:
             fee,
             *more,
             identifier="REL-2026-10-B",
-            opening=FUNDED_CENTS,
+            opening=opening,
             from_on=datetime.date(2026, 10, 11),
             to_on=datetime.date(2026, 10, 31),
         )
@@ -244,7 +244,12 @@ class Month2026:
 
 def open_month(engine: Engine) -> Month2026:
     """Return the territory on the 5th of October: a programme, a funding announced, two shops, nothing in the books."""
-    world = open_world(engine)
+    return open_month_in(open_world(engine))
+
+
+def open_month_in(world: World, *, keyring: Keyring | None = None) -> Month2026:
+    """Return the same in a territory that exists already, with its installation's keys."""
+    engine = world.engine
     terms = ProgrammeTerms(
         name="Aide alimentaire",
         legal_basis=LegalBasis.CIVIL_MANDATE,
@@ -263,4 +268,4 @@ def open_month(engine: Engine) -> Month2026:
         **common,  # type: ignore[arg-type]
     )
     world.now_ms = instant_ms(moment(12))
-    return Month2026(world, order, (admit(world, 1), admit(world, 2)))
+    return Month2026(world, order, (admit(world, 1), admit(world, 2)), keyring or Keyring.generate())
