@@ -4,6 +4,7 @@ Reads only, and goes on after the first fault. A distribution, a refund, a trans
 twice, once in its own table and once in the journal: whoever changes one of them is found by the other.
 """
 
+import datetime
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.programmes.queries import distributions_of, funding_orders_of
-from monnaie_locale.reconciliation.queries import matches_of, statements_of
+from monnaie_locale.reconciliation.queries import bank_position, matches_of, statements_of
 
 CHARGES_PER_READ = 500
 
@@ -175,6 +176,14 @@ def _check_bank(db: Connection, territory_id: int, told: _Told) -> Iterator[Find
                     f"La ligne {each.line_no} du relevé {statement.statement_id} n’est pas aux comptes pour son"
                     f" montant ({format_euros(abs(each.amount_cents))}).",
                 )
+    position = bank_position(db, territory_id=territory_id, day=datetime.date.max)
+    if position is not None and position.balance_cents != closing_cents:
+        yield Finding(
+            "bank_lines_differ",
+            "bank lines",
+            f"Les lignes des relevés mènent à {format_euros(position.balance_cents)}, le dernier relevé dit"
+            f" {format_euros(closing_cents or 0)}.",
+        )
 
 
 def _check_closes(db: Connection, territory_id: int, public_key_pem: str) -> Iterator[Finding]:
