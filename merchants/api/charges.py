@@ -144,7 +144,7 @@ def pay_shop(*, body: MerchantPaymentBody, call: Call) -> Answer:
 @endpoint(
     blueprint,
     "GET",
-    "/charges/by-key/<key>",
+    "/charges/by-key/<path:key>",
     summary="What became of a key",
     permission=Permission.VIEW_TILL,
     answers=ReceiptReply,

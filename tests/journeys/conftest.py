@@ -3,25 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 from sqlalchemy import Engine
 
-import merchants.app
-import wallets.app
+from monnaie_locale.app import create_app
 from tests.factories.market import Market, market_at
 from tests.factories.site import Site, build_site, served
 
 
-def with_shops(app: Flask) -> None:
-    """Put wallets and merchants on a site."""
-    wallets.app.init_app(app)
-    merchants.app.init_app(app)
-
-
 @pytest.fixture
 def town(db_engine: Engine) -> Iterator[Site]:
-    """Give a site with wallets and shops; its clock stands still."""
-    built = build_site(db_engine, init=with_shops)
+    """Give the whole service on a site's parts; its clock stands still."""
+    built = build_site(db_engine)
+    built.app = create_app(built.rt)
     yield built
     built.rt.stop()
 
