@@ -125,3 +125,12 @@ def test_what_is_missing_in_the_form_is_said_beside_each_field(site: Site) -> No
     assert page.status_code == 422
     assert "Choisissez au moins une catégorie." in page.text
     assert 'value="Sans rien"' in page.text
+
+
+def test_closing_asks_to_be_sure(site: Site) -> None:
+    manager = site.client_of(Role.PROGRAMME_MANAGER)
+    post(manager, "/bureau/dispositifs/nouveau", **PROGRAMME)
+    assert post(manager, "/bureau/dispositifs/1/fermer").status_code == 422
+    assert post(manager, "/bureau/dispositifs/1/fermer", confirm="1").status_code == 303
+    assert "Ce dispositif est fermé" in manager.get("/bureau/dispositifs/1").text
+    assert distribute(manager, "M-1;10\n").status_code == 409

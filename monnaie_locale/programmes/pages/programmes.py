@@ -78,8 +78,12 @@ def show(programme_id: int) -> ResponseReturnValue:
 @blueprint.post("/bureau/dispositifs/<int:programme_id>/fermer")
 @access.requires(Permission.MANAGE_PROGRAMMES)
 def close(programme_id: int) -> ResponseReturnValue:
-    """Close a programme to funding and distributions."""
+    """Close a programme to funding and distributions, once the box was ticked."""
     rt = runtime.current()
+    form = FormReader(request.form)
+    if not form.checked("confirm"):
+        form.add_error("confirm", "Cochez la case pour confirmer : un dispositif fermé ne rouvre pas.")
+        return _show(programme_id, form=form)
     transact(
         rt.engine,
         opening.close_programme,
