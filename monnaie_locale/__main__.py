@@ -17,7 +17,7 @@ from monnaie_locale.commands.serving import serve as serve_installation
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import drawing, run
-from monnaie_locale.demo.invitations import invitations
+from monnaie_locale.demo.invitations import invitations, still_alive
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.progress import Terminal
 from monnaie_locale.demo.summary import Row, table
@@ -139,7 +139,7 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
     click.echo(table([*shown.rows, Row("Dossier", str(out))]))
     if is_served:
         click.echo(f"La démonstration est servie sur {base_url} (Ctrl+C pour arrêter).")
-        click.echo("L’aide alimentaire est dépensable jusqu’au 31/12/2026, la mobilité jusqu’au 31/12/2027.\n")
+        click.echo(f"{still_alive(shown.plan, now=wall_clock())}\n")
         for row in invitations(shown.rt, shown.ended, now=wall_clock()):
             click.echo(f"{row.label:<32}{row.value}")
         click.echo()

@@ -50,6 +50,7 @@ def serve(*, home: Path, base_url: str, address: str, port: int, database_url: s
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=BLOCKING_THREADS,
+        websockets=False,
         log_access=True,
         log_dictconfig=logging_config(),
     ).serve()

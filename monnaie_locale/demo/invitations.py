@@ -11,15 +11,29 @@ from merchants.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.people import INSTALLER, NAMES
+from monnaie_locale.demo.plan import Aid, Plan, day_of
 from monnaie_locale.demo.summary import Row
 from monnaie_locale.identity.operations import create_sign_in_link
 from monnaie_locale.identity.roles import ROLE_NAMES
 from monnaie_locale.runtime import Runtime
 from wallets.card_token import CARD_PATH, card_number_shown
 
+AID_NAMES = {Aid.FOOD: "Aide alimentaire", Aid.MOBILITY: "Aide à la mobilité"}
 SIGN_IN_PATH = "/connexion/lien/"
 # A household that neither lost its card nor forgot its PIN, and that has both aids.
 SHOWN_HOUSEHOLD = 0
+
+
+def still_alive(plan: Plan, *, now: datetime.datetime) -> str:
+    """Return what the households can still spend: the month is October 2026, the service is served on a later day."""
+    until: dict[Aid, datetime.date] = {}
+    for grants in plan.grants:
+        until[grants.aid] = max(grants.expires_on, until.get(grants.aid, grants.expires_on))
+    sentences = (
+        f"{AID_NAMES[aid]} : {'périmée depuis le' if day_of(now) > day else 'à dépenser jusqu’au'} {day:%d/%m/%Y}."
+        for aid, day in until.items()
+    )
+    return " ".join(sentences)
 
 
 def invitations(rt: Runtime, ended: Ended, *, now: datetime.datetime) -> Iterator[Row]:

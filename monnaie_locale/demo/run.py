@@ -9,7 +9,7 @@ from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.installation import Clock, found
 from monnaie_locale.demo.month import Ended, run_month
 from monnaie_locale.demo.output import claim, files_of, write
-from monnaie_locale.demo.plan import INSTALLED_AT
+from monnaie_locale.demo.plan import INSTALLED_AT, Plan
 from monnaie_locale.demo.progress import Progress, Silent
 from monnaie_locale.demo.summary import Row, summary
 from monnaie_locale.runtime import Runtime
@@ -24,6 +24,7 @@ class Demo:
 
     rt: Runtime
     home: Path
+    plan: Plan
     ended: Ended
     rows: list[Row]
 
@@ -69,4 +70,4 @@ def run_demo(
         write(out, files)
         advance(1)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
-    return Demo(rt=rt, home=home, ended=ended, rows=rows)
+    return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=rows)
