@@ -19,6 +19,7 @@ from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import AmountNotPositive, IdempotencyKeyReused, Refusal
 from monnaie_locale.ledger.posting import Draw
 from tests.factories.ledger import NOON_MS, World, open_world
+from tests.factories.market import open_market
 from tests.factories.merchants import NOW, admit, paired
 
 OTHER_DAY = datetime.date(2026, 11, 30)
@@ -211,3 +212,29 @@ def test_the_same_sql_within_the_charge_passes(shop: Shop) -> None:
     shop.refund(1_000)
     with shop.world.engine.connect() as db:
         assert db.execute(text("UPDATE charge_refunds SET refunded_cents = 3000")).rowcount == 1
+
+
+@pytest.mark.parametrize(
+    ("days_after_expiry", "kind"), [(0, AccountKind.PURSE), (10, AccountKind.PURSE), (11, AccountKind.EXPIRED)]
+)
+def test_an_expired_purse_is_refunded_within_its_grace_and_the_ccas_after(
+    days_after_expiry: int, kind: AccountKind, db_engine: Engine
+) -> None:
+    market = open_market(db_engine)
+    charged = market.charge(1_000)
+    later = datetime.datetime(2026, 12, 31, 12, tzinfo=datetime.UTC) + datetime.timedelta(days=days_after_expiry)
+    market.clock[0] = later
+    refund(
+        engine=db_engine,
+        writer=market.writer,
+        territory_id=1,
+        till=market.till,
+        charge_entry_id=charged.entry_id,
+        amount_cents=400,
+        idempotency_key="r1",
+        now=later,
+    )
+    market.writer.stop()
+    back = market.purse() - 9_000
+    expired = market.cents(market.world.account(AccountKind.EXPIRED, programme=1))
+    assert (back, expired) == ((400, 0) if kind is AccountKind.PURSE else (0, 400))
