@@ -18,7 +18,15 @@ from monnaie_locale.programmes.queries import distributions_of
 from monnaie_locale.reconciliation.queries import bank_position, unresolved
 
 
-def facts_of(db: Connection, *, territory_id: int, month: Month, verdict: Verdict, carried_reason: str = "") -> Facts:
+def facts_of(
+    db: Connection,
+    *,
+    territory_id: int,
+    month: Month,
+    verdict: Verdict,
+    carried_reason: str = "",
+    as_of_ms: int | None = None,
+) -> Facts:
     """Return the facts of a month.
 
     Args:
@@ -27,9 +35,10 @@ def facts_of(db: Connection, *, territory_id: int, month: Month, verdict: Verdic
         month: the month to close.
         verdict: of `journal.verify`, read before any lock is taken: it reads every entry.
         carried_reason: why a suspense may stay open, in a few words; empty when none may.
+        as_of_ms: what the bank had said and people had settled by then, milliseconds UTC: for a month closed earlier.
 
     """
-    position = bank_position(db, territory_id=territory_id, day=month.last_day)
+    position = bank_position(db, territory_id=territory_id, day=month.last_day, as_of_ms=as_of_ms)
     held: dict[AccountKind, int] = defaultdict(int)
     for each in closing_balances(db, territory_id=territory_id, last_day=month.last_day):
         held[each.account.kind] -= each.balance_cents
@@ -45,7 +54,7 @@ def facts_of(db: Connection, *, territory_id: int, month: Month, verdict: Verdic
         in_transit=in_transit(db, territory_id=territory_id, month=month),
         unresolved=tuple(
             f"{each.booked_on:%d/%m/%Y} : {format_euros(each.amount_cents)}. {each.reason_fr}"
-            for each in unresolved(db, territory_id=territory_id, through_on=month.last_day)
+            for each in unresolved(db, territory_id=territory_id, through_on=month.last_day, as_of_ms=as_of_ms)
         ),
         half_posted=tuple(
             f"{each.label} : {each.posted_through_line} lignes versées sur {each.line_count}"

@@ -41,7 +41,7 @@ def month_package(
 ) -> list[ExportFile]:
     """Return every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
 
-    The documents of a closed month are dated at its close, so that they are the same bytes whenever they are made.
+    The documents of a closed month are dated at its close and bear the head signed then.
 
     Args:
         db: a connection that sees one state of the books.
@@ -85,10 +85,11 @@ def reconciliation_file(
     created_at: datetime.datetime,
 ) -> ExportFile:
     """Return the état de rapprochement of a month, as PDF."""
+    closed_at_ms = None if close is None else close.closed_at_ms
     state = reconciliation_of(
         db,
         territory=territory_of(db, territory_id=territory_id),
-        facts=facts_of(db, territory_id=territory_id, month=month, verdict=UNVERIFIED),
+        facts=facts_of(db, territory_id=territory_id, month=month, verdict=UNVERIFIED, as_of_ms=closed_at_ms),
         close=close,
         head=head,
     )

@@ -63,7 +63,12 @@ def reconciliation_of(
         book_items=(),
         differences=tuple(
             Difference(each.booked_on, "Mouvement à classer", each.amount_cents, each.reason_fr)
-            for each in unresolved(db, territory_id=territory_id, through_on=last_day)
+            for each in unresolved(
+                db,
+                territory_id=territory_id,
+                through_on=last_day,
+                as_of_ms=None if close is None else close.closed_at_ms,
+            )
         ),
         circulation=tuple(HeldBy(label, facts.held_cents[kind]) for kind, label in CIRCULATION.items()),
         programmes=_uses(
@@ -113,9 +118,11 @@ def _matches(facts: Facts, flows: Sequence[Flow]) -> tuple[Match, ...]:
 
 
 def _uses(flows: Sequence[Flow], names: dict[int, str]) -> tuple[ProgrammeUse, ...]:
+    moved = {flow.programme_id for flow in flows}
     return tuple(
         _use(name, [flow for flow in flows if flow.programme_id == programme_id])
         for programme_id, name in names.items()
+        if programme_id in moved
     )
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from monnaie_locale.reconciliation.errors import LineUnknown, StatementUnknown
 from monnaie_locale.reconciliation.model import (
@@ -81,29 +81,65 @@ def match_of(db: Connection, *, territory_id: int, bank_statement_id: int, line_
     return _as_match(row)
 
 
-def unresolved(db: Connection, *, territory_id: int, through_on: datetime.date | None = None) -> list[StoredMatch]:
-    """Return what waits in suspense, oldest first; up to a day of booking when one is given."""
-    query = _matches(territory_id).where(bank_matches.c.kind.in_(SUSPENSE_KINDS), bank_resolutions.c.entry_id.is_(None))
+def unresolved(
+    db: Connection, *, territory_id: int, through_on: datetime.date | None = None, as_of_ms: int | None = None
+) -> list[StoredMatch]:
+    """Return what waits in suspense, oldest first.
+
+    Args:
+        db: a connection.
+        territory_id: whose reserve.
+        through_on: only lines booked until this day.
+        as_of_ms: what waited at an earlier instant, milliseconds UTC: what was done since does not count.
+
+    """
+    still_open: ColumnElement[bool] = bank_resolutions.c.entry_id.is_(None)
+    if as_of_ms is not None:
+        still_open = still_open | (bank_resolutions.c.resolved_at_ms > as_of_ms)
+    query = _matches(territory_id).where(bank_matches.c.kind.in_(SUSPENSE_KINDS), still_open)
+    if as_of_ms is not None:
+        query = query.where(_imported_by(as_of_ms))
     if through_on is not None:
         query = query.where(bank_lines.c.booked_on <= through_on)
     return [_as_match(row) for row in db.execute(query).mappings()]
 
 
-def bank_position(db: Connection, *, territory_id: int, day: datetime.date) -> BankPosition | None:
+def bank_position(
+    db: Connection, *, territory_id: int, day: datetime.date, as_of_ms: int | None = None
+) -> BankPosition | None:
     """Return what the statements say at the end of a day: the first opening and every line booked until then.
 
     The statements follow one another without a gap, so this is also the bank's own balance of that day. None when
-    none is imported.
+    none is imported. `as_of_ms` leaves out the statements imported after an instant, milliseconds UTC.
     """
-    known = statements_of(db, territory_id=territory_id)
+    known = [
+        each
+        for each in statements_of(db, territory_id=territory_id)
+        if as_of_ms is None or each.imported_at_ms <= as_of_ms
+    ]
     if not known:
         return None
     booked = db.scalar(
         select(func.coalesce(func.sum(bank_lines.c.amount_cents), 0)).where(
-            bank_lines.c.territory_id == territory_id, bank_lines.c.booked_on <= day
+            bank_lines.c.territory_id == territory_id,
+            bank_lines.c.booked_on <= day,
+            bank_lines.c.bank_statement_id <= known[0].bank_statement_id,
         )
     )
     return BankPosition(through_on=known[0].to_on, balance_cents=known[-1].opening_cents + int(booked or 0))
+
+
+def _imported_by(as_of_ms: int) -> ColumnElement[bool]:
+    """Return the condition that a line's statement was imported at an instant or before."""
+    return (
+        select(bank_statements.c.id)
+        .where(
+            bank_statements.c.territory_id == bank_matches.c.territory_id,
+            bank_statements.c.id == bank_matches.c.bank_statement_id,
+            bank_statements.c.imported_at_ms <= as_of_ms,
+        )
+        .exists()
+    )
 
 
 def _matches(territory_id: int) -> Select[tuple[object, ...]]:

@@ -15,12 +15,14 @@ from mockbank import validate
 from sqlalchemy import Engine, text
 
 from monnaie_locale.closing.package import month_package, write_folder, zipped
-from monnaie_locale.database.transaction import reading
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.exports.books import book_entries, closing_balances
 from monnaie_locale.exports.operations import ExportFile, beancount_of, fec_of
-from monnaie_locale.journal.queries import accounts_of
+from monnaie_locale.journal.queries import accounts_of, entry_of
 from monnaie_locale.ledger.periods import instant_ms
-from tests.factories.month import FUNDED_CENTS, OCTOBER, Month2026, moment, open_month
+from monnaie_locale.reconciliation.model import Resolution
+from monnaie_locale.reconciliation.operations import resolve_line
+from tests.factories.month import FUNDED_CENTS, MAKER, OCTOBER, BankLine, Month2026, moment, open_month, statement_xml
 from tests.factories.vandal import run, take_the_guards_down
 from tests.judges.fec import check_fec
 
@@ -179,3 +181,32 @@ def test_books_with_a_wrong_siren_have_no_fec(db_engine: Engine) -> None:
 
     with reading(db_engine) as db, pytest.raises(Exception, match="siren_malformed"):
         fec_of(db, territory_id=1, year=2026)
+
+
+def test_a_closed_months_rapprochement_does_not_change_when_its_suspense_is_settled_later(db_engine: Engine) -> None:
+    month = open_month(db_engine)
+    month.live(BankLine(cents=500, on=datetime.date(2026, 10, 30), text="INCONNU"))
+    month.approve(month.prepare(carried_reason="La banque cherche."))
+    before = package(month)
+
+    # In November: the line is explained, and a line booked on the last Saturday of October comes in late.
+    transact(
+        db_engine,
+        resolve_line,
+        territory_id=1,
+        bank_statement_id=2,
+        line_no=4,
+        kind=Resolution.RESERVE_TOP_UP,
+        note="Complément",
+        actor=MAKER,
+        now=moment(5, 11),
+    )
+    late = BankLine(cents=-100, on=OCTOBER.last_day, text="FRAIS", code=("ACMT", "MDOP", "CHRG"))
+    opening = FUNDED_CENTS - 5_250 - 300 + 500
+    november = {"from_on": datetime.date(2026, 10, 31), "to_on": datetime.date(2026, 11, 30)}
+    report = month.import_(statement_xml(late, identifier="C", opening=opening, **november), now=moment(1, 12))
+
+    assert package(month) == before
+    with reading(db_engine) as db:
+        entry = entry_of(db, territory_id=1, entry_id=report.matches[0].entry_id or 0).entry
+    assert entry.accounted_on == datetime.date(2026, 11, 1)
