@@ -22,3 +22,10 @@ def init_app(app: Flask) -> None:
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
     app.extensions.setdefault(shops.EXTENSION, shops.NoShops())
     navigation.add(app, label="Ménages", endpoint="households.index", permission=Permission.VIEW_WALLETS, order=10)
+    navigation.add_door(
+        app,
+        title="J’ai une carte",
+        sentence="Voir combien il reste, jusqu’à quand et dans quels magasins.",
+        endpoint="holder.start",
+        order=10,
+    )

@@ -6,10 +6,10 @@ from collections.abc import Collection
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from werkzeug.test import TestResponse
 
-from monnaie_locale.database.transaction import transact
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.programmes.model import Category
 from tests.factories import programmes as made
 from tests.factories.ledger import TERRITORY_ID, World
@@ -18,7 +18,7 @@ from tests.factories.wallets import AGENT, Holder, ask, holder, pay, random_byte
 from wallets import app as wallets_app
 from wallets import shops
 from wallets.card_token import draw_token
-from wallets.operations.cards import block_card
+from wallets.operations.cards import block_card, reset_pin
 
 NOW = made.NOW
 BAKERY = 3
@@ -139,6 +139,37 @@ def test_blocking_the_card_closes_the_page_that_was_open(site: Site, owner: Hold
     assert client.get("/porte-monnaie").status_code == 200
     transact(site.rt.engine, block_card, territory_id=TERRITORY_ID, card_id=owner.card.card_id, actor=AGENT, now=NOW)
     assert client.get("/porte-monnaie").status_code == 401
+
+
+def test_a_new_pin_closes_the_page_that_was_open(site: Site, owner: Holder) -> None:
+    client = site.app.test_client()
+    type_pin(client, owner.card.token, owner.card.pin)
+    assert client.get("/porte-monnaie").status_code == 200
+    new = transact(
+        site.rt.engine,
+        reset_pin,
+        territory_id=TERRITORY_ID,
+        card_id=owner.card.card_id,
+        keyring=site.rt.keyring,
+        random_bytes=random_bytes,
+        actor=AGENT,
+        now=NOW,
+    )
+    assert client.get("/porte-monnaie").status_code == 401
+    assert type_pin(client, owner.card.token, new.pin).status_code == 303
+
+
+def test_no_session_of_a_blocked_card_stays_behind(site: Site, owner: Holder) -> None:
+    type_pin(site.app.test_client(), owner.card.token, owner.card.pin)
+    transact(site.rt.engine, block_card, territory_id=TERRITORY_ID, card_id=owner.card.card_id, actor=AGENT, now=NOW)
+    with reading(site.rt.engine) as db:
+        assert db.scalar(text("SELECT count(*) FROM sessions WHERE subject_kind = 'holder'")) == 0
+
+
+def test_the_front_page_says_how_to_read_a_card(site: Site, owner: Holder) -> None:
+    client = site.app.test_client()
+    assert 'href="/w/"' in client.get("/").text
+    assert "Visez le carré" in client.get("/w/").text
 
 
 def test_a_page_forgotten_on_a_table_closes_itself(site: Site, owner: Holder) -> None:

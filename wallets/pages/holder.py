@@ -27,6 +27,13 @@ LINES_PER_PAGE = 30
 blueprint = Blueprint("holder", __name__, template_folder="../templates")
 
 
+@blueprint.get("/w/")
+@access.public
+def start() -> ResponseReturnValue:
+    """Say how to read a card, for who comes by the front page."""
+    return pages.render("wallets/start.html", territory=_town())
+
+
 @blueprint.get("/W/<token>")
 @blueprint.get("/w/<token>")
 @access.public
