@@ -164,8 +164,10 @@ def postgresql(folder: Path) -> Iterator[PostgresqlServer]:
     if "DATABASE_URL" in os.environ:
         server = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
         place = PostgresqlServer(server, pid=None)
-        yield place
-        place.drop_all()
+        try:
+            yield place
+        finally:
+            place.drop_all()
         return
     with get_server(folder / "pg", cleanup_mode="stop") as own:
         _configure(make_url(own.get_uri()))
