@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from merchants import payouts
 from merchants.model import LINE_STATE_NAMES, PAYOUT_STATE_NAMES, Payout
@@ -13,7 +14,8 @@ from merchants.redemption import MINIMUM_CENTS_DEFAULT
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
-from monnaie_locale.identity.roles import Permission
+from monnaie_locale.identity.queries import find_staff
+from monnaie_locale.identity.roles import Permission, SubjectKind
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.web import pages
@@ -112,14 +114,27 @@ def _page(payout_id: int, *, refusal: Refusal | None = None) -> ResponseReturnVa
     rt = runtime.current()
     with reading(rt.engine) as db:
         payout = find_payout(db, territory_id=rt.territory_id, payout_id=payout_id)
+        prepared_by, approved_by = (_name_of(db, caller) for caller in (payout.prepared_by, payout.approved_by))
     return pages.render(
         "merchants/payout.html",
         payout=payout,
         states=PAYOUT_STATE_NAMES,
         line_states=LINE_STATE_NAMES,
         is_own=payout.prepared_by == access.subject().caller,
+        prepared_by=prepared_by,
+        approved_by=approved_by,
         refusal=refusal,
     )
+
+
+def _name_of(db: Connection, caller: str | None) -> str:
+    """Return the name of the person behind "staff:3"; the books keep the number, the page may say the name."""
+    kind, _, number = (caller or "").partition(":")
+    if kind != SubjectKind.STAFF or not number.isdigit():
+        return caller or ""
+    rt = runtime.current()
+    person = find_staff(db, territory_id=rt.territory_id, staff_id=int(number), keyring=rt.keyring)
+    return person.name if person else str(caller)
 
 
 def _proposal() -> dict[str, str]:

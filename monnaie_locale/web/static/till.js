@@ -108,7 +108,9 @@ class Till {
   async send(body) {
     this.wait("Encaissement en cours…");
     const answer = await ask("POST", "/api/v1/charges", { key: this.key, body });
-    if (answer === null || answer.status >= 500) await this.resolveUnknown();
+    // A key that carries another request: an earlier try, whose answer was lost, did arrive after all.
+    const lost = answer === null || answer.status >= 500 || answer.body.code === "idempotency_key_reused";
+    if (lost) await this.resolveUnknown();
     else if (answer.status < 300) this.paid(answer.body);
     else this.refused(answer.body);
     this.busy = false;
