@@ -159,7 +159,7 @@ def _warn_of_others(bench: Bench, runs: Sequence[Run]) -> None:
     if disturbed:
         bench.warn(
             f"{len(disturbed)} of {len(runs)} runs were disturbed: other programs took more than"
-            f" {OTHERS_PERCENT_MAX:.0f} % of the processors. Read the ratios only."
+            f" {OTHERS_PERCENT_MAX:.0f} % of the processors. Run it again on a quiet machine before quoting anything."
         )
 
 
