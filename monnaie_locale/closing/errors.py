@@ -24,7 +24,7 @@ class MonthNotEnded(Refusal):
 
     code = "month_not_ended"
     nature = Nature.CONFLICT
-    french = "Le mois de {month} n'est pas terminé."
+    french = "Le mois {month} n'est pas terminé."
 
 
 class MonthAlreadyClosed(Refusal):
@@ -32,7 +32,7 @@ class MonthAlreadyClosed(Refusal):
 
     code = "month_already_closed"
     nature = Nature.CONFLICT
-    french = "Le mois de {month} est déjà arrêté."
+    french = "Le mois {month} est déjà arrêté."
 
 
 class MonthOutOfOrder(Refusal):

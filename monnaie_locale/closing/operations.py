@@ -121,7 +121,7 @@ def approve_close(
     lock_territory(db, territory_id=territory_id)
     close = close_of(db, territory_id=territory_id, close_id=close_id, lock=True)
     if close.is_closed:
-        raise MonthAlreadyClosed(month=close.month.label_fr)
+        raise MonthAlreadyClosed(month=close.month.genitive_fr)
     if close.prepared_by == actor:
         raise MakerIsChecker
     _refuse_wrong_month(db, territory_id, close.month, now)
@@ -171,12 +171,12 @@ def _store_prepared(db: Connection, territory_id: int, month: Month, values: dic
 
 def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: datetime.datetime) -> None:
     if now.astimezone(PARIS).date() <= month.last_day:
-        raise MonthNotEnded(month=month.label_fr)
+        raise MonthNotEnded(month=month.genitive_fr)
     expected = next_month_to_close(db, territory_id=territory_id)
     if expected is None:
         raise NothingToClose
     if month < expected:
-        raise MonthAlreadyClosed(month=month.label_fr)
+        raise MonthAlreadyClosed(month=month.genitive_fr)
     if month > expected:
         raise MonthOutOfOrder(expected=expected.label_fr)
 

@@ -83,7 +83,7 @@ def approve(close_id: int) -> ResponseReturnValue:
         desk.approve(rt, close_id=close_id, actor=access.subject().caller, now=pages.now())
     except Refusal as refusal:
         return _show(close.month, FormReader(), refusal)
-    pages.say(f"Le mois de {close.month.label_fr} est arrêté : plus aucune écriture n’y entre.")
+    pages.say(f"Le mois {close.month.genitive_fr} est arrêté : plus aucune écriture n’y entre.")
     return pages.see_other("closes.show", month=str(close.month))
 
 

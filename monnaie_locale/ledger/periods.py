@@ -72,6 +72,11 @@ class Month:
         """Return the month in French: "octobre 2026"."""
         return f"{MONTHS_FR[self.number - 1]} {self.year}"
 
+    @property
+    def genitive_fr(self) -> str:
+        """Return the month after "le mois": "d’octobre 2026", "de mars 2026"."""
+        return f"d’{self.label_fr}" if self.label_fr[0] in "ao" else f"de {self.label_fr}"
+
     def next(self) -> "Month":
         """Return the month after."""
         return Month(self.year + 1, 1) if self.number == DECEMBER else Month(self.year, self.number + 1)

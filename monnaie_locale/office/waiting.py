@@ -97,7 +97,7 @@ def _closes(db: Connection, territory_id: int) -> Iterator[Task]:
         if close.state is CloseState.PREPARED:
             yield Task(
                 permission=Permission.APPROVE_CLOSE,
-                sentence_fr=f"Arrêté de {close.month.label_fr} à approuver.",
+                sentence_fr=f"Arrêté {close.month.genitive_fr} à approuver.",
                 endpoint="closes.index",
                 prepared_by=close.prepared_by,
             )

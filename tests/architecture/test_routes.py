@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 from flask import Blueprint, Flask
 from sqlalchemy import Engine, event
+from werkzeug.routing import IntegerConverter
 
 from monnaie_locale.api.marks import OPEN_TO_ALL, mark_of
 from monnaie_locale.identity import access
@@ -138,4 +139,4 @@ def _writes(statement: str) -> bool:
 
 
 def _any_values(rule) -> dict[str, object]:
-    return {name: 1 if type(rule._converters[name]).__name__ == "IntegerConverter" else "x" for name in rule.arguments}
+    return {name: 1 if isinstance(rule._converters[name], IntegerConverter) else "x" for name in rule.arguments}

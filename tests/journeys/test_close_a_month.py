@@ -146,3 +146,12 @@ def test_the_same_by_json(site: Site, month: Month2026) -> None:
     assert (prepared.status_code, prepared.json["state"]) == (201, "prepared")
     assert call("/closes/1/approval").status_code == 403
     assert client.get("/api/v1/closes").json["closes"][0]["certificate"] == ""
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+def test_a_number_too_long_for_a_database_is_an_address_that_does_not_exist(site: Site) -> None:
+    client = site.client_of(Role.ACCOUNTANT)
+
+    for path in ("/bureau/journal/", "/bureau/banque/", "/api/v1/journal/entries/", "/api/v1/closes/"):
+        for digits in (9, 10, 15, 40):
+            assert client.get(path + "9" * digits).status_code == 404, path

@@ -12,7 +12,7 @@ from monnaie_locale.journal.directory import Territory
 from monnaie_locale.ledger import errors as ledger_errors
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import Runtime
-from monnaie_locale.web import error_pages, headers
+from monnaie_locale.web import addresses, error_pages, headers
 from monnaie_locale.web import pages as web_pages
 
 UPLOAD_BYTES_MAX = 8 * 1024 * 1024
@@ -37,6 +37,7 @@ def init_app(app: Flask, rt: Runtime, *, territory: Territory, refusals: Iterabl
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     # Flask's own session holds one thing: the sentence shown on the next page. Who is signed in is not in it.
     app.secret_key = rt.keyring.derive("notices")
+    addresses.init_app(app)
     headers.init_app(app, https=https)
     error_pages.init_app(app, api_answer=problems.answer)
     web_pages.init_app(app, town=territory.name, is_demo=territory.is_demo, status_of=problems.status_of)
