@@ -40,7 +40,7 @@ from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import single_account, territory_of
 from monnaie_locale.journal.post import post
-from monnaie_locale.journal.queries import accounts_of, movement_before
+from monnaie_locale.journal.queries import accounts_of, credited_after
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds
@@ -233,17 +233,19 @@ class _Step:
 def _due(
     db: Connection, *, territory_id: int, cutoff_on: datetime.date, minimum_cents: int
 ) -> list[tuple[Merchant, Redemption]]:
-    """Return the shops to pay and how much: what they had at the end of the day, and still have."""
+    """Return the shops to pay and how much: what they have, less what came in after the day.
+
+    What went out since, by refunds or an earlier payout, is taken from the older units first.
+    """
     held: dict[int, int] = {}
     debts: dict[int, int] = {}
-    day_after = cutoff_on + datetime.timedelta(days=1)
+    later = credited_after(db, territory_id=territory_id, kind=AccountKind.MERCHANT, day=cutoff_on)
     kinds = (AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT)
-    for account, balance in list(accounts_of(db, territory_id=territory_id, kinds=kinds)):
+    for account, balance in accounts_of(db, territory_id=territory_id, kinds=kinds):
         if account.owner.kind is AccountKind.MERCHANT_DEBT:
             debts[account.owner.merchant_id] = -balance.net_credit_cents
-        elif balance.net_credit_cents > 0:
-            then_cents = movement_before(db, territory_id=territory_id, account_id=account.account_id, day=day_after)
-            held[account.owner.merchant_id] = min(balance.net_credit_cents, then_cents)
+        else:
+            held[account.owner.merchant_id] = balance.net_credit_cents - later.get(account.account_id, 0)
     due = []
     for merchant in list_merchants(db, territory_id=territory_id):
         redemption = redeem(

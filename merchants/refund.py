@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, insert, update
 
+from merchants.charge import check_cents
 from merchants.errors import ChargeUnknown, DebtLimitReached, RefundCrossed, RefundExceedsCharge
 from merchants.model import Merchant, Receipt, Till
 from merchants.queries import find_merchant, find_till, merchant_accounts, refunded_of
@@ -17,7 +18,6 @@ from monnaie_locale.journal.directory import Owner, open_account
 from monnaie_locale.journal.queries import balances_of, entry_of, find_posted, owners_of
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.accounts import AccountKind
-from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
 from monnaie_locale.ledger.errors import EntryUnknown
 from monnaie_locale.ledger.periods import instant_ms, paris_date
@@ -53,12 +53,12 @@ def refund(
         idempotency_key: the till's own; the same key gives the same receipt.
         now: aware UTC.
 
-    Refuses, in this order: amount_not_positive, amount_too_large, idempotency_key_reused, charge_unknown,
-    refund_exceeds_charge, debt_limit_reached.
+    Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, idempotency_key_reused,
+    charge_unknown, refund_exceeds_charge, debt_limit_reached.
 
     """
     if amount_cents is not None:
-        check_amount(amount_cents)
+        check_cents(amount_cents)
     digest = request_digest(operation="refund", charge=charge_entry_id, amount_cents=amount_cents)
     with reading(engine) as db:
         # The journal keeps keys for ever; looking here first answers a retry even when the charge is spent since.

@@ -234,6 +234,25 @@ def movement_before(db: Connection, *, territory_id: int, account_id: int, day: 
     return total
 
 
+def credited_after(db: Connection, *, territory_id: int, kind: AccountKind, day: datetime.date) -> dict[int, int]:
+    """Return what each account of a kind was credited by entries accounted after `day`, in cents; one query for all."""
+    rows = db.execute(
+        select(transfers.c.credit_account_id, func.sum(transfers.c.amount_cents))
+        .join(
+            journal_entries,
+            (journal_entries.c.territory_id == transfers.c.territory_id)
+            & (journal_entries.c.id == transfers.c.entry_id),
+        )
+        .where(
+            transfers.c.territory_id == territory_id,
+            transfers.c.credit_kind == int(kind),
+            journal_entries.c.accounted_on > day,
+        )
+        .group_by(transfers.c.credit_account_id)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
 def as_transfer(row: RowMapping) -> Transfer:
     """Return the transfer in a row."""
     return Transfer(

@@ -139,6 +139,17 @@ def test_what_came_after_the_cutoff_waits(db_engine: Engine) -> None:
         prepared(world, cutoff_on=TODAY - datetime.timedelta(days=1))
 
 
+def test_an_older_cutoff_prepared_again_does_not_reach_for_newer_charges(db_engine: Engine) -> None:
+    world = world_with_shops(db_engine)
+    step(world, approve_payout, prepared(world))
+    world.now_ms += 24 * 3_600_000
+    world.charge(7, 1, 700)
+    with pytest.raises(errors.PayoutEmpty):
+        prepared(world)
+    tomorrow = TODAY + datetime.timedelta(days=1)
+    assert [line.amount_cents for line in prepared(world, cutoff_on=tomorrow).lines] == [700]
+
+
 def test_a_payout_is_not_executed_yesterday(db_engine: Engine) -> None:
     with pytest.raises(errors.PayoutDateInPast):
         prepared(world_with_shops(db_engine), execution_on=TODAY - datetime.timedelta(days=1))
