@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from monnaie_locale.demo import plan as month
 from monnaie_locale.demo.plan import (
+    Aid,
     ApprovePayout,
     BlockCard,
     CardShown,
@@ -33,6 +34,7 @@ def plan_mishaps(shopping: Shopping) -> None:
     _plan_lost_card(shopping)
     _plan_forgotten_pin(shopping)
     _plan_network_cut(shopping)
+    _plan_two_programmes(shopping)
     _plan_expiry(shopping)
     _plan_late_refunds(shopping)
     shopping.at(month.PAYOUT_PREPARED_AT, lambda at: shopping.steps.append(PreparePayout(at=at)))
@@ -146,6 +148,23 @@ def _plan_network_cut(shopping: Shopping) -> None:
             shopping.accept(replace(pay, household=household))
 
     shopping.at(paris(13, 9, 2), comes_in)
+
+
+def _plan_two_programmes(shopping: Shopping) -> None:
+    def pay_from_both(at: datetime.datetime) -> None:
+        """Let somebody with little food aid left pay for hygiene: the rest comes from the mobility aid."""
+        pay = _try(shopping, 0, at=at, category=Category.HYGIENE)
+        found = []
+        for household, pocket in enumerate(shopping.pockets):
+            purses = pocket.eligible(category=Category.HYGIENE, day=day_of(at))
+            if [purse.aid for purse in purses] == [Aid.FOOD, Aid.MOBILITY] and pocket.away_until is None:
+                found.append((purses[0].cents + min(purses[1].cents, FOUND_CENTS), household))
+        if found:
+            amount_cents, household = min(found)
+            pin = PinTyped.RIGHT if shopping.pockets[household].needs_pin(amount_cents=amount_cents) else PinTyped.NONE
+            shopping.accept(replace(pay, household=household, amount_cents=amount_cents, pin=pin))
+
+    shopping.at(paris(21, 11, 10), pay_from_both)
 
 
 def _plan_expiry(shopping: Shopping) -> None:
