@@ -39,11 +39,11 @@ from merchants.tables import payout_lines, payouts
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import single_account, territory_of
-from monnaie_locale.journal.post import post
+from monnaie_locale.journal.post import post, post_batch
 from monnaie_locale.journal.queries import accounts_of, credited_after
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
-from monnaie_locale.ledger.errors import InsufficientFunds
+from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
 from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 
@@ -123,14 +123,7 @@ def approve_payout(db: Connection, *, territory_id: int, payout_id: int, actor: 
             state=PayoutState.APPROVED.value, approved_by=actor, approved_at_ms=now_ms
         )
     )
-    transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
-    for line in payout.lines:
-        recovery, order = _order(db, territory_id, line, transit_id=transit_id, now_ms=now_ms)
-        db.execute(
-            _line(territory_id, line).values(
-                state=LineState.ORDERED.value, recovery_entry_id=recovery, order_entry_id=order
-            )
-        )
+    _order(db, territory_id, payout, now_ms=now_ms)
     _record(db, (territory_id, now), actor, "payout.approve", payout_id)
     return find_payout(db, territory_id=territory_id, payout_id=payout_id)
 
@@ -299,26 +292,37 @@ def _line_row(merchant: Merchant, redemption: Redemption, *, at: tuple[int, int,
     }
 
 
-def _order(
-    db: Connection, territory_id: int, line: PayoutLine, *, transit_id: int, now_ms: int
-) -> tuple[int | None, int]:
-    """Post a line's recovery and order; return their numbers."""
-    account_id, debt_id = merchant_accounts(db, territory_id=territory_id, merchant_id=line.merchant_id)
-    recovery: int | None = None
-    try:
+def _order(db: Connection, territory_id: int, payout: Payout, *, now_ms: int) -> None:
+    """Post every line's recovery and order in one batch, and write their numbers on the lines."""
+    transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
+    wanted: list[tuple[PayoutLine, str, Posting]] = []
+    for line in payout.lines:
+        account_id, debt_id = merchant_accounts(db, territory_id=territory_id, merchant_id=line.merchant_id)
         if line.recovered_cents:
             draw = Draw((account_id,), debt_id, line.recovered_cents)
             step = _Step(EntryKind.RECOVERY, "recovery")
-            recovery = _book(db, territory_id, line, draw, step, now_ms=now_ms).entry.entry_id
+            wanted.append((line, "recovery_entry_id", _posting(territory_id, line, draw, step, now_ms)))
         draw = Draw((account_id,), transit_id, line.amount_cents)
         step = _Step(EntryKind.PAYOUT_ORDER, "order")
-        return recovery, _book(db, territory_id, line, draw, step, now_ms=now_ms).entry.entry_id
-    except InsufficientFunds as error:
-        raise PayoutBalanceChanged(merchant=line.name) from error
+        wanted.append((line, "order_entry_id", _posting(territory_id, line, draw, step, now_ms)))
+    answers = post_batch(db, [posting for _, _, posting in wanted], recorded_at_ms=now_ms)
+    numbers: dict[int, dict[str, int]] = {line.line_no: {} for line in payout.lines}
+    for (line, column, _), answer in zip(wanted, answers, strict=True):
+        if isinstance(answer, InsufficientFunds):
+            raise PayoutBalanceChanged(merchant=line.name) from answer
+        if isinstance(answer, Refusal):
+            raise answer
+        numbers[line.line_no][column] = answer.entry.entry_id
+    for line in payout.lines:
+        db.execute(_line(territory_id, line).values(state=LineState.ORDERED.value, **numbers[line.line_no]))
 
 
 def _book(db: Connection, territory_id: int, line: PayoutLine, draw: Draw, step: _Step, *, now_ms: int) -> Posted:
-    posting = Posting(
+    return post(db, _posting(territory_id, line, draw, step, now_ms), recorded_at_ms=now_ms)
+
+
+def _posting(territory_id: int, line: PayoutLine, draw: Draw, step: _Step, now_ms: int) -> Posting:
+    return Posting(
         territory_id=territory_id,
         caller=CALLER,
         idempotency_key=f"payout:{line.payout_id}:{line.line_no}:{step.word}",
@@ -329,7 +333,6 @@ def _book(db: Connection, territory_id: int, line: PayoutLine, draw: Draw, step:
         accounted_on=step.booked_on,
         reference=line.end_to_end_id,
     )
-    return post(db, posting, recorded_at_ms=now_ms)
 
 
 def _settle_payout(db: Connection, territory_id: int, payout_id: int, *, now_ms: int) -> None:
