@@ -1,6 +1,7 @@
 """The monthly closes in the back office: checklist, prepare, approve, download."""
 
 import datetime
+from collections.abc import Sequence
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -23,6 +24,7 @@ from monnaie_locale.closing.queries import close_of, close_of_month, closes_of
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.exports.pages import download
 from monnaie_locale.identity import access
+from monnaie_locale.identity.queries import name_of_caller
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import PARIS, Month, moment_of
@@ -43,8 +45,14 @@ def index() -> ResponseReturnValue:
     with reading(rt.engine) as db:
         closes = closes_of(db, territory_id=rt.territory_id)
         following = next_month_to_close(db, territory_id=rt.territory_id)
+        names = _names(db, closes)
     return pages.render(
-        "closing/index.html", closes=closes, following=following, is_over=_is_over(following), states=STATE_NAMES
+        "closing/index.html",
+        names=names,
+        closes=closes,
+        following=following,
+        is_over=_is_over(following),
+        states=STATE_NAMES,
     )
 
 
@@ -139,8 +147,10 @@ def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: in
         close = close_of_month(db, territory_id=rt.territory_id, month=month)
         following = next_month_to_close(db, territory_id=rt.territory_id)
         checks = close.checks if close is not None and close.is_closed else _quick_checks(db, month, close)
+        names = _names(db, [] if close is None else [close])
     return pages.render(
         "closing/show.html",
+        names=names,
         status=status,
         month=month,
         close=close,
@@ -151,6 +161,16 @@ def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: in
         refusal=refusal,
         states=STATE_NAMES,
     )
+
+
+def _names(db: Connection, closes: Sequence[Close]) -> dict[str, str]:
+    """Return the names of the people behind the closes: the books keep their numbers, the pages may say who."""
+    rt = runtime.current()
+    callers = {caller for close in closes for caller in (close.prepared_by, close.approved_by) if caller}
+    return {
+        caller: name_of_caller(db, territory_id=rt.territory_id, caller=caller, keyring=rt.keyring)
+        for caller in callers
+    }
 
 
 def _quick_checks(db: Connection, month: Month, close: Close | None) -> tuple[Check, ...]:

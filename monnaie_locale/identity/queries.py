@@ -48,6 +48,15 @@ def list_staff(db: Connection, *, territory_id: int, keyring: Keyring) -> list[S
     return _staff(db, territory_id=territory_id, keyring=keyring)
 
 
+def name_of_caller(db: Connection, *, territory_id: int, caller: str | None, keyring: Keyring) -> str:
+    """Return the name of the person behind "staff:3"; the books keep the number, a page may say the name."""
+    kind, _, number = (caller or "").partition(":")
+    if kind != SubjectKind.STAFF or not number.isdigit():
+        return caller or ""
+    person = find_staff(db, territory_id=territory_id, staff_id=int(number), keyring=keyring)
+    return person.name if person else str(caller)
+
+
 def count_audit_events(db: Connection, *, territory_id: int) -> int:
     """Return how many lines the audit trail has."""
     count = db.scalar(select(func.count()).select_from(audit_events).where(audit_events.c.territory_id == territory_id))

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
+from monnaie_locale.identity.queries import name_of_caller
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import paris_date
@@ -80,8 +81,10 @@ def show(bank_statement_id: int) -> ResponseReturnValue:
     with reading(rt.engine) as db:
         statement = statement_of(db, territory_id=rt.territory_id, bank_statement_id=bank_statement_id)
         matches = matches_of(db, territory_id=rt.territory_id, bank_statement_id=bank_statement_id)
+        imported_by = name_of_caller(db, territory_id=rt.territory_id, caller=statement.imported_by, keyring=rt.keyring)
     return pages.render(
         "reconciliation/statement.html",
+        imported_by=imported_by,
         statement=statement,
         matches=matches,
         labels=MATCH_LABELS,
