@@ -1,5 +1,6 @@
 """The accountant's month in the browser: statement in, differences settled, two people, files out."""
 
+import base64
 import io
 import json
 import zipfile
@@ -146,6 +147,36 @@ def test_the_same_by_json(site: Site, month: Month2026) -> None:
     assert (prepared.status_code, prepared.json["state"]) == (201, "prepared")
     assert call("/closes/1/approval").status_code == 403
     assert client.get("/api/v1/closes").json["closes"][0]["certificate"] == ""
+
+
+def test_a_statement_by_json_is_rehearsed_imported_once_and_settled(site: Site, month: Month2026) -> None:
+    site.clock.now = moment(11)
+    client = site.client_of(Role.ACCOUNTANT)
+    token = csrf_token(client, "/bureau")
+    unknown = BankLine(cents=4_242, on=moment(6).date(), text="INCONNU")
+    body = {"camt053_base64": base64.b64encode(month.first_statement(unknown)).decode()}
+
+    def call(path: str, body: dict[str, object], *, key: str):
+        return client.post(f"/api/v1{path}", json=body, headers={"X-CSRF-Token": token, "Idempotency-Key": key})
+
+    rehearsed = call("/statements/rehearsal", body, key="r")
+    assert (rehearsed.status_code, rehearsed.json["is_rehearsal"], rehearsed.json["in_suspense"]) == (200, True, 1)
+    assert client.get("/api/v1/statements").json["statements"] == []
+
+    imported = call("/statements", body, key="k1")
+    assert (imported.status_code, imported.json["is_rehearsal"]) == (201, False)
+    assert imported.json["lines"][0]["entry_id"] == 1
+    assert call("/statements", body, key="k1").json == imported.json
+    assert call("/statements", body, key="k2").json["code"] == "statement_already_imported"
+    assert call("/statements", {"camt053_base64": "pas du base64"}, key="k3").json["code"] == "statement_not_xml"
+
+    path = "/statements/1/lines/2/resolution"
+    assert call(path, {"kind": "bank_charge", "note": "?"}, key="k4").json["code"] == "resolution_impossible"
+    assert call(path, {"kind": "nonsense", "note": "?"}, key="k5").status_code == 422
+    settled = call(path, {"kind": "reserve_top_up", "note": "Avance de l'association"}, key="k6")
+    assert (settled.status_code, settled.json["resolved_as"]) == (201, "reserve_top_up")
+    again = call(path, {"kind": "reserve_top_up", "note": "Encore"}, key="k7")
+    assert again.json["code"] == "bank_line_already_resolved"
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
