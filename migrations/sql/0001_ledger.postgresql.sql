@@ -1,6 +1,8 @@
 -- Triggers of migration 0001 for PostgreSQL.
 -- Account kinds (monnaie_locale.ledger.accounts.AccountKind): 1 reserve, 2 programme funds, 3 purse;
--- 3, 4, 5, 6 (purse, merchant, payout in transit, expired) are what the reserve owes.
+-- 3, 4, 5, 6 (purse, merchant, payout in transit, expired) are what the reserve owes; 7 is what a merchant owes.
+-- What makes the reserve owe more is an issue, unless euros came in (1), units only moved (3 to 6), or a merchant that
+-- was already paid gives back (7, recovered from its next redemptions).
 
 CREATE FUNCTION ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'append_only: % on %', TG_OP, TG_TABLE_NAME; END $$;
@@ -27,29 +29,41 @@ BEGIN
 END $$;
 
 CREATE FUNCTION ledger_count_transfers() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  moved bigint;
+  wanted bigint;
 BEGIN
   IF EXISTS (SELECT 1 FROM added a JOIN ledger_heads h USING (territory_id) WHERE a.entry_id <= h.last_entry_id) THEN
     RAISE EXCEPTION 'entry_already_written';
   END IF;
   UPDATE balances b SET
     debits_cents = b.debits_cents + s.debits, credits_cents = b.credits_cents + s.credits,
-    last_entry_id = s.last_entry_id, last_line_no = s.last_line_no
+    last_entry_id = s.last_line >> 15, last_line_no = s.last_line & 32767
   FROM (
-    SELECT territory_id, account_id, sum(debit)::bigint AS debits, sum(credit)::bigint AS credits,
-      max(entry_id) AS last_entry_id, max(line_no) AS last_line_no
+    SELECT territory_id, account_id, kind, sum(debit)::bigint AS debits, sum(credit)::bigint AS credits,
+      max(entry_id << 15 | line_no) AS last_line
     FROM (
-      SELECT territory_id, debit_account_id AS account_id, amount_cents AS debit, 0 AS credit, entry_id, line_no
+      SELECT territory_id, debit_account_id AS account_id, debit_kind AS kind, amount_cents AS debit, 0 AS credit,
+        entry_id, line_no
       FROM added
       UNION ALL
-      SELECT territory_id, credit_account_id, 0, amount_cents, entry_id, line_no FROM added
-    ) sides GROUP BY territory_id, account_id
+      SELECT territory_id, credit_account_id, credit_kind, 0, amount_cents, entry_id, line_no FROM added
+    ) sides GROUP BY territory_id, account_id, kind
   ) s
-  WHERE b.territory_id = s.territory_id AND b.account_id = s.account_id;
+  WHERE b.territory_id = s.territory_id AND b.account_id = s.account_id AND b.kind = s.kind;
+  -- The foreign key to accounts, for the whole statement: every side has a balance of its kind, and nobody deletes one.
+  GET DIAGNOSTICS moved = ROW_COUNT;
+  SELECT count(*) INTO wanted FROM (
+    SELECT territory_id, debit_account_id, debit_kind FROM added
+    UNION SELECT territory_id, credit_account_id, credit_kind FROM added) sides;
+  IF moved <> wanted THEN
+    RAISE foreign_key_violation USING MESSAGE = 'foreign key fk_transfers_account: an account is not there';
+  END IF;
   UPDATE ledger_heads h SET
     reserve_cents = h.reserve_cents + s.reserve, owed_cents = h.owed_cents + s.owed,
-    counted_entry_id = s.entry_id, counted_line_no = s.line_no
+    counted_entry_id = s.last_line >> 15, counted_line_no = s.last_line & 32767
   FROM (
-    SELECT territory_id, max(entry_id) AS entry_id, max(line_no) AS line_no,
+    SELECT territory_id, max(entry_id << 15 | line_no) AS last_line,
       sum(amount_cents * ((debit_kind = 1)::int - (credit_kind = 1)::int))::bigint AS reserve,
       sum(amount_cents * ((credit_kind IN (3, 4, 5, 6))::int - (debit_kind IN (3, 4, 5, 6))::int))::bigint AS owed
     FROM added GROUP BY territory_id
@@ -57,7 +71,8 @@ BEGIN
   WHERE h.territory_id = s.territory_id AND (s.reserve <> 0 OR s.owed <> 0);
   IF EXISTS (
     SELECT 1 FROM added a JOIN ledger_heads h USING (territory_id)
-    WHERE a.debit_kind = 2 AND a.credit_kind = 3 AND h.owed_cents > h.reserve_cents
+    WHERE h.owed_cents > h.reserve_cents
+      AND a.credit_kind IN (3, 4, 5, 6) AND a.debit_kind NOT IN (1, 3, 4, 5, 6, 7)
   ) THEN
     RAISE EXCEPTION 'issue_exceeds_reserve';
   END IF;
@@ -66,6 +81,10 @@ END $$;
 
 CREATE FUNCTION ledger_number_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF EXISTS (SELECT 1 FROM added a WHERE NOT EXISTS (
+    SELECT 1 FROM ledger_heads h WHERE h.territory_id = a.territory_id)) THEN
+    RAISE foreign_key_violation USING MESSAGE = 'foreign key fk_journal_entries_territory: no such territory';
+  END IF;
   IF EXISTS (
     SELECT 1 FROM (SELECT territory_id, min(id) AS lowest, max(id) AS highest, count(*) AS n
                    FROM added GROUP BY territory_id) a

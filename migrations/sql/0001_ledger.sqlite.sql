@@ -1,6 +1,8 @@
 -- Triggers of migration 0001 for SQLite.
 -- Account kinds (monnaie_locale.ledger.accounts.AccountKind): 1 reserve, 2 programme funds, 3 purse;
--- 3, 4, 5, 6 (purse, merchant, payout in transit, expired) are what the reserve owes.
+-- 3, 4, 5, 6 (purse, merchant, payout in transit, expired) are what the reserve owes; 7 is what a merchant owes.
+-- What makes the reserve owe more is an issue, unless euros came in (1), units only moved (3 to 6), or a merchant that
+-- was already paid gives back (7, recovered from its next redemptions).
 
 CREATE TRIGGER accounts_fresh BEFORE INSERT ON accounts
 WHEN EXISTS (SELECT 1 FROM accounts WHERE territory_id = NEW.territory_id AND id = NEW.id)
@@ -33,6 +35,17 @@ BEGIN
   WHERE territory_id = NEW.territory_id AND entry_id = NEW.entry_id AND line_no = NEW.line_no;
 END;
 
+-- The CHECK of `balances` says the same, but INSERT OR IGNORE would make SQLite skip the row it refuses.
+CREATE TRIGGER transfers_limits BEFORE INSERT ON transfers
+BEGIN
+  SELECT RAISE(ABORT, 'ck_balances_not_below_zero') FROM balances
+  WHERE territory_id = NEW.territory_id AND account_id = NEW.debit_account_id
+    AND kind IN (2, 3, 4, 5, 6) AND credits_cents - debits_cents < NEW.amount_cents;
+  SELECT RAISE(ABORT, 'ck_balances_not_below_zero') FROM balances
+  WHERE territory_id = NEW.territory_id AND account_id = NEW.credit_account_id
+    AND kind = 7 AND debits_cents - credits_cents < NEW.amount_cents;
+END;
+
 CREATE TRIGGER transfers_count AFTER INSERT ON transfers
 BEGIN
   UPDATE balances SET debits_cents = debits_cents + NEW.amount_cents,
@@ -54,11 +67,12 @@ BEGIN
   WHERE territory_id = NEW.territory_id;
   SELECT RAISE(ABORT, 'issue_exceeds_reserve') FROM ledger_heads
   WHERE territory_id = NEW.territory_id AND owed_cents > reserve_cents
-    AND NEW.debit_kind = 2 AND NEW.credit_kind = 3;
+    AND NEW.credit_kind IN (3, 4, 5, 6) AND NEW.debit_kind NOT IN (1, 3, 4, 5, 6, 7);
 END;
 
 CREATE TRIGGER journal_entries_before BEFORE INSERT ON journal_entries
 BEGIN
+  SELECT RAISE(ABORT, 'date_malformed') WHERE date(NEW.accounted_on) IS NOT NEW.accounted_on;
   -- Named as the constraints: INSERT OR REPLACE would otherwise delete the older row in silence.
   SELECT RAISE(ABORT, 'uq_journal_entries_key') FROM journal_entries
   WHERE territory_id = NEW.territory_id AND key_digest = NEW.key_digest;
@@ -101,6 +115,8 @@ BEGIN SELECT RAISE(ABORT, 'head_without_entry'); END;
 
 CREATE TRIGGER closed_periods_in_order BEFORE INSERT ON closed_periods
 BEGIN
+  SELECT RAISE(ABORT, 'date_malformed')
+  WHERE date(NEW.starts_on) IS NOT NEW.starts_on OR date(NEW.ends_on) IS NOT NEW.ends_on;
   SELECT RAISE(ABORT, 'period_already_closed') FROM closed_periods
   WHERE territory_id = NEW.territory_id AND ends_on >= NEW.starts_on;
   SELECT RAISE(ABORT, 'period_out_of_order') FROM closed_periods

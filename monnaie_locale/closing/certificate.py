@@ -75,6 +75,8 @@ def certified_head(certificate: str) -> LogHead:
             territory_id=body["territory"]["id"],
             size=head["size"],
             root=bytes.fromhex(head["root"]),
+            accounts_size=head["accounts_size"],
+            accounts_root=bytes.fromhex(head["accounts_root"]),
             sealed_at_ms=head["sealed_at_ms"],
             signature=bytes.fromhex(head["signature"]),
         )
@@ -142,6 +144,8 @@ def _body(facts: CloseFacts) -> JsonObject:
         "log_head": {
             "size": facts.head.size,
             "root": facts.head.root.hex(),
+            "accounts_size": facts.head.accounts_size,
+            "accounts_root": facts.head.accounts_root.hex(),
             "sealed_at_ms": facts.head.sealed_at_ms,
             "signature": facts.head.signature.hex(),
         },

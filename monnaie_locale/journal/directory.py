@@ -1,18 +1,29 @@
 """Territories and accounts: opening them, finding them."""
 
 import datetime
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
+from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.tables import accounts, ledger_heads, territories
 from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.openings import AccountOpening
 
 NEVER = datetime.date(9999, 12, 31)
+# Built once: it runs before every batch of postings.
+LOCK = (
+    select(ledger_heads.c.last_entry_id)
+    .where(ledger_heads.c.territory_id == bindparam("territory_id"))
+    .with_for_update()
+)
 # How many owners one SELECT names: below the parameter limits of both databases.
 LOOKUP_MAX = 500
+# A row as SQLAlchemy gives it, or the same fields read by somebody more careful (the verifier).
+StoredRow = RowMapping | Mapping[str, Any]
 # The accounts every territory has exactly one of, opened with it.
 SINGLE_KINDS = (
     AccountKind.RESERVE,
@@ -102,9 +113,7 @@ def lock_territory(db: Connection, *, territory_id: int) -> int:
 
     Everything that numbers entries or accounts takes it first, so numbers follow the order of commits.
     """
-    last_entry_id = db.scalar(
-        select(ledger_heads.c.last_entry_id).where(ledger_heads.c.territory_id == territory_id).with_for_update()
-    )
+    last_entry_id = db.scalar(LOCK, {"territory_id": territory_id})
     if last_entry_id is None:
         raise TerritoryUnknown(territory_id=territory_id)
     return int(last_entry_id)
@@ -125,22 +134,11 @@ def open_accounts(db: Connection, *, territory_id: int, owners: Iterable[Owner],
         return found
     highest = db.scalar(select(func.max(accounts.c.id)).where(accounts.c.territory_id == territory_id)) or 0
     opened = {owner: highest + number for number, owner in enumerate(missing, start=1)}
-    db.execute(
-        insert(accounts),
-        [
-            {
-                "territory_id": territory_id,
-                "id": account_id,
-                "kind": int(owner.kind),
-                "programme_id": owner.programme_id,
-                "wallet_id": owner.wallet_id,
-                "merchant_id": owner.merchant_id,
-                "expires_on": owner.expires_on,
-                "opened_at_ms": now_ms,
-            }
-            for owner, account_id in opened.items()
-        ],
-    )
+    openings = [
+        opening_of(Account(account_id, owner, now_ms), territory_id=territory_id)
+        for owner, account_id in opened.items()
+    ]
+    insert_rows(db, accounts, [(*astuple(opening), opening.leaf_hash()) for opening in openings])
     return found | opened
 
 
@@ -170,7 +168,22 @@ def single_account(db: Connection, *, territory_id: int, kind: AccountKind) -> i
     return find_accounts(db, territory_id=territory_id, owners=[Owner(kind)])[Owner(kind)]
 
 
-def as_account(row: RowMapping) -> Account:
+def opening_of(account: Account, *, territory_id: int) -> AccountOpening:
+    """Return the account as the log of openings hashes it."""
+    owner = account.owner
+    return AccountOpening(
+        territory_id=territory_id,
+        account_id=account.account_id,
+        kind=owner.kind,
+        programme_id=owner.programme_id,
+        wallet_id=owner.wallet_id,
+        merchant_id=owner.merchant_id,
+        expires_on=owner.expires_on,
+        opened_at_ms=account.opened_at_ms,
+    )
+
+
+def as_account(row: StoredRow) -> Account:
     """Return the account in a row of the accounts table."""
     owner = Owner(
         AccountKind(row["kind"]), row["programme_id"], row["wallet_id"], row["merchant_id"], row["expires_on"]

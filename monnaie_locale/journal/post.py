@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.journal.companions import Companion, CompanionBatch
 from monnaie_locale.journal.directory import lock_territory
-from monnaie_locale.journal.queries import balances_of, posted_by_keys
-from monnaie_locale.journal.tables import closed_periods, journal_entries, transfers
+from monnaie_locale.journal.queries import balances_of, closed_through, posted_by_keys
+from monnaie_locale.journal.tables import journal_entries, transfers
 from monnaie_locale.ledger.accounts import Balance
 from monnaie_locale.ledger.entries import JournalEntry, Transfer
 from monnaie_locale.ledger.errors import AlreadyReversed, IdempotencyKeyReused, PeriodClosed, Refusal
@@ -43,17 +43,19 @@ def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: i
     if not postings:
         return []
     territory_id = postings[0].territory_id
+    keys = [posting.key_digest for posting in postings]
     batch = _Batch(
         territory_id=territory_id,
         recorded_at_ms=recorded_at_ms,
+        today=paris_date(recorded_at_ms),
         last_entry_id=lock_territory(db, territory_id=territory_id),
-        closed_through=_closed_through(db, territory_id),
-        posted=posted_by_keys(db, territory_id=territory_id, key_digests=[item.key_digest for item in postings]),
+        closed_through=closed_through(db, territory_id=territory_id),
+        posted=posted_by_keys(db, territory_id=territory_id, key_digests=keys),
         balances=balances_of(db, territory_id=territory_id, account_ids=_account_ids(postings)),
         companions=_load_companions(db, postings),
         reversed_ids=_reversed_among(db, territory_id, postings),
     )
-    answers = [batch.answer(posting) for posting in postings]
+    answers = [batch.answer(posting, key) for posting, key in zip(postings, keys, strict=True)]
     batch.save(db)
     return answers
 
@@ -64,6 +66,7 @@ class _Batch:
 
     territory_id: int
     recorded_at_ms: int
+    today: datetime.date
     last_entry_id: int
     closed_through: datetime.date | None
     posted: dict[bytes, Posted]
@@ -72,10 +75,10 @@ class _Batch:
     reversed_ids: set[int]
     added: list[Posted] = field(default_factory=list)
 
-    def answer(self, posting: Posting) -> Posted | Refusal:
+    def answer(self, posting: Posting, key: bytes) -> Posted | Refusal:
         """Decide one request: what it posted, what its key had posted, or why not."""
         try:
-            earlier = self.posted.get(posting.key_digest)
+            earlier = self.posted.get(key)
             if earlier is not None:
                 return replayed(earlier, posting)
             accounted_on = self._accounted_on(posting)
@@ -86,7 +89,7 @@ class _Batch:
                 self.companions[type(companion)].check(companion, moves)
         except Refusal as refusal:
             return refusal
-        posted = self._add(posting, moves, accounted_on)
+        posted = self._add(posting, key, moves, accounted_on)
         for companion in posting.companions:
             self.companions[type(companion)].accept(companion, posted)
         return posted
@@ -111,13 +114,12 @@ class _Batch:
             if self.closed_through is not None and posting.accounted_on <= self.closed_through:
                 raise PeriodClosed(accounted_on=f"{posting.accounted_on:%d/%m/%Y}")
             return posting.accounted_on
-        today = paris_date(self.recorded_at_ms)
         if self.closed_through is None:
-            return today
+            return self.today
         # A charge that happened in a closed month is accounted in the open one, and keeps its own date.
-        return max(today, self.closed_through + datetime.timedelta(days=1))
+        return max(self.today, self.closed_through + datetime.timedelta(days=1))
 
-    def _add(self, posting: Posting, moves: tuple[Transfer, ...], accounted_on: datetime.date) -> Posted:
+    def _add(self, posting: Posting, key: bytes, moves: tuple[Transfer, ...], accounted_on: datetime.date) -> Posted:
         self.last_entry_id += 1
         entry = JournalEntry(
             territory_id=self.territory_id,
@@ -127,7 +129,7 @@ class _Batch:
             recorded_at_ms=self.recorded_at_ms,
             accounted_on=accounted_on,
             caller=posting.caller,
-            key_digest=posting.key_digest,
+            key_digest=key,
             request_digest=posting.request_digest,
             reverses_entry_id=posting.reverses_entry_id,
             reference=posting.reference,
@@ -151,13 +153,6 @@ def replayed(earlier: Posted, posting: Posting) -> Posted:
 
 def _account_ids(postings: Sequence[Posting]) -> set[int]:
     return {account_id for posting in postings for account_id in posting.account_ids()}
-
-
-def _closed_through(db: Connection, territory_id: int) -> datetime.date | None:
-    closed: datetime.date | None = db.scalar(
-        select(func.max(closed_periods.c.ends_on)).where(closed_periods.c.territory_id == territory_id)
-    )
-    return closed
 
 
 def _reversed_among(db: Connection, territory_id: int, postings: Sequence[Posting]) -> set[int]:

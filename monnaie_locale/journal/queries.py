@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
-from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, as_account
+from monnaie_locale.database.bulk import rows_among
+from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
@@ -16,6 +17,12 @@ from monnaie_locale.ledger.errors import EntryUnknown, IdempotencyKeyReused
 from monnaie_locale.ledger.posting import Posted, key_digest
 
 ENTRIES_PER_READ = 2000
+# Calling an enumeration costs ten times a dictionary.
+KINDS = {int(kind): kind for kind in AccountKind}
+# Built once: building a statement costs more than running it.
+CLOSED_THROUGH = select(func.max(closed_periods.c.ends_on)).where(
+    closed_periods.c.territory_id == bindparam("territory_id")
+)
 T = TypeVar("T")
 
 
@@ -48,13 +55,8 @@ def head_of(db: Connection, *, territory_id: int) -> Head:
 def balances_of(db: Connection, *, territory_id: int, account_ids: Collection[int]) -> dict[int, Balance]:
     """Return the counters of the accounts that exist among these."""
     columns = (balances.c.account_id, balances.c.kind, balances.c.debits_cents, balances.c.credits_cents)
-    found: dict[int, Balance] = {}
-    for chunk in _chunks(sorted(account_ids)):
-        rows = db.execute(
-            select(*columns).where(balances.c.territory_id == territory_id, balances.c.account_id.in_(chunk))
-        )
-        found.update({row[0]: Balance(AccountKind(row[1]), row[2], row[3]) for row in rows})
-    return found
+    rows = rows_among(db, *columns, key=balances.c.account_id, territory_id=territory_id, values=sorted(account_ids))
+    return {row[0]: Balance(KINDS[row[1]], row[2], row[3]) for row in rows}
 
 
 def balance_of(db: Connection, *, territory_id: int, account_id: int) -> int:
@@ -112,9 +114,7 @@ def purses_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[Purs
 
 def closed_through(db: Connection, *, territory_id: int) -> datetime.date | None:
     """Return the last day of the last closed month, or None when none is closed."""
-    closed: datetime.date | None = db.scalar(
-        select(func.max(closed_periods.c.ends_on)).where(closed_periods.c.territory_id == territory_id)
-    )
+    closed: datetime.date | None = db.scalar(CLOSED_THROUGH, {"territory_id": territory_id})
     return closed
 
 
@@ -131,16 +131,12 @@ def find_posted(
 
 def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> dict[bytes, Posted]:
     """Return what these keys already posted."""
-    numbers: list[int] = []
-    for chunk in _chunks(key_digests):
-        numbers += db.scalars(
-            select(journal_entries.c.id).where(
-                journal_entries.c.territory_id == territory_id, journal_entries.c.key_digest.in_(chunk)
-            )
-        ).all()
+    numbers = rows_among(
+        db, journal_entries.c.id, key=journal_entries.c.key_digest, territory_id=territory_id, values=key_digests
+    )
     if not numbers:
         return {}
-    found = entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
+    found = entries_by_number(db, territory_id=territory_id, entry_ids=[number for (number,) in numbers])
     return {posted.entry.key_digest: posted for posted in found}
 
 
@@ -253,7 +249,7 @@ def credited_after(db: Connection, *, territory_id: int, kind: AccountKind, day:
     return {row[0]: int(row[1]) for row in rows}
 
 
-def as_transfer(row: RowMapping) -> Transfer:
+def as_transfer(row: StoredRow) -> Transfer:
     """Return the transfer in a row."""
     return Transfer(
         debit_account_id=row["debit_account_id"],
@@ -264,7 +260,7 @@ def as_transfer(row: RowMapping) -> Transfer:
     )
 
 
-def as_entry(row: RowMapping, lines: tuple[Transfer, ...]) -> JournalEntry:
+def as_entry(row: StoredRow, lines: tuple[Transfer, ...]) -> JournalEntry:
     """Return the entry in a row, with its transfers."""
     return JournalEntry(
         territory_id=row["territory_id"],

@@ -3,14 +3,14 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, Table, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from monnaie_locale.database.transaction import CommitInDoubt, transact
 from monnaie_locale.journal.directory import lock_territory
-from monnaie_locale.journal.tables import journal_entries, log_heads
+from monnaie_locale.journal.tables import accounts, journal_entries, log_heads
 from monnaie_locale.ledger.merkle import Frontier
 
 SEALED_PER_READ = 20_000
@@ -20,82 +20,85 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """A signed head: the root of the log of the first `size` entries."""
+    """A signed head: the root of the log of the first `size` entries, and that of the openings of accounts."""
 
     territory_id: int
     size: int
     root: bytes
+    accounts_size: int
+    accounts_root: bytes
     sealed_at_ms: int
-    signature: bytes
+    signature: bytes = b""
 
     def signed_text(self) -> bytes:
-        """Return the bytes that the signature covers."""
-        return signed_text(
-            territory_id=self.territory_id, size=self.size, root=self.root, sealed_at_ms=self.sealed_at_ms
+        """Return the bytes that the signature covers, in the manner of a signed note: one field a line."""
+        lines = (
+            "monnaie-locale log",
+            self.territory_id,
+            self.size,
+            self.root.hex(),
+            self.accounts_size,
+            self.accounts_root.hex(),
+            self.sealed_at_ms,
         )
-
-
-def signed_text(*, territory_id: int, size: int, root: bytes, sealed_at_ms: int) -> bytes:
-    """Return the text of a head, in the manner of a signed note: one field a line."""
-    return f"monnaie-locale log\n{territory_id}\n{size}\n{root.hex()}\n{sealed_at_ms}\n".encode("ascii")
+        return "".join(f"{field}\n" for field in lines).encode("ascii")
 
 
 def seal(db: Connection, *, territory_id: int, sign: Callable[[bytes], bytes], now_ms: int) -> LogHead | None:
     """Seal every entry committed so far and return the head; None while the books are empty."""
     last_entry_id = lock_territory(db, territory_id=territory_id)
     newest = latest_head(db, territory_id=territory_id)
-    frontier = _stored_frontier(db, territory_id)
-    if newest is not None and newest.size == last_entry_id:
+    if last_entry_id == 0 or (newest is not None and newest.size == last_entry_id):
         return newest
-    while frontier.size < last_entry_id:
-        leaves = db.scalars(
-            select(journal_entries.c.leaf_hash)
-            .where(journal_entries.c.territory_id == territory_id, journal_entries.c.id > frontier.size)
-            .order_by(journal_entries.c.id)
-            .limit(SEALED_PER_READ)
-        ).all()
-        frontier = frontier.extended(leaves)
-    if frontier.size == 0:
-        return None
-    root = frontier.root()
-    text = signed_text(territory_id=territory_id, size=frontier.size, root=root, sealed_at_ms=now_ms)
-    head = LogHead(territory_id, frontier.size, root, now_ms, sign(text))
-    db.execute(
-        insert(log_heads),
-        {
-            "territory_id": territory_id,
-            "size": head.size,
-            "root": head.root,
-            "frontier": frontier.to_bytes(),
-            "sealed_at_ms": head.sealed_at_ms,
-            "signature": head.signature,
-        },
-    )
+    entries, openings = _stored_frontiers(db, territory_id)
+    entries = _extended(db, journal_entries, territory_id, entries)
+    openings = _extended(db, accounts, territory_id, openings)
+    unsigned = LogHead(territory_id, entries.size, entries.root(), openings.size, openings.root(), now_ms)
+    head = replace(unsigned, signature=sign(unsigned.signed_text()))
+    frontiers = {"frontier": entries.to_bytes(), "accounts_frontier": openings.to_bytes()}
+    db.execute(insert(log_heads), asdict(head) | frontiers)
     return head
 
 
 def latest_head(db: Connection, *, territory_id: int) -> LogHead | None:
     """Return the newest signed head, or None when nothing is sealed."""
-    row = (
-        db.execute(
-            select(log_heads).where(log_heads.c.territory_id == territory_id).order_by(log_heads.c.size.desc()).limit(1)
-        )
-        .mappings()
-        .first()
-    )
-    if row is None:
-        return None
-    return LogHead(territory_id, row["size"], row["root"], row["sealed_at_ms"], row["signature"])
+    newest = select(log_heads).where(log_heads.c.territory_id == territory_id).order_by(log_heads.c.size.desc())
+    row = db.execute(newest.limit(1)).mappings().first()
+    return None if row is None else as_head(row)
 
 
-def _stored_frontier(db: Connection, territory_id: int) -> Frontier:
+def as_head(row: RowMapping) -> LogHead:
+    """Return the head in a row."""
+    return LogHead(**{field.name: row[field.name] for field in fields(LogHead)})
+
+
+def _extended(db: Connection, table: Table, territory_id: int, frontier: Frontier) -> Frontier:
+    """Append to the frontier the leaves of the rows that follow it; numbers have no gap."""
+    while True:
+        leaves = db.scalars(
+            select(table.c.leaf_hash)
+            .where(table.c.territory_id == territory_id, table.c.id > frontier.size)
+            .order_by(table.c.id)
+            .limit(SEALED_PER_READ)
+        ).all()
+        if not leaves:
+            return frontier
+        frontier = frontier.extended(leaves)
+
+
+def _stored_frontiers(db: Connection, territory_id: int) -> tuple[Frontier, Frontier]:
     row = db.execute(
-        select(log_heads.c.size, log_heads.c.frontier)
+        select(log_heads.c.size, log_heads.c.frontier, log_heads.c.accounts_size, log_heads.c.accounts_frontier)
         .where(log_heads.c.territory_id == territory_id)
         .order_by(log_heads.c.size.desc())
         .limit(1)
     ).first()
-    return Frontier() if row is None else Frontier.from_bytes(row.size, row.frontier)
+    if row is None:
+        return Frontier(), Frontier()
+    return (
+        Frontier.from_bytes(row.size, row.frontier),
+        Frontier.from_bytes(row.accounts_size, row.accounts_frontier),
+    )
 
 
 class BackgroundSealer:

@@ -40,6 +40,7 @@ accounts = Table(
     Column("merchant_id", Integer, nullable=False),
     Column("expires_on", Date, nullable=False),
     Column("opened_at_ms", BigInteger, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
 )
 
 balances = Table(
@@ -112,6 +113,9 @@ log_heads = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
+    Column("accounts_size", BigInteger, nullable=False),
+    Column("accounts_root", LargeBinary, nullable=False),
+    Column("accounts_frontier", LargeBinary, nullable=False),
     Column("sealed_at_ms", BigInteger, nullable=False),
     Column("signature", LargeBinary, nullable=False),
 )

@@ -9,26 +9,18 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
-from monnaie_locale.journal.queries import as_entry, as_transfer
-from monnaie_locale.journal.sealer import LogHead
+from monnaie_locale.journal.directory import as_account, opening_of
+from monnaie_locale.journal.sealer import LogHead, as_head
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, log_heads, transfers
-from monnaie_locale.journal.tables import ledger_heads as heads
+from monnaie_locale.journal.tables import ledger_heads as heads_table
+from monnaie_locale.journal.verify_log import Finding, RebuiltLog
+from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, raw_columns, stored_entries
 from monnaie_locale.keyring import signature_is_valid
 from monnaie_locale.ledger.accounts import LIMITS, OWED_KINDS, AccountKind, Limit
-from monnaie_locale.ledger.entries import JournalEntry, Transfer
-from monnaie_locale.ledger.merkle import Frontier
+from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.money import format_euros
 
-ROWS_PER_READ = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is wrong in the books: a stable code, what it is about, a French sentence."""
-
-    code: str
-    subject: str
-    french: str
+__all__ = ["Finding", "Verdict", "verify"]
 
 
 @dataclass(slots=True)
@@ -63,13 +55,13 @@ def verify(db: Connection, *, territory_id: int, public_key_pem: str) -> Verdict
         public_key_pem: the key that signed the heads of the log.
 
     """
-    kinds = {
-        row.id: AccountKind(row.kind)
-        for row in db.execute(select(accounts.c.id, accounts.c.kind).where(accounts.c.territory_id == territory_id))
-    }
+    heads = _heads(db, territory_id)
+    kinds: dict[int, AccountKind] = {}
     sums = _Sums()
     findings = [
-        *_check_entries(db, territory_id, public_key_pem, kinds, sums),
+        *_check_signatures(heads, public_key_pem),
+        *_check_accounts(db, territory_id, heads, kinds),
+        *_check_entries(db, territory_id, heads, kinds, sums),
         *_check_orphans(db, territory_id),
         *_check_balances(db, territory_id, kinds, sums),
         *_check_head(db, territory_id, kinds, sums),
@@ -78,28 +70,64 @@ def verify(db: Connection, *, territory_id: int, public_key_pem: str) -> Verdict
     return Verdict(sums.entries, tuple(findings))
 
 
+def _check_signatures(heads: list[LogHead], public_key_pem: str) -> Iterator[Finding]:
+    for head in heads:
+        if not signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text()):
+            yield Finding(
+                "log_signature_invalid", f"log head {head.size}", f"La signature du journal à {head.size} est fausse."
+            )
+
+
+def _check_accounts(
+    db: Connection, territory_id: int, heads: list[LogHead], kinds: dict[int, AccountKind]
+) -> Iterator[Finding]:
+    """Accounts have numbers without a gap, belong to whom they were opened for, and are those that were sealed."""
+    log = RebuiltLog({head.accounts_size: head.accounts_root for head in heads}, word="accounts", french="Les comptes")
+    rows = db.execute(
+        select(*raw_columns(accounts)).where(accounts.c.territory_id == territory_id).order_by(accounts.c.id)
+    ).mappings()
+    for expected, row in enumerate(rows, start=1):
+        subject = f"account {row['id']}"
+        if row["id"] != expected:
+            yield Finding("account_number_gap", subject, f"La numérotation des comptes a un trou avant le {row['id']}.")
+        try:
+            account = as_account(dict(row) | {"expires_on": as_date(row["expires_on"])})
+        except UNREADABLE:
+            yield Finding("row_unreadable", subject, f"La ligne du compte {row['id']} est illisible.")
+        else:
+            kinds[account.account_id] = account.owner.kind
+            if opening_of(account, territory_id=territory_id).leaf_hash() != row["leaf_hash"]:
+                yield Finding("account_altered", subject, f"Le compte {row['id']} n'est plus celui qui a été ouvert.")
+        yield from log.append(row["leaf_hash"])
+    yield from log.end()
+
+
 def _check_entries(
-    db: Connection, territory_id: int, public_key_pem: str, kinds: dict[int, AccountKind], sums: _Sums
+    db: Connection, territory_id: int, heads: list[LogHead], kinds: dict[int, AccountKind], sums: _Sums
 ) -> Iterator[Finding]:
     """Numbers without a gap, content that hashes to the leaf, transfers that stand, the log that the heads signed."""
-    log = _Log(_heads(db, territory_id), public_key_pem)
-    for entry, leaf_hash in _entries(db, territory_id):
-        if entry.entry_id != sums.last_entry_id + 1:
+    log = RebuiltLog({head.size: head.root for head in heads}, word="log", french="Les écritures")
+    for stored in stored_entries(db, territory_id=territory_id):
+        subject = f"entry {stored.entry_id}"
+        if stored.entry_id != sums.last_entry_id + 1:
             yield Finding(
                 "entry_number_gap",
-                f"entry {entry.entry_id}",
-                f"L'écriture n° {entry.entry_id} suit la n° {sums.last_entry_id} : la numérotation a un trou.",
+                subject,
+                f"L'écriture n° {stored.entry_id} suit la n° {sums.last_entry_id} : la numérotation a un trou.",
             )
         sums.entries += 1
-        sums.last_entry_id = entry.entry_id
-        yield from _check_transfers(entry, kinds, sums)
-        if entry.leaf_hash() != leaf_hash:
-            yield Finding(
-                "entry_altered",
-                f"entry {entry.entry_id}",
-                f"L'écriture n° {entry.entry_id} n'est plus celle qui a été enregistrée : son empreinte diffère.",
-            )
-        yield from log.append(leaf_hash)
+        sums.last_entry_id = stored.entry_id
+        if stored.entry is None:
+            yield Finding("row_unreadable", subject, f"L'écriture n° {stored.entry_id} est illisible.")
+        else:
+            yield from _check_transfers(stored.entry, kinds, sums)
+            if stored.entry.leaf_hash() != stored.leaf_hash:
+                yield Finding(
+                    "entry_altered",
+                    subject,
+                    f"L'écriture n° {stored.entry_id} n'est plus celle qui a été enregistrée : son empreinte diffère.",
+                )
+        yield from log.append(stored.leaf_hash)
     yield from log.end()
 
 
@@ -119,47 +147,6 @@ def _check_transfers(entry: JournalEntry, kinds: dict[int, AccountKind], sums: _
         if not stands:
             yield Finding(
                 "transfer_invalid", subject, f"Un mouvement de l'écriture n° {entry.entry_id} est impossible."
-            )
-
-
-class _Log:
-    """The Merkle log rebuilt leaf by leaf, compared with each signed head on the way."""
-
-    def __init__(self, signed: list[LogHead], public_key_pem: str) -> None:
-        self._heads = {head.size: head for head in signed}
-        self._public_key_pem = public_key_pem
-        self._frontier = Frontier()
-        self._pending: list[bytes] = []
-        self._good_size = 0
-
-    def append(self, leaf_hash: bytes) -> Iterator[Finding]:
-        """Add a leaf; compare when a head was signed at this size."""
-        self._pending.append(leaf_hash)
-        head = self._heads.pop(self._frontier.size + len(self._pending), None)
-        if head is None:
-            return
-        self._frontier = self._frontier.extended(self._pending)
-        self._pending = []
-        subject = f"log head {head.size}"
-        valid = signature_is_valid(
-            public_key_pem=self._public_key_pem, signature=head.signature, text=head.signed_text()
-        )
-        if not valid:
-            yield Finding("log_signature_invalid", subject, f"La signature du journal à {head.size} est fausse.")
-        if self._frontier.root() != head.root:
-            yield Finding(
-                "log_rewritten",
-                subject,
-                f"Les écritures n° {self._good_size + 1} à {head.size} ne sont plus celles qui ont été scellées.",
-            )
-        else:
-            self._good_size = head.size
-
-    def end(self) -> Iterator[Finding]:
-        """Say which signed heads cover more entries than there are."""
-        for size in sorted(self._heads):
-            yield Finding(
-                "log_shortened", f"log head {size}", f"Le journal scellé comptait {size} écritures ; il en manque."
             )
 
 
@@ -191,14 +178,15 @@ def _check_balances(db: Connection, territory_id: int, kinds: dict[int, AccountK
         seen.add(row.account_id)
         subject = f"account {row.account_id}"
         expected = (sums.debits.get(row.account_id, 0), sums.credits.get(row.account_id, 0))
-        if (row.debits_cents, row.credits_cents) != expected or kinds.get(row.account_id) != row.kind:
+        kind = kinds.get(row.account_id)
+        if (row.debits_cents, row.credits_cents) != expected or kind != row.kind:
             yield Finding(
                 "balance_differs",
                 subject,
-                f"Le solde du compte {row.account_id} ({format_euros(row.credits_cents - row.debits_cents)}) n'est pas"
-                f" la somme de ses mouvements ({format_euros(expected[1] - expected[0])}).",
+                f"Le solde du compte {row.account_id} n'est pas la somme de ses mouvements"
+                f" ({format_euros(expected[1] - expected[0])}).",
             )
-        limit = LIMITS[kinds.get(row.account_id, AccountKind(row.kind))]
+        limit = Limit.NONE if kind is None else LIMITS[kind]
         if limit is not Limit.NONE and int(limit) * (expected[1] - expected[0]) < 0:
             yield Finding("balance_below_zero", subject, f"Le compte {row.account_id} est passé sous zéro.")
     for account_id in sorted((kinds.keys() | sums.debits.keys() | sums.credits.keys()) - seen):
@@ -207,7 +195,7 @@ def _check_balances(db: Connection, territory_id: int, kinds: dict[int, AccountK
 
 def _check_head(db: Connection, territory_id: int, kinds: dict[int, AccountKind], sums: _Sums) -> Iterator[Finding]:
     """The head's counters are those of the journal, and the reserve covers what is owed."""
-    head = db.execute(select(heads).where(heads.c.territory_id == territory_id)).first()
+    head = db.execute(select(heads_table).where(heads_table.c.territory_id == territory_id)).first()
     if head is None:
         yield Finding("head_missing", f"territory {territory_id}", "Les compteurs du territoire ont disparu.")
         return
@@ -221,9 +209,8 @@ def _check_head(db: Connection, territory_id: int, kinds: dict[int, AccountKind]
         yield Finding(
             "head_differs",
             f"territory {territory_id}",
-            f"Les compteurs du territoire (n° {head.last_entry_id}, réserve {format_euros(head.reserve_cents)}, dû"
-            f" {format_euros(head.owed_cents)}) ne sont pas ceux du journal (n° {sums.last_entry_id},"
-            f" {format_euros(reserve_cents)}, {format_euros(owed_cents)}).",
+            f"Les compteurs du territoire ne sont pas ceux du journal (n° {sums.last_entry_id}, réserve"
+            f" {format_euros(reserve_cents)}, dû {format_euros(owed_cents)}).",
         )
     if reserve_cents < owed_cents:
         yield Finding(
@@ -237,16 +224,23 @@ def _check_periods(db: Connection, territory_id: int) -> Iterator[Finding]:
     """Closed months follow each other, and hold no entry recorded after their close."""
     previous: date | None = None
     rows = db.execute(
-        select(closed_periods).where(closed_periods.c.territory_id == territory_id).order_by(closed_periods.c.ends_on)
+        select(*raw_columns(closed_periods))
+        .where(closed_periods.c.territory_id == territory_id)
+        .order_by(closed_periods.c.ends_on)
     )
     for row in rows:
-        if previous is not None and (row.starts_on - previous).days != 1:
-            yield Finding("period_gap", f"period {row.starts_on}", f"Il manque un arrêté avant le {row.starts_on}.")
-        previous = row.ends_on
+        try:
+            starts_on, ends_on = as_date(row.starts_on), as_date(row.ends_on)
+        except UNREADABLE:
+            yield Finding("row_unreadable", f"period {row.ends_on}", f"Le mois arrêté « {row.ends_on} » est illisible.")
+            continue
+        if previous is not None and (starts_on - previous).days != 1:
+            yield Finding("period_gap", f"period {starts_on}", f"Il manque un arrêté avant le {starts_on}.")
+        previous = ends_on
         intruders = db.scalars(
             select(journal_entries.c.id).where(
                 journal_entries.c.territory_id == territory_id,
-                journal_entries.c.accounted_on <= row.ends_on,
+                journal_entries.c.accounted_on <= ends_on,
                 journal_entries.c.id > row.last_entry_id,
             )
         )
@@ -258,38 +252,6 @@ def _check_periods(db: Connection, territory_id: int) -> Iterator[Finding]:
             )
 
 
-def _entries(db: Connection, territory_id: int) -> Iterator[tuple[JournalEntry, bytes]]:
-    """Yield every entry with its stored leaf hash, in order, reading transfers alongside; memory stays flat."""
-    after = 0
-    while True:
-        rows = (
-            db.execute(
-                select(journal_entries)
-                .where(journal_entries.c.territory_id == territory_id, journal_entries.c.id > after)
-                .order_by(journal_entries.c.id)
-                .limit(ROWS_PER_READ)
-            )
-            .mappings()
-            .all()
-        )
-        if not rows:
-            return
-        lines: dict[int, list[Transfer]] = {row["id"]: [] for row in rows}
-        found = db.execute(
-            select(transfers)
-            .where(
-                transfers.c.territory_id == territory_id, transfers.c.entry_id.between(rows[0]["id"], rows[-1]["id"])
-            )
-            .order_by(transfers.c.entry_id, transfers.c.line_no)
-        ).mappings()
-        for line in found:
-            if line["entry_id"] in lines:
-                lines[line["entry_id"]].append(as_transfer(line))
-        for row in rows:
-            yield as_entry(row, tuple(lines[row["id"]])), row["leaf_hash"]
-        after = rows[-1]["id"]
-
-
 def _heads(db: Connection, territory_id: int) -> list[LogHead]:
-    rows = db.execute(select(log_heads).where(log_heads.c.territory_id == territory_id))
-    return [LogHead(territory_id, row.size, row.root, row.sealed_at_ms, row.signature) for row in rows]
+    rows = db.execute(select(log_heads).where(log_heads.c.territory_id == territory_id).order_by(log_heads.c.size))
+    return [as_head(row) for row in rows.mappings()]

@@ -5,11 +5,12 @@ processes share the territory's posting lock in the database.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from monnaie_locale.database.transaction import CommitInDoubt, transact
 from monnaie_locale.journal.errors import LedgerUnavailable
@@ -50,20 +51,29 @@ class Writer:
         """Start the thread; `clock_ms` gives the instant of recording, milliseconds UTC."""
         self._engine = engine
         self._clock_ms = clock_ms
+        self._stopped = False
         self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
     def submit(self, posting: Posting) -> Posted:
         """Return what was posted once it is durable; raises the refusal, or ledger_unavailable."""
+        if self._stopped:
+            raise LedgerUnavailable
         waiter = _Waiter(posting)
         self._queue.put(waiter)
         return waiter.wait()
 
     def stop(self) -> None:
         """Post what is queued, then end the thread."""
+        self._stopped = True
         self._queue.put(None)
         self._thread.join()
+        while not self._queue.empty():
+            # Came in between the last look and the end: nothing was posted, and the caller must not wait for ever.
+            late = self._queue.get()
+            if late is not None:
+                late.give(LedgerUnavailable())
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -76,17 +86,31 @@ class Writer:
     def _gathered(self, first: _Waiter) -> tuple[list[_Waiter], bool]:
         """Take what has queued since; only this thread takes, so a queue that is not empty gives at once."""
         batch = [first]
-        while len(batch) < BATCH_MAX and not self._queue.empty():
+        while len(batch) < BATCH_MAX and self._queued():
             waiter = self._queue.get()
             if waiter is None:
                 return batch, True
             batch.append(waiter)
         return batch, False
 
+    def _queued(self) -> bool:
+        """Return whether a request waits, after letting the threads that are about to ask do so.
+
+        Callers answered by the last commit ask again within microseconds: without a turn of their own they would
+        always miss this batch, and every other batch would be nearly empty.
+        """
+        if self._queue.empty():
+            time.sleep(0)
+        return not self._queue.empty()
+
     def _post(self, waiters: list[_Waiter]) -> None:
         postings = [waiter.posting for waiter in waiters]
         try:
             answers = transact(self._engine, post_batch, postings, recorded_at_ms=self._clock_ms())
+        except OperationalError as error:
+            # The database cannot be reached or written: one by one, each would wait as long for the same answer.
+            for waiter in waiters:
+                waiter.give(_unavailable(error))
         except (Refusal, DBAPIError, CommitInDoubt):
             # The database refused the batch as a whole, or its commit is in doubt: one by one, the keys tell.
             for waiter in waiters:
@@ -104,9 +128,15 @@ class Writer:
         except Refusal as refusal:
             return refusal
         except (DBAPIError, CommitInDoubt) as error:
-            unavailable = LedgerUnavailable()
-            unavailable.__cause__ = error
-            return unavailable
+            return _unavailable(error)
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
+            return error
+
+
+def _unavailable(error: Exception) -> LedgerUnavailable:
+    unavailable = LedgerUnavailable()
+    unavailable.__cause__ = error
+    return unavailable
 
 
 def _by_territory(waiters: list[_Waiter]) -> list[list[_Waiter]]:

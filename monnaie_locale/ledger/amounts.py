@@ -5,7 +5,12 @@ from monnaie_locale.ledger.money import CENTS_MAX, parse_euros
 
 
 def check_amount(amount_cents: int) -> int:
-    """Return the amount in cents when it may be posted; refuses amount_not_positive, amount_too_large."""
+    """Return the amount in cents when it may be posted.
+
+    Refuses amount_malformed (1.5, 12.0 and True are no integers), amount_not_positive, amount_too_large.
+    """
+    if type(amount_cents) is not int:
+        raise AmountMalformed(given=str(amount_cents)[:40])
     if amount_cents <= 0:
         raise AmountNotPositive(amount_cents=amount_cents)
     if amount_cents > CENTS_MAX:

@@ -13,6 +13,8 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.merkle import hash_leaf
 
 CANONICAL_VERSION = 1
+# Made once: json.dumps with options makes an encoder at every call.
+CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
 
 class EntryKind(IntEnum):
@@ -89,7 +91,7 @@ class JournalEntry:
             self.reference,
             [[line.debit_account_id, line.credit_account_id, line.amount_cents] for line in self.transfers],
         ]
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+        return CANONICAL.encode(fields).encode("ascii")
 
     def leaf_hash(self) -> bytes:
         """Return the entry's leaf in the log (RFC 9162 §2.1.1), the hash that its receipt carries."""

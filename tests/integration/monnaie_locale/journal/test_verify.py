@@ -82,6 +82,17 @@ CORRUPTIONS = {
         "entry_altered",
         "entry 3",
     ),
+    "a purse given to another wallet": (
+        ["UPDATE accounts SET wallet_id = 66 WHERE id = :purse"],
+        "account_altered",
+        "account purse",
+    ),
+    "a purse given to another wallet with its hash": (
+        ["UPDATE accounts SET wallet_id = 66, leaf_hash = :rehashed WHERE id = :purse"],
+        "accounts_rewritten",
+        "accounts head 10",
+    ),
+    "a kind that does not exist": (["UPDATE journal_entries SET kind = 99 WHERE id = 3"], "row_unreadable", "entry 3"),
     "a close slipped under an entry": (
         ["INSERT INTO closed_periods VALUES (1, '2026-10-31', '2026-10-01', 2, 0)"],
         "entry_in_closed_period",
@@ -97,6 +108,25 @@ def world(db_engine: Engine):
     world.charge(7, 4, 200)
     transact(db_engine, seal, territory_id=TERRITORY_ID, sign=KEYRING.sign, now_ms=NOON_MS)
     return world
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        ("UPDATE journal_entries SET accounted_on = 'never' WHERE id = 3", "entry 3"),
+        ("UPDATE transfers SET amount_cents = 0.5 WHERE entry_id = 3", "entry 3"),
+        ("UPDATE accounts SET expires_on = 'soon' WHERE id = 1", "account 1"),
+        ("UPDATE accounts SET kind = 99 WHERE id = 1", "account 1"),
+        ("INSERT INTO closed_periods VALUES (1, 'abc', 'aaa', 1, 0)", "period abc"),
+    ],
+)
+def test_what_sqlite_would_keep_though_it_means_nothing_is_named(world, statement: str, subject: str) -> None:
+    take_the_guards_down(world.engine)
+    run(world.engine, "PRAGMA ignore_check_constraints = ON", statement)
+
+    found = {(finding.code, finding.subject) for finding in _verdict(world.engine).findings}
+    assert ("row_unreadable", subject) in found, found
 
 
 def _verdict(engine: Engine):

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
-from monnaie_locale.database.transaction import reading
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.identity import audit
 from monnaie_locale.journal.errors import LedgerUnavailable
 from monnaie_locale.journal.queries import balance_of, head_of
 from monnaie_locale.journal.verify import verify
@@ -13,6 +14,7 @@ from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import moment_of
 from monnaie_locale.ledger.posting import Draw, Posted
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, posting, small_world
 from tests.factories.vandal import run
@@ -115,3 +117,64 @@ def test_the_writer_lives_on_after_a_table_was_missing(db_engine: Engine, writer
     run(db_engine, "ALTER TABLE elsewhere RENAME TO closed_periods")
 
     assert not writer.submit(posting(EntryKind.CHARGE, draw, key="k")).replayed
+
+
+class Broken:
+    """A companion that fails in a way no database error explains."""
+
+    @classmethod
+    def load(cls, db, *, territory_id, companions):
+        raise LookupError(territory_id)
+
+
+def test_a_fault_of_ours_reaches_its_caller_and_the_writer_lives_on(db_engine: Engine, writer: Writer) -> None:
+    world = small_world(db_engine)
+    draw = Draw((world.purse(7),), world.shop(3), 1)
+    named = posting(EntryKind.CHARGE, draw, key="named", reference="a name")
+    broken = posting(EntryKind.CHARGE, draw, key="broken", companions=(Broken(),))
+
+    def submit(request):
+        try:
+            return writer.submit(request)
+        except Exception as error:  # noqa: BLE001 - whatever comes is what is looked at
+            return error
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(submit, [named, broken] * 8))
+
+    assert all(isinstance(answer, LookupError | LedgerUnavailable) for answer in answers)
+    assert not writer.submit(posting(EntryKind.CHARGE, draw, key="after")).replayed
+
+
+def test_a_writer_that_was_stopped_says_so_instead_of_letting_wait(db_engine: Engine) -> None:
+    world = small_world(db_engine)
+    stopped = Writer(db_engine, clock_ms=lambda: NOON_MS)
+    stopped.stop()
+
+    with pytest.raises(LedgerUnavailable):
+        stopped.submit(posting(EntryKind.CHARGE, Draw((world.purse(7),), world.shop(3), 1), key="k"))
+
+
+def test_numbers_taken_by_many_at_once_are_all_different_and_nobody_fails(db_engine: Engine) -> None:
+    world = small_world(db_engine)
+
+    def open_shop(number: int) -> int:
+        return world.shop(number)
+
+    def record(number: int) -> None:
+        transact(
+            db_engine,
+            audit.record,
+            territory_id=TERRITORY_ID,
+            at=moment_of(NOON_MS),
+            actor="staff:1",
+            action="test",
+            target=f"test:{number}",
+            detail={},
+        )
+
+    with ThreadPoolExecutor(max_workers=24) as pool:
+        shops = list(pool.map(open_shop, range(100, 148)))
+        list(pool.map(record, range(48)))
+
+    assert len(set(shops)) == 48
