@@ -1,10 +1,14 @@
 """Make a new installation: its folder, its keys, its database, its territory, its first operator."""
 
 import datetime
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from merchants.admission import check_iban, check_siret
+from monnaie_locale.commands.errors import HostMalformed, TerritoryCodeMalformed
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import transact
@@ -18,6 +22,10 @@ from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE, Runtime
 
 ACTOR = "job:cli"
 HOME_MODE = 0o700
+# It begins the identifiers of payments, which hold 35 characters of a small set (EPC217-08).
+CODE = re.compile(r"[A-Z0-9]{2,12}")
+# As in the cards' addresses: a name, and a port when there is one.
+HOST = re.compile(r"(?i)[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
 
 class HomeInUse(Exception):
@@ -45,28 +53,24 @@ def found_installation(
         now: aware UTC.
         random_bytes: the system's randomness.
 
-    Raises HomeInUse when there is one already. Refuses: siret_invalid, iban_invalid, login_malformed,
-    staff_name_missing.
+    Raises HomeInUse when there is one already. Refuses: territory_code_malformed, host_malformed, siret_invalid,
+    iban_invalid, login_malformed, staff_name_missing.
 
     """
-    check_siret(territory.issuer_siret)
-    check_iban(territory.reserve_iban)
+    _check(territory)
     if (home / KEYRING_FILE).exists():
         raise HomeInUse(home)
     home.mkdir(parents=True, exist_ok=True, mode=HOME_MODE)
     engine = open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}")
     upgrade(engine)
-    transact(engine, create_territory, territory=territory, now_ms=instant_ms(now))
     keyring = Keyring.generate(random_bytes)
     credentials = transact(
         engine,
-        create_staff,
-        territory_id=territory.territory_id,
+        _populate,
+        territory=territory,
+        keyring=keyring,
         login=operator_login,
         name=operator_name,
-        roles=[Role.OPERATOR],
-        keyring=keyring,
-        actor=ACTOR,
         now=now,
         random_bytes=random_bytes,
     )
@@ -74,6 +78,40 @@ def found_installation(
     # Last: a folder with keys is an installation that is whole.
     keyring.save(home / KEYRING_FILE)
     return credentials
+
+
+def _check(territory: Territory) -> None:
+    if not CODE.fullmatch(territory.code):
+        raise TerritoryCodeMalformed(given=territory.code[:40])
+    if not HOST.fullmatch(territory.host):
+        raise HostMalformed(given=territory.host[:80])
+    check_siret(territory.issuer_siret)
+    check_iban(territory.reserve_iban)
+
+
+def _populate(
+    db: Connection,
+    *,
+    territory: Territory,
+    keyring: Keyring,
+    login: str,
+    name: str,
+    now: datetime.datetime,
+    random_bytes: Callable[[int], bytes],
+) -> NewCredentials:
+    # Both or none: after a refused login, the same command can be typed again.
+    create_territory(db, territory=territory, now_ms=instant_ms(now))
+    return create_staff(
+        db,
+        territory_id=territory.territory_id,
+        login=login,
+        name=name,
+        roles=[Role.OPERATOR],
+        keyring=keyring,
+        actor=ACTOR,
+        now=now,
+        random_bytes=random_bytes,
+    )
 
 
 def add_staff(rt: Runtime, *, login: str, name: str, roles: list[Role]) -> NewCredentials:

@@ -7,6 +7,7 @@ from merchants.model import Payout
 from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.operations import approve_close, prepare_close
+from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import plan as month
 from monnaie_locale.demo.bank import Account, BankCode, Booking, Period, debits_of, returned, write_statement
@@ -15,7 +16,7 @@ from monnaie_locale.demo.stage import MINUTE, Stage
 from monnaie_locale.exports.payment_order import payment_order
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.directory import Territory, territory_of
-from monnaie_locale.journal.verify import Verdict, verify
+from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.reconciliation.expectations import TOP_UP_REFERENCE
 from monnaie_locale.reconciliation.operations import import_statement
@@ -149,9 +150,11 @@ def close(stage: Stage) -> Close:
 
 
 def verified(stage: Stage) -> Verdict:
-    """Recompute the books from the rows."""
+    """Recompute the books from the rows, and hold every other table against them."""
     with reading(stage.rt.engine) as db:
-        return verify(db, territory_id=stage.rt.territory_id, public_key_pem=stage.rt.keyring.public_key_pem)
+        return verify_installation(
+            db, territory_id=stage.rt.territory_id, public_key_pem=stage.rt.keyring.public_key_pem
+        )
 
 
 def territory_in(stage: Stage) -> Territory:

@@ -119,13 +119,24 @@ def test_an_installation_is_never_overwritten(home):
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"issuer_siret": "73282932000075"}, "SIRET"), ({"reserve_iban": "FR7630006000011234567890188"}, "IBAN")],
+    [
+        ({"issuer_siret": "73282932000075"}, "SIRET"),
+        ({"reserve_iban": "FR7630006000011234567890188"}, "IBAN"),
+        ({"code": "Ville Neuve"}, "code du territoire"),
+        ({"host": "https://monnaie.ville-neuve.test/"}, "nom d'hôte"),
+    ],
 )
 def test_a_wrong_number_founds_nothing(tmp_path, changes, said):
     answer = found(tmp_path / "wrong", **changes)
     assert answer.exit_code == 2
     assert said in answer.output
     assert not (tmp_path / "wrong").exists()
+
+
+def test_what_was_mistyped_can_be_typed_again(tmp_path):
+    refused = found(tmp_path / "home", operator_login="É")
+    assert refused.exit_code == 2
+    assert found(tmp_path / "home").exit_code == 0
 
 
 def test_a_new_installation_is_clean(home):
@@ -259,6 +270,14 @@ def wait_for(port):
         threading.Event().wait(0.1)
 
 
+def until(sign, lines):
+    """Yield lines up to the one that holds the sign: a request is logged a moment after its answer."""
+    for line in lines:
+        yield line
+        if sign in line:
+            return
+
+
 def test_an_installation_is_served_and_its_log_keeps_no_card(home):
     port = free_port()
     command = [sys.executable, "-m", "monnaie_locale", "serve", "--home", str(home), "--port", str(port)]
@@ -273,9 +292,10 @@ def test_an_installation_is_served_and_its_log_keeps_no_card(home):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/W/SECRETSECRET/x", timeout=20)
             assert refused.value.code == 404
+            heard = list(until("/W/", server.stdout))
         finally:
             server.send_signal(signal.SIGINT)
-        log = server.stdout.read()
+        log = "".join(heard) + server.stdout.read()
     assert "/connexion" in log
     assert "/W/•••" in log
     assert "SECRET" not in log
