@@ -154,14 +154,15 @@ def pair_till(
 ) -> tuple[Till, str]:
     """Pair the device that shows this code and return the till with the token of its session.
 
-    The device paired before is signed out: a till is one device. Refuses: pairing_code_spent, merchant_suspended.
+    The device paired before is signed out and its keys end: a till is one device. Refuses: pairing_code_spent,
+    merchant_suspended.
     """
     till = till_by_pairing(db, territory_id=territory_id, pairing_digest=code_digest(code))
     if till is None or till.pairing_expires_at_ms is None or till.pairing_expires_at_ms <= instant_ms(now):
         raise PairingCodeSpent
     if not find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id).is_active:
         raise MerchantSuspended
-    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till.id)
+    _sign_out(db, territory_id=territory_id, till_id=till.id, actor=till.caller, now=now)
     db.execute(
         _till(territory_id, till.id).values(
             pairing_digest=None, pairing_expires_at_ms=None, paired_at_ms=instant_ms(now), unpaired_at_ms=None
@@ -187,8 +188,7 @@ def unpair_till(db: Connection, *, territory_id: int, till_id: int, actor: str, 
             pairing_digest=None, pairing_expires_at_ms=None, unpaired_at_ms=instant_ms(now)
         )
     )
-    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till_id)
-    revoke_api_keys_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till_id, actor=actor, now=now)
+    _sign_out(db, territory_id=territory_id, till_id=till_id, actor=actor, now=now)
     audit.record(db, territory_id=territory_id, at=now, actor=actor, action="till.unpair", target=f"till:{till_id}")
     return find_till(db, territory_id=territory_id, till_id=till_id)
 
@@ -206,6 +206,11 @@ def code_digest(code: str) -> bytes:
 def pairing_url(*, host: str, code: str) -> str:
     """Return the text of a till's pairing QR."""
     return f"HTTPS://{host.upper()}{PAIRING_PATH}{code}"
+
+
+def _sign_out(db: Connection, *, territory_id: int, till_id: int, actor: str, now: datetime.datetime) -> None:
+    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till_id)
+    revoke_api_keys_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till_id, actor=actor, now=now)
 
 
 def _set_active(

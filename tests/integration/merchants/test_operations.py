@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -19,6 +20,9 @@ from merchants.operations import (
 from merchants.queries import find_merchant, find_till, list_merchants, merchant_by_code
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import queries as identity
+from monnaie_locale.identity import tokens
+from monnaie_locale.identity.api_keys import issue_api_key
+from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.ledger.accounts import AccountKind
 from tests.factories.ledger import World, open_world
@@ -118,6 +122,38 @@ def test_a_new_code_voids_the_one_before_and_pairing_signs_the_old_device_out(wo
     again = transact(world.engine, renew_pairing, till_id=till.id, actor=MANAGER, random_bytes=chance("x"), **common)
     transact(world.engine, pair_till, code=again, random_bytes=chance("y"), **common)
     assert sessions(world) == 1
+
+
+def test_pairing_another_device_ends_the_keys_of_the_one_before(world: World) -> None:
+    till = paired(world, admit(world))
+    other = paired(world, admit(world, 2))
+    key, others = (till_key(world, each.id) for each in (till, other))
+    common = {"territory_id": 1, "now": NOW}
+    code = transact(world.engine, renew_pairing, till_id=till.id, actor=MANAGER, random_bytes=chance("n"), **common)
+    assert [subject_of(world, each) for each in (key, others)] == [till.id, other.id]
+    transact(world.engine, pair_till, code=code, random_bytes=chance("d"), **common)
+    assert [subject_of(world, each) for each in (key, others)] == [None, other.id]
+    assert subject_of(world, till_key(world, till.id)) == till.id
+
+
+def till_key(world: World, till_id: int) -> str:
+    return transact(
+        world.engine,
+        issue_api_key,
+        territory_id=1,
+        kind=SubjectKind.TILL,
+        subject_id=till_id,
+        label="test",
+        actor=MANAGER,
+        now=NOW,
+        random_bytes=os.urandom,
+    )
+
+
+def subject_of(world: World, key: str) -> int | None:
+    with reading(world.engine) as db:
+        found = identity.find_api_key(db, territory_id=1, token_digest=tokens.digest(key))
+    return None if found is None else found[1]
 
 
 def test_an_unpaired_till_has_no_session_left(world: World) -> None:
