@@ -100,8 +100,9 @@ def authorise(
         now: the moment of the payment, aware UTC: purses expire at the end of their day in Paris.
 
     Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town,
-    pin_malformed, card_refused (unknown or not active), pin_locked, pin_required, card_refused (wrong PIN),
-    purse_expired, merchant_not_eligible, insufficient_funds (available_cents: of the purses that pay here).
+    pin_malformed, pin_required (a number without PIN, whether it exists or not), card_refused (unknown or not
+    active), pin_locked, pin_required, card_refused (wrong PIN), purse_expired, merchant_not_eligible,
+    insufficient_funds (available_cents: of the purses that pay here).
 
     """
     check_amount(amount_cents)
@@ -205,6 +206,9 @@ def _proved(
 ) -> Card:
     if pin is not None:
         return prove_holder(engine, keyring, territory_id=territory_id, card=read.card, pin=pin)
+    if read.is_number:
+        # Before looking: without a PIN, no answer may tell a number that exists from one that does not.
+        raise PinRequired
     if read.card is None or not read.card.is_active:
         raise CardRefused
     if read.card.is_locked:

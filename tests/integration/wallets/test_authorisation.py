@@ -16,7 +16,7 @@ from tests.factories.programmes import NOW, TODAY
 from tests.factories.wallets import AGENT, HOST, CountingKeyring, Holder, ask, holder, keyring, pay, random_bytes
 from wallets import errors
 from wallets.authorisation import look_up
-from wallets.card_token import card_url, draw_token
+from wallets.card_token import card_url, draw_card_number, draw_token
 from wallets.operations.cards import block_card, replace_card, reset_pin
 
 SOON = datetime.date(2026, 10, 31)
@@ -120,6 +120,28 @@ def test_unknown_blocked_and_wrong_pin_get_one_answer_for_one_evaluation(town: T
 def test_a_typed_number_always_needs_the_pin(town: Town) -> None:
     assert town.refusal(100, town.holder.card.number).code == "pin_required"
     assert town.ask(100).with_pin is False
+
+
+def test_without_pin_a_number_that_exists_answers_as_one_that_does_not(town: Town) -> None:
+    card = town.holder.card
+    unknown = next(number for number in (draw_card_number(random_bytes) for _ in range(9)) if number != card.number)
+
+    def answers() -> list[tuple[type[Refusal], dict[str, object], str]]:
+        asked = {**TOWN, "host": HOST, "now": NOW, "category": Category.FOOD, "pin": None}
+        refused = []
+        for number in (card.number, unknown):
+            with pytest.raises(Refusal) as left:
+                look_up(town.engine, town.keys, **asked, card_code=number)
+            refused += [left.value, town.refusal(100, number), town.refusal(99_999, number)]
+        return [(type(refusal), refusal.details, refusal.sentence()) for refusal in refused]
+
+    same = [(errors.PinRequired, {}, errors.PinRequired().sentence())] * 6
+    assert answers() == same
+    for _ in range(5):
+        assert town.refusal(1_000, pin=town.holder.wrong_pin).code == "card_refused"
+    assert answers() == same, "locked"
+    transact(town.engine, block_card, **TOWN, card_id=card.card_id, actor=AGENT, now=NOW)
+    assert answers() == same, "blocked"
 
 
 def test_a_programme_that_asks_above_an_amount_asks_above_it(town: Town) -> None:
