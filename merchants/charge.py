@@ -12,7 +12,7 @@ from merchants.queries import find_merchant, find_till, merchant_accounts
 from merchants.receipts import receipt_of
 from merchants.tables import merchants, tills
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.journal.queries import balances_of, find_posted
+from monnaie_locale.journal.queries import find_posted, net_credits_at
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount
@@ -144,7 +144,7 @@ def take(
         )
     )
     with reading(engine) as db:
-        left_cents = _left(db, territory_id, allowed.purse_account_ids)
+        left_cents = _left(db, territory_id, allowed.purse_account_ids, posted)
     return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=posted.replayed)
 
 
@@ -156,10 +156,10 @@ def find_charge(engine: Engine, *, territory_id: int, till: Till, idempotency_ke
 
 
 def replayed_receipt(db: Connection, *, territory_id: int, till: Till, posted: Posted) -> Receipt:
-    """Return the receipt of an entry that was posted before; what remains is counted in the purses it drew on."""
+    """Return the receipt of an entry posted before; what remained is counted in the purses it drew on."""
     merchant = find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id)
     purses = {line.debit_account_id for line in posted.entry.transfers}
-    left_cents = _left(db, territory_id, purses) if posted.entry.kind is EntryKind.CHARGE else 0
+    left_cents = _left(db, territory_id, purses, posted) if posted.entry.kind is EntryKind.CHARGE else 0
     return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=True)
 
 
@@ -279,6 +279,7 @@ def _happened(happened_at: datetime.datetime | None, *, now: datetime.datetime) 
     return min(happened_at, now)
 
 
-def _left(db: Connection, territory_id: int, account_ids: Collection[int]) -> int:
-    balances = balances_of(db, territory_id=territory_id, account_ids=account_ids)
-    return sum(balance.net_credit_cents for balance in balances.values())
+def _left(db: Connection, territory_id: int, account_ids: Collection[int], posted: Posted) -> int:
+    """Return what was left right after the charge: asking again tells a shop nothing of what happened since."""
+    moved = net_credits_at(db, territory_id=territory_id, account_ids=account_ids, entry_id=posted.entry.entry_id)
+    return sum(moved.values())

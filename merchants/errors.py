@@ -203,6 +203,14 @@ class PayoutUnknown(Refusal):
     french = "Ce virement aux commerçants n'existe pas."
 
 
+class PayoutPending(Refusal):
+    """Another payout waits for approval: approve or cancel it first."""
+
+    code = "payout_pending"
+    nature = Nature.CONFLICT
+    french = "Un ordre de virement attend déjà une approbation : approuvez-le ou annulez-le d'abord."
+
+
 class PayoutEmpty(Refusal):
     """There is nothing to pay: no shop has reached the minimum."""
 
@@ -301,6 +309,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PaymentRequestCancelled,
     PaymentRequestExpired,
     PayoutUnknown,
+    PayoutPending,
     PayoutEmpty,
     PayoutDateInPast,
     PayoutSamePerson,

@@ -10,9 +10,10 @@ from merchants.model import Merchant, Receipt, Till
 from merchants.queries import merchant_accounts, merchant_by_code
 from merchants.receipts import receipt_of
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.journal.queries import balance_of, find_posted
+from monnaie_locale.journal.queries import balance_of, balances_of, find_posted
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.errors import InsufficientFunds
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Draw, Posting, request_digest
 
@@ -45,7 +46,8 @@ def pay_merchant(
             return replayed_receipt(db, territory_id=territory_id, till=till, posted=posted)
         payer = open_shop(db, territory_id=territory_id, till=till)
         payee = _payee(db, territory_id=territory_id, payer=payer, code=to_code)
-        source_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payer.id)
+        source_id, debt_id = merchant_accounts(db, territory_id=territory_id, merchant_id=payer.id)
+        _check_debt_is_kept(db, territory_id=territory_id, accounts=(source_id, debt_id), amount_cents=amount_cents)
         target_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payee.id)
     posted = writer.submit(
         Posting(
@@ -63,6 +65,16 @@ def pay_merchant(
     with reading(engine) as db:
         left_cents = balance_of(db, territory_id=territory_id, account_id=source_id)
     return receipt_of(posted, merchant=payer, remaining_cents=left_cents, replayed=posted.replayed)
+
+
+def _check_debt_is_kept(db: Connection, *, territory_id: int, accounts: tuple[int, int], amount_cents: int) -> None:
+    """Refuse to let a shop pay another one with what it owes: the debt is recovered from its redemptions first."""
+    source_id, debt_id = accounts
+    balances = balances_of(db, territory_id=territory_id, account_ids=accounts)
+    debt_cents = -balances[debt_id].net_credit_cents
+    free_cents = max(0, balances[source_id].net_credit_cents - debt_cents)
+    if debt_cents and amount_cents > free_cents:
+        raise InsufficientFunds(available_cents=free_cents, amount_cents=amount_cents)
 
 
 def _payee(db: Connection, *, territory_id: int, payer: Merchant, code: str) -> Merchant:

@@ -139,6 +139,9 @@ def _payable(db: Connection, *, territory_id: int, code: str, now: datetime.date
         raise PaymentRequestCancelled
     if state == "expired":
         raise PaymentRequestExpired
+    if request.entry_id is not None and instant_ms(now) > request.expires_at_ms:
+        # A lost answer is asked for again within minutes, not weeks later by whoever kept the address.
+        raise PaymentRequestUsed
     return request
 
 

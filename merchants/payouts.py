@@ -12,6 +12,7 @@ from merchants.errors import (
     PayoutEmpty,
     PayoutLineNotOrdered,
     PayoutLineNotSettled,
+    PayoutPending,
     PayoutSamePerson,
     PayoutStateWrong,
 )
@@ -29,6 +30,7 @@ from merchants.queries import (
     line_by_end_to_end,
     lines_of,
     list_merchants,
+    list_payouts,
     merchant_accounts,
 )
 from merchants.queries import (
@@ -75,10 +77,14 @@ def prepare_payout(
         now: aware UTC.
         minimum_cents: less than this is carried over.
 
-    Nothing is posted before `approve_payout`. Refuses, in this order: payout_date_in_past, payout_empty.
+    Nothing is posted before `approve_payout`.
+    Refuses, in this order: payout_pending, payout_date_in_past, payout_empty.
 
     """
     now_ms = instant_ms(now)
+    if any(each.state is PayoutState.PREPARED for each in list_payouts(db, territory_id=territory_id)):
+        # Two orders prepared on the same balances would pay the same charges twice, as soon as new ones come in.
+        raise PayoutPending
     if execution_on < paris_date(now_ms):
         raise PayoutDateInPast
     due = _due(db, territory_id=territory_id, cutoff_on=cutoff_on, minimum_cents=minimum_cents)

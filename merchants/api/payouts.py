@@ -52,7 +52,7 @@ def one_payout(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:  #
     body=PayoutBody,
     answers=PayoutReply,
     status=201,
-    refusals=(errors.PayoutDateInPast, errors.PayoutEmpty),
+    refusals=(errors.PayoutPending, errors.PayoutDateInPast, errors.PayoutEmpty),
     idempotent="stored",
 )
 def prepare(db: Connection, *, body: PayoutBody, call: Call) -> PayoutReply:

@@ -156,6 +156,15 @@ def _payouts() -> None:
         sa.CheckConstraint(_caller("prepared_by"), name="ck_payouts_prepared_by"),
         sa.CheckConstraint("(state IN ('prepared', 'cancelled')) = (approved_by IS NULL)", name="ck_payouts_approval"),
     )
+    # Two orders prepared on the same balances would pay the same charges twice.
+    op.create_index(
+        "uq_payouts_prepared",
+        "payouts",
+        ["territory_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'prepared'"),
+        postgresql_where=sa.text("state = 'prepared'"),
+    )
     op.create_table(
         "payout_lines",
         sa.Column("territory_id", sa.SmallInteger, nullable=False),

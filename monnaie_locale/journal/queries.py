@@ -249,6 +249,20 @@ def credited_after(db: Connection, *, territory_id: int, kind: AccountKind, day:
     return {row[0]: int(row[1]) for row in rows}
 
 
+def net_credits_at(db: Connection, *, territory_id: int, account_ids: Collection[int], entry_id: int) -> dict[int, int]:
+    """Return credits less debits of each account right after an entry, whatever came later."""
+    net = dict.fromkeys(account_ids, 0)
+    for column, sign in ((transfers.c.credit_account_id, 1), (transfers.c.debit_account_id, -1)):
+        rows = db.execute(
+            select(column, func.sum(transfers.c.amount_cents))
+            .where(transfers.c.territory_id == territory_id, column.in_(account_ids), transfers.c.entry_id <= entry_id)
+            .group_by(column)
+        )
+        for account_id, cents in rows:
+            net[account_id] += sign * int(cents)
+    return net
+
+
 def as_transfer(row: StoredRow) -> Transfer:
     """Return the transfer in a row."""
     return Transfer(

@@ -10,9 +10,11 @@ from merchants import errors
 from merchants.merchant_payment import pay_merchant
 from merchants.model import Merchant, Receipt
 from merchants.operations import suspend_merchant
-from monnaie_locale.database.transaction import transact
+from merchants.queries import merchant_accounts
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds, Refusal
+from monnaie_locale.ledger.posting import Draw
 from tests.factories.market import Market, open_market
 from tests.factories.merchants import MANAGER, NOW, admit
 
@@ -92,3 +94,20 @@ def test_ten_payments_at_once_spend_what_there_is_and_no_more(market: Market, ga
     for thread in threads:
         thread.join()
     assert (answers.count("paid"), answers.count("insufficient_funds"), market.owed()) == (3, 7, 100)
+
+
+def test_a_shop_does_not_pay_a_friend_with_what_it_owes(market: Market, garage: Merchant) -> None:
+    own, debt = merchant_accounts_of(market)
+    market.world.do(EntryKind.REFUND, Draw((debt,), market.world.purse(9, 1), 700))
+
+    with pytest.raises(InsufficientFunds) as caught:
+        pay(market, garage, 301)
+
+    assert caught.value.details["available_cents"] == 300
+    assert pay(market, garage, 300).amount_cents == 300
+    assert market.cents(own) == 700
+
+
+def merchant_accounts_of(market: Market) -> tuple[int, int]:
+    with reading(market.engine) as db:
+        return merchant_accounts(db, territory_id=1, merchant_id=market.merchant.id)

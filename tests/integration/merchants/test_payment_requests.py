@@ -1,5 +1,6 @@
 """A request is paid once, by one card, within five minutes; the database holds it too."""
 
+import datetime
 import threading
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
+from merchants.charge import find_charge
 from merchants.model import PaymentRequest, Receipt
 from merchants.payment_requests import cancel_request, confirm_payment, request_payment
 from merchants.queries import find_request
@@ -147,3 +149,24 @@ def test_the_same_sql_on_an_open_request_passes(market: Market) -> None:
     ask(market)
     with market.engine.connect() as db:
         assert db.execute(text(f"UPDATE payment_requests SET entry_id = {receipt.entry_id}")).rowcount == 1
+
+
+def test_weeks_later_a_paid_request_answers_nothing_to_whoever_kept_its_address(market: Market) -> None:
+    _, code = ask(market)
+    first = confirm(market, code)
+    again = confirm(market, code)
+    assert (again.entry_id, again.remaining_cents) == (first.entry_id, first.remaining_cents)
+    market.clock[0] += datetime.timedelta(days=30)
+
+    with pytest.raises(errors.PaymentRequestUsed):
+        confirm(market, code)
+
+
+def test_asking_again_for_a_charge_does_not_tell_what_the_holder_received_since(market: Market) -> None:
+    first = market.charge(500, key="k9")
+    market.world.issue(market.card.wallet_id, 5_000)
+
+    found = find_charge(market.engine, territory_id=1, till=market.till, idempotency_key="k9")
+
+    assert found is not None
+    assert found.remaining_cents == first.remaining_cents
