@@ -28,7 +28,7 @@ REPLAYED = "Idempotent-Replay"
 ERRORS_SHOWN_MAX = 20
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Idempotency = Literal["stored", "journal"]
+Idempotency = Literal["stored", "secret", "journal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,8 @@ def endpoint(
         status: of the answer.
         refusals: the refusals it may give, besides those of access and form.
         idempotent: how a write happens once. "stored": the function gets the transaction first and its answer is
-            stored in it. "journal": it passes `call.idempotency_key` to the posting. None: a GET, whose function gets a
+            stored in it. "secret": the same, but the answer holds a secret and is not stored: the key again is
+            refused. "journal": it passes `call.idempotency_key` to the posting. None: a GET, whose function gets a
             connection that cannot write.
 
     """
@@ -161,7 +162,7 @@ def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[st
         now=rt.clock(),
     )
     arguments["call"] = call
-    if operation.idempotent == "stored":
+    if operation.idempotent in {"stored", "secret"}:
         stored = functools.partial(_run_stored, operation=operation, view=view, arguments=arguments)
         return _send(transact(rt.engine, stored, territory_id=rt.territory_id))
     if operation.idempotent == "journal":
@@ -186,6 +187,7 @@ def _run_stored(
         key=call.idempotency_key,
         request_digest=call.request_digest,
         now_ms=instant_ms(call.now),
+        is_secret=operation.idempotent == "secret",
         operation=once,
     )
 

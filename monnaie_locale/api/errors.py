@@ -19,6 +19,14 @@ class IdempotencyKeyMalformed(Refusal):
     french = "L’en-tête Idempotency-Key compte 1 à 128 caractères ASCII visibles."
 
 
+class AnswerShownOnce(Refusal):
+    """This was done and answered; the answer held a secret, and was not kept: ask under another key."""
+
+    code = "answer_shown_once"
+    nature = Nature.CONFLICT
+    french = "Cette demande a déjà reçu sa réponse, qui contenait un secret et ne peut pas être donnée de nouveau."
+
+
 class BodyInvalid(Refusal):
     """The body does not have the documented form."""
 
@@ -46,6 +54,7 @@ class CursorInvalid(Refusal):
 REFUSALS: tuple[type[Refusal], ...] = (
     IdempotencyKeyMissing,
     IdempotencyKeyMalformed,
+    AnswerShownOnce,
     BodyInvalid,
     QueryInvalid,
     CursorInvalid,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from monnaie_locale.api.errors import IdempotencyKeyMalformed, IdempotencyKeyMissing
+from monnaie_locale.api.errors import AnswerShownOnce, IdempotencyKeyMalformed, IdempotencyKeyMissing
 from monnaie_locale.api.tables import idempotency_keys
 from monnaie_locale.ledger.errors import IdempotencyKeyReused
 
@@ -45,6 +45,7 @@ def run_once(
     key: str,
     request_digest: bytes,
     now_ms: int,
+    is_secret: bool = False,
     operation: Callable[[Connection], tuple[int, str]],
 ) -> StoredAnswer:
     """Run `operation` unless its answer is stored already, and store its answer beside what it wrote.
@@ -56,14 +57,17 @@ def run_once(
         key: the Idempotency-Key.
         request_digest: of `digest_request`.
         now_ms: milliseconds UTC.
+        is_secret: the answer holds a secret: only that it was given is stored, and the key is refused afterwards.
         operation: returns the status and the JSON text of the answer; a refusal it raises stores nothing.
 
-    Refuses: idempotency_key_reused.
+    Refuses: idempotency_key_reused, answer_shown_once.
 
     """
     key_digest = hashlib.sha256(key.encode()).digest()
     stored = _find(db, territory_id=territory_id, caller=caller, key_digest=key_digest, request_digest=request_digest)
     if stored is not None:
+        if is_secret:
+            raise AnswerShownOnce
         return stored
     status, body = operation(db)
     # Two requests with one key in flight: the loser breaks the primary key, `transact` runs it again from the start,
@@ -76,7 +80,7 @@ def run_once(
             "key_digest": key_digest,
             "request_digest": request_digest,
             "status": status,
-            "body": body,
+            "body": "" if is_secret else body,
             "answered_at_ms": now_ms,
         },
     )

@@ -172,6 +172,8 @@ def _codes_by_status(operation: Operation) -> dict[int, set[str]]:
         refusals += [errors.QueryInvalid, errors.CursorInvalid]
     if operation.idempotent:
         refusals += [errors.IdempotencyKeyMissing, errors.IdempotencyKeyMalformed, IdempotencyKeyReused]
+    if operation.idempotent == "secret":
+        refusals.append(errors.AnswerShownOnce)
     for refusal in refusals:
         codes[problems.status_of(refusal)].add(refusal.code)
     if operation.permission != OPEN_TO_ALL:

@@ -257,14 +257,16 @@ def replace_card(*, call: Call, card_id: int) -> IssuedReply:
     permission=Permission.MANAGE_WALLETS,
     answers=PinReply,
     refusals=(errors.CardUnknown, errors.CardEnded),
-    idempotent="journal",
+    idempotent="secret",
 )
-def reset_pin(*, call: Call, card_id: int) -> PinReply:
-    """Give a card a new PIN and its five tries; the old PIN stops at once."""
+def reset_pin(db: Connection, *, call: Call, card_id: int) -> PinReply:
+    """Give a card a new PIN and its five tries; the old PIN stops at once.
+
+    The same key again is refused: a second PIN would make void the slip that was just printed.
+    """
     rt = runtime.current()
-    new = transact(
-        rt.engine,
-        cards.reset_pin,
+    new = cards.reset_pin(
+        db,
         territory_id=rt.territory_id,
         card_id=card_id,
         keyring=rt.keyring,

@@ -127,6 +127,30 @@ def test_the_secrets_of_a_card_are_given_once_and_never_stored(site: Site) -> No
     assert "D-1" not in stored
 
 
+def test_a_key_draws_one_pin_and_no_second_one(site: Site) -> None:
+    agent = Caller(site, Role.AGENT)
+    agent.post("/households", {"reference": "D-1"})
+    agent.post("/wallets/1/cards")
+
+    def hashes() -> list[str]:
+        with reading(site.rt.engine) as db:
+            return list(db.scalars(text("SELECT pin_hash FROM cards")))
+
+    drawn = agent.post("/cards/1/pin", key="once")
+    assert drawn.status_code == 200
+    printed = hashes()
+    again = agent.post("/cards/1/pin", key="once")
+    assert (again.status_code, again.json["code"]) == (409, "answer_shown_once")
+    assert "secret" in again.json["title"]
+    assert hashes() == printed, "the slip that was printed still counts"
+    assert site.rt.keyring.check_secret(printed[0], drawn.json["pin"])
+    assert agent.post("/cards/9/pin", key="once").json["code"] == "idempotency_key_reused"
+    assert agent.post("/cards/1/pin", key="another").status_code == 200
+    with reading(site.rt.engine) as db:
+        stored = db.scalars(text("SELECT body FROM idempotency_keys WHERE status = 200")).all()
+    assert stored == ["", ""]
+
+
 def test_an_identity_is_corrected_and_erased(site: Site) -> None:
     agent = Caller(site, Role.AGENT)
     agent.post("/households", {"reference": "D-1"})
