@@ -45,15 +45,15 @@ def expected_by(db: Connection, *, territory: Territory) -> Expected:
         territory_id=territory_id,
         account_id=single_account(db, territory_id=territory_id, kind=AccountKind.BANK_CHARGES),
     )
-    if charges_cents > 0:
-        found.append(
-            Expectation(
-                kind=ExpectationKind.RESERVE_TOP_UP,
-                expectation_id=0,
-                amount_cents=charges_cents,
-                reference=TOP_UP_REFERENCE,
-            )
+    # Even when nothing is owed yet: a charge and what makes it good may be on one statement.
+    found.append(
+        Expectation(
+            kind=ExpectationKind.RESERVE_TOP_UP,
+            expectation_id=0,
+            amount_cents=max(0, charges_cents),
+            reference=TOP_UP_REFERENCE,
         )
+    )
     end_to_end_ids: dict[int, str] = {}
     for line, _ in open_lines(db, territory_id=territory_id):
         number = line.payout_id * LINES_PER_PAYOUT_MAX + line.line_no

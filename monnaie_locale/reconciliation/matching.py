@@ -5,6 +5,7 @@ person to resolve: a wrong match hides money, a suspense only waits. The parts o
 """
 
 import dataclasses
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -56,6 +57,21 @@ class _Books:
     received: list[Expectation] = field(default_factory=list)
     ordered: dict[str, list[Expectation]] = field(default_factory=dict)
     settled: dict[str, list[Expectation]] = field(default_factory=dict)
+    charged: list[int] = field(default_factory=list)
+
+    def due_cents(self, expected: Expectation) -> int:
+        """Return all that may be paid at once: for a top-up, the charges of the statement too."""
+        is_top_up = expected.kind is ExpectationKind.RESERVE_TOP_UP
+        return expected.amount_cents + (sum(self.charged) if is_top_up else 0)
+
+    def is_due(self, expected: Expectation, amount_cents: int) -> bool:
+        """Return whether an amount is what is expected; a top-up may also cover charges of the statement itself.
+
+        It covers what was to be made good before the statement and the charges that come first on it, never one alone.
+        """
+        if expected.kind is not ExpectationKind.RESERVE_TOP_UP:
+            return expected.amount_cents == amount_cents
+        return amount_cents in itertools.accumulate(self.charged, initial=expected.amount_cents)
 
 
 def match(
@@ -142,7 +158,9 @@ def _explain(part: _Part, books: _Books, charge_cents_max: int) -> list[Match]:
         return [
             _suspense(part, f"Le virement {part.end_to_end_id} est déjà passé en banque : second débit à examiner.")
         ]
-    return _batch(part, books) or [_charge(part, charge_cents_max)]
+    found = _batch(part, books) or [_charge(part, charge_cents_max)]
+    books.charged += [-each.amount_cents for each in found if each.kind is MatchKind.BANK_CHARGE]
+    return found
 
 
 def _settle(part: _Part, books: _Books) -> Match:
@@ -206,8 +224,9 @@ def _incoming(part: _Part, books: _Books) -> Match:
     if len(candidates) != 1:
         return _suspense(part, _why_not_one(part, books, candidates))
     expected = candidates[0]
-    if expected.amount_cents != part.amount_cents:
-        return _suspense(part, _wrong_amount(f"Référence {expected.reference} reconnue", part, expected))
+    if not books.is_due(expected, part.amount_cents):
+        owed = dataclasses.replace(expected, amount_cents=books.due_cents(expected))
+        return _suspense(part, _wrong_amount(f"Référence {expected.reference} reconnue", part, owed))
     books.incoming.remove(expected)
     books.received.append(expected)
     kind, reason = INCOMING[expected.kind]

@@ -59,6 +59,16 @@ class Statement:
     lines: tuple[Line, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LineMark:
+    """What one booking is recognised by when a bank tells it again: its reference, day, signed cents, order."""
+
+    bank_reference: str
+    booked_on: datetime.date
+    amount_cents: int
+    end_to_end_id: str
+
+
 class ExpectationKind(StrEnum):
     """What the books are waiting for from the bank."""
 
@@ -71,7 +81,8 @@ class ExpectationKind(StrEnum):
 class Expectation:
     """One movement the books expect: money to come in (funding, top-up) or a transfer ordered (payout).
 
-    `amount_cents` is positive. Funding and top-ups are known by `reference` (RF… or a label of four characters or
+    `amount_cents` is positive, except a top-up's: zero while no charge is to be made good, for the statement itself may
+    bring one. Funding and top-ups are known by `reference` (RF… or a label of four characters or
     more); payouts by `end_to_end_id`, and as a whole batch by `batch_reference` (PmtInfId or MsgId of the order).
     `is_settled` says that the bank already confirmed the payout: all it can still do is come back.
     """

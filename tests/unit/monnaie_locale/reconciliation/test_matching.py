@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.reconciliation.camt import read_statements
 from monnaie_locale.reconciliation.matching import match
 from monnaie_locale.reconciliation.model import Detail, Expectation, ExpectationKind, Line, MatchKind
@@ -291,3 +292,27 @@ def test_the_order_of_what_is_expected_changes_nothing(lines, expectations, shuf
     shuffled = list(expectations)
     shuffler.shuffle(shuffled)
     assert match(lines=lines, expectations=shuffled) == match(lines=lines, expectations=expectations)
+
+
+def top_up(cents):
+    return funding(cents, reference="COMPLEMENT RESERVE", kind=ExpectationKind.RESERVE_TOP_UP)
+
+
+def charge(cents, **more):
+    return line(-cents, bank_code="ACMT/MDOP/CHRG", **more)
+
+
+def test_a_top_up_may_cover_the_charges_of_its_own_statement():
+    made_good = line(800, label="COMPLEMENT RESERVE", line_no=2)
+    charged, topped = (MatchKind.BANK_CHARGE, None), (MatchKind.RESERVE_TOP_UP, 7)
+    # What was owed before, all of it after the statement's charge, but nothing else.
+    assert kinds([charge(500), made_good], [top_up(800)]) == [charged, topped]
+    assert kinds([charge(500), made_good], [top_up(300)]) == [charged, topped]
+    assert kinds([made_good, charge(800, line_no=3)], [top_up(0)]) == [topped, charged]
+    assert kinds([charge(500), made_good], [top_up(0)]) == [charged, SUSPENSE_IN]
+    assert kinds([made_good], [top_up(0)]) == [SUSPENSE_IN]
+
+
+def test_a_top_up_of_a_wrong_amount_says_what_is_owed_with_the_charges_of_the_statement():
+    found = match(lines=[charge(500), line(900, label="COMPLEMENT RESERVE", line_no=2)], expectations=[top_up(300)])
+    assert found[1].reason_fr.endswith(f"mais pour {format_euros(900)} au lieu de {format_euros(800)}.")
