@@ -86,12 +86,47 @@ class StatementDoesNotAddUp(Refusal):
     )
 
 
+class StatementInFuture(Refusal):
+    """The statement, or one of its lines, is dated after today."""
+
+    code = "statement_in_future"
+    nature = Nature.INVALID
+    french = "Ce relevé n'est pas encore possible : il porte la date du {latest_on}, après aujourd'hui."
+
+
+class StatementLineOutsidePeriod(Refusal):
+    """A line is booked days before or after the period that the statement covers."""
+
+    code = "statement_line_outside_period"
+    nature = Nature.INVALID
+    french = (
+        "La ligne {line_no} est datée du {booked_on}, hors de la période du relevé ({from_on} au {to_on}) : "
+        "demandez à la banque un relevé correct."
+    )
+
+
 class StatementAlreadyImported(Refusal):
     """This statement was already imported."""
 
     code = "statement_already_imported"
     nature = Nature.CONFLICT
     french = "Le relevé {statement_id} est déjà importé."
+
+
+class StatementRepeated(Refusal):
+    """What this statement says was already imported under another identifier."""
+
+    code = "statement_repeated"
+    nature = Nature.CONFLICT
+    french = "Ce relevé répète, sous un autre numéro, le relevé {statement_id} déjà importé (ligne {line_no})."
+
+
+class StatementTooEarly(Refusal):
+    """The statement begins before the one it should follow, or long before the installation."""
+
+    code = "statement_too_early"
+    nature = Nature.CONFLICT
+    french = "Ce relevé commence le {from_on} : les comptes n'acceptent rien avant le {earliest_on}."
 
 
 class StatementDoesNotFollow(Refusal):
@@ -155,7 +190,11 @@ REFUSALS: tuple[type[Refusal], ...] = (
     StatementWithoutBalances,
     StatementIncomplete,
     StatementDoesNotAddUp,
+    StatementInFuture,
+    StatementLineOutsidePeriod,
     StatementAlreadyImported,
+    StatementRepeated,
+    StatementTooEarly,
     StatementDoesNotFollow,
     StatementUnknown,
     LineUnknown,

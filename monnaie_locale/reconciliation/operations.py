@@ -10,9 +10,11 @@ from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import Territory, lock_territory, territory_of
-from monnaie_locale.journal.queries import head_of
+from monnaie_locale.journal.queries import accounts_of, head_of
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.reconciliation.acceptance import refuse_impossible_dates, refuse_repeated, refuse_too_early
 from monnaie_locale.reconciliation.camt import read_statements
 from monnaie_locale.reconciliation.entering import (
     BANK_CALLER,
@@ -38,7 +40,14 @@ from monnaie_locale.reconciliation.model import (
     Statement,
     StoredMatch,
 )
-from monnaie_locale.reconciliation.queries import imported_before, last_statement, match_of, matches_of, statement_of
+from monnaie_locale.reconciliation.queries import (
+    imported_before,
+    last_statement,
+    marks_between,
+    match_of,
+    matches_of,
+    statement_of,
+)
 from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
 
 LABEL_LENGTH_MAX = 500
@@ -74,7 +83,8 @@ def import_statement(
         is_rehearsal: do everything, then raise `Rehearsed` so that nothing stays.
 
     Refuses, in the order of `reconciliation.errors.REFUSALS`: what `camt.read_statements` refuses, then
-    statement_already_imported, statement_does_not_follow.
+    statement_in_future, statement_line_outside_period, statement_already_imported, statement_repeated,
+    statement_too_early, statement_does_not_follow.
 
     """
     territory = territory_of(db, territory_id=territory_id)
@@ -82,6 +92,8 @@ def import_statement(
     # One import at a time: the second waits here, then sees what the first one stored.
     lock_territory(db, territory_id=territory_id)
     digest = hashlib.sha256(content).digest()
+    for statement in read:
+        refuse_impossible_dates(statement, today=paris_date(instant_ms(now)))
     for statement in read:
         _refuse_known(db, territory_id, digest, statement)
     job = _Import(territory=territory, digest=digest, actor=actor, now=now)
@@ -201,6 +213,7 @@ class _Import:
 
 
 def _import_one(db: Connection, job: _Import, statement: Statement) -> ImportReport:
+    _refuse_told_before(db, job.territory_id, statement)
     warnings = _refuse_gap(db, job.territory_id, statement)
     stored_id = next_id(db, bank_statements, territory_id=job.territory_id)
     _store(db, job, stored_id, statement)
@@ -222,9 +235,25 @@ def _import_one(db: Connection, job: _Import, statement: Statement) -> ImportRep
     return report
 
 
+def _refuse_told_before(db: Connection, territory_id: int, statement: Statement) -> None:
+    days = [line.booked_on for line in statement.lines]
+    if days:
+        refuse_repeated(
+            statement,
+            stored=marks_between(db, territory_id=territory_id, first_on=min(days), last_on=max(days)),
+        )
+
+
+def _installed_on(db: Connection, territory_id: int) -> datetime.date:
+    """Return the day on which the territory's books were opened, which is its reserve's."""
+    opened = accounts_of(db, territory_id=territory_id, kinds=[AccountKind.RESERVE])
+    return min(paris_date(account.opened_at_ms) for account, _ in opened)
+
+
 def _refuse_gap(db: Connection, territory_id: int, statement: Statement) -> tuple[str, ...]:
     """Refuse a statement that does not open where the one before closed; warn when the first one disagrees."""
     before = last_statement(db, territory_id=territory_id)
+    refuse_too_early(statement, before=before, installed_on=_installed_on(db, territory_id))
     if before is None:
         books_cents = head_of(db, territory_id=territory_id).reserve_cents
         if statement.opening_cents == books_cents:

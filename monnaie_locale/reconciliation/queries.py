@@ -1,12 +1,14 @@
 """Read imported statements, their lines and what the bank says the reserve holds."""
 
 import datetime
+from collections import defaultdict
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from monnaie_locale.reconciliation.errors import LineUnknown, StatementUnknown
 from monnaie_locale.reconciliation.model import (
     BankPosition,
+    LineMark,
     MatchKind,
     Resolution,
     Resolved,
@@ -60,6 +62,29 @@ def imported_before(
         select(func.count()).where(bank_statements.c.territory_id == territory_id, same_file | same_statement)
     )
     return bool(found)
+
+
+def marks_between(
+    db: Connection, *, territory_id: int, first_on: datetime.date, last_on: datetime.date
+) -> list[tuple[StoredStatement, tuple[LineMark, ...]]]:
+    """Return each statement that has lines booked between two days, both included, and all that marks these lines."""
+    marks: dict[int, list[LineMark]] = defaultdict(list)
+    rows = db.execute(
+        select(
+            bank_lines.c.bank_statement_id,
+            bank_lines.c.bank_reference,
+            bank_lines.c.booked_on,
+            bank_lines.c.amount_cents,
+            bank_lines.c.end_to_end_id,
+        ).where(bank_lines.c.territory_id == territory_id, bank_lines.c.booked_on.between(first_on, last_on))
+    )
+    for row in rows:
+        marks[row[0]].append(LineMark(*row[1:]))
+    return [
+        (statement, tuple(marks[statement.bank_statement_id]))
+        for statement in statements_of(db, territory_id=territory_id)
+        if statement.bank_statement_id in marks
+    ]
 
 
 def matches_of(db: Connection, *, territory_id: int, bank_statement_id: int) -> list[StoredMatch]:
