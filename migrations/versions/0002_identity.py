@@ -33,7 +33,9 @@ def downgrade() -> None:
     else:
         for verb in ("update", "delete", "replace"):
             op.execute(f"DROP TRIGGER audit_events_no_{verb}")
-    for table in ("idempotency_keys", "api_keys", "audit_events", "sign_in_links", "sessions", "staff_roles", "staff"):
+    for table in ("idempotency_keys", "api_keys", "audit_events", "sign_in_devices", "sign_in_links", "sessions"):
+        op.drop_table(table)
+    for table in ("staff_roles", "staff"):
         op.drop_table(table)
 
 
@@ -60,11 +62,19 @@ def _create_staff() -> None:
         sa.Column("failed_attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("locked_until_ms", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("is_active", sa.Boolean, nullable=False),
+        sa.Column("opened_by", sa.Text, nullable=False),
+        sa.Column("credentials_by", sa.Text, nullable=False),
+        sa.Column("confirmed_by", sa.Text, nullable=True),
         sa.Column("created_at_ms", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("territory_id", "id", name="pk_staff"),
         sa.UniqueConstraint("territory_id", "login", name="uq_staff_login"),
         sa.CheckConstraint("failed_attempts BETWEEN 0 AND 5", name="ck_staff_failed_attempts"),
         sa.CheckConstraint("length(login) BETWEEN 1 AND 64", name="ck_staff_login_length"),
+        sa.CheckConstraint(
+            "confirmed_by <> opened_by AND confirmed_by <> credentials_by "
+            "AND confirmed_by <> 'staff:' || CAST(id AS TEXT)",
+            name="ck_staff_confirmed_by_another",
+        ),
         _territory_key("staff"),
     )
     op.create_table(
@@ -72,8 +82,14 @@ def _create_staff() -> None:
         sa.Column("territory_id", sa.SmallInteger, nullable=False),
         sa.Column("staff_id", sa.BigInteger, nullable=False),
         sa.Column("role", sa.Text, nullable=False),
+        sa.Column("granted_by", sa.Text, nullable=False),
+        sa.Column("confirmed_by", sa.Text, nullable=True),
         sa.PrimaryKeyConstraint("territory_id", "staff_id", "role", name="pk_staff_roles"),
         sa.CheckConstraint(ROLES, name="ck_staff_roles_known"),
+        sa.CheckConstraint(
+            "confirmed_by <> granted_by AND confirmed_by <> 'staff:' || CAST(staff_id AS TEXT)",
+            name="ck_staff_roles_confirmed_by_another",
+        ),
         _staff_key("staff_roles"),
     )
 
@@ -104,6 +120,19 @@ def _create_sessions() -> None:
         sa.PrimaryKeyConstraint("territory_id", "token_digest", name="pk_sign_in_links"),
         sa.CheckConstraint("length(token_digest) = 32", name="ck_sign_in_links_token_digest"),
         _staff_key("sign_in_links"),
+    )
+    op.create_table(
+        "sign_in_devices",
+        sa.Column("territory_id", sa.SmallInteger, nullable=False),
+        sa.Column("token_digest", sa.LargeBinary, nullable=False),
+        sa.Column("staff_id", sa.BigInteger, nullable=False),
+        sa.Column("failed_attempts", sa.Integer, nullable=False),
+        sa.Column("locked_until_ms", sa.BigInteger, nullable=False),
+        sa.Column("expires_at_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("territory_id", "token_digest", "staff_id", name="pk_sign_in_devices"),
+        sa.CheckConstraint("length(token_digest) = 32", name="ck_sign_in_devices_token_digest"),
+        sa.CheckConstraint("failed_attempts BETWEEN 0 AND 5", name="ck_sign_in_devices_failed_attempts"),
+        _staff_key("sign_in_devices"),
     )
 
 

@@ -17,7 +17,7 @@ from monnaie_locale import runtime
 from monnaie_locale.api.marks import View, mark, mark_of
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity import cookies, errors, queries, tokens
-from monnaie_locale.identity.model import SESSION_IDLE_MS, SESSION_LIFE_MS, VISITOR, Subject
+from monnaie_locale.identity.model import DEVICE_LIFE_MS, SESSION_IDLE_MS, SESSION_LIFE_MS, VISITOR, Subject
 from monnaie_locale.identity.roles import Permission, Role, SubjectKind, kinds_for
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import MILLISECONDS_PER_SECOND, instant_ms
@@ -103,6 +103,27 @@ def detach(response: Response, *, kind: SubjectKind) -> Response:
     g.pop("ticket", None)
     response.delete_cookie(cookies.name_of(kind, https=https), secure=https, httponly=True, samesite="Lax", path="/")
     return response
+
+
+def attach_device(response: Response, *, token: str) -> Response:
+    """Let the browser be known when the person signs in again; it opens nothing by itself."""
+    https = runtime.current().base_url.startswith("https:")
+    response.set_cookie(
+        cookies.device_name(https=https),
+        token,
+        max_age=DEVICE_LIFE_MS // MILLISECONDS_PER_SECOND,
+        secure=https,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+    return response
+
+
+def device_token() -> str | None:
+    """Return the token by which this browser is known, if it carries one."""
+    https = runtime.current().base_url.startswith("https:")
+    return request.cookies.get(cookies.device_name(https=https))
 
 
 def session_token(kind: SubjectKind) -> str | None:
@@ -216,7 +237,7 @@ def _subject(db: Connection, kind: SubjectKind, subject_id: int) -> Subject | No
     rt = runtime.current()
     if kind is SubjectKind.STAFF:
         person = queries.find_staff(db, territory_id=rt.territory_id, staff_id=subject_id, keyring=rt.keyring)
-        if person is None or not person.is_active:
+        if person is None or not person.may_enter:
             return None
         return Subject(kind=kind, id=person.id, roles=person.roles, label=person.name)
     resolvers: dict[SubjectKind, Any] = current_app.extensions.get(RESOLVERS, {})

@@ -29,6 +29,11 @@ def name_of(kind: SubjectKind, *, https: bool) -> str:
     return f"__Host-monnaie-{kind.value}" if https else f"monnaie-{kind.value}"
 
 
+def device_name(*, https: bool) -> str:
+    """Return the name of the cookie by which a browser is known when its people sign in again."""
+    return "__Host-monnaie-appareil" if https else "monnaie-appareil"
+
+
 def pack(ticket: Ticket, *, kind: SubjectKind, key: bytes) -> str:
     """Return the cookie's value."""
     return f"{ticket.token}.{ticket.seen_at_ms:x}.{_seal(ticket, kind=kind, key=key)}"

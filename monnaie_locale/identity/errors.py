@@ -141,6 +141,22 @@ class OwnAccount(Refusal):
     french = "Vous ne pouvez pas modifier vos propres rôles : un autre exploitant doit le faire."
 
 
+class NothingToConfirm(Refusal):
+    """Nothing of this account waits for a confirmation."""
+
+    code = "nothing_to_confirm"
+    nature = Nature.CONFLICT
+    french = "Rien n’attend de confirmation pour cette personne."
+
+
+class ConfirmedByMaker(Refusal):
+    """Who opened the account, drew its credentials or granted its roles does not confirm them."""
+
+    code = "confirmed_by_maker"
+    nature = Nature.CONFLICT
+    french = "Vous avez vous-même préparé cet accès : une autre personne doit le confirmer."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     RouteUnmarked,
     ForeignOrigin,
@@ -159,4 +175,6 @@ REFUSALS: tuple[type[Refusal], ...] = (
     LoginTaken,
     StaffUnknown,
     OwnAccount,
+    NothingToConfirm,
+    ConfirmedByMaker,
 )

@@ -19,6 +19,8 @@ SESSION_IDLE_MS: dict[SubjectKind, int] = {
     SubjectKind.HOLDER: 10 * MINUTE_MS,
     SubjectKind.TILL: 90 * DAY_MS,
 }
+# A browser in which somebody signed in keeps a count of its own for half a year.
+DEVICE_LIFE_MS = 180 * DAY_MS
 ATTEMPTS_MAX = 5
 LOCK_MS = 15 * MINUTE_MS
 
@@ -62,13 +64,26 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffMember:
-    """A person who works on the books."""
+    """A person who works on the books: `roles` are confirmed, `pending_roles` are not and grant nothing."""
 
     id: int
     login: str
     name: str
     roles: frozenset[Role]
     is_active: bool
+    is_confirmed: bool
+    pending_roles: frozenset[Role]
+    proposed_by: frozenset[str]
+
+    @property
+    def may_enter(self) -> bool:
+        """Tell whether the person is let in: the access is open, and a second person confirmed it."""
+        return self.is_active and self.is_confirmed
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Tell whether the access, or a role, waits for a second person."""
+        return not self.is_confirmed or bool(self.pending_roles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +104,15 @@ class Claim:
     password_hash: str = field(repr=False)
     sealed_totp_secret: bytes = field(repr=False)
     totp_last_step: int
+    device_digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """What a browser keeps after signing in: the session, and by what it is known the next time."""
+
+    session_token: str = field(repr=False)
+    device_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

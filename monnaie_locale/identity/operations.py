@@ -3,14 +3,17 @@
 import datetime
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit, errors, tokens, totp
-from monnaie_locale.identity.model import ATTEMPTS_MAX, LOCK_MS, SESSION_LIFE_MS, Claim, NewCredentials
+from monnaie_locale.identity.api_keys import revoke_api_keys_of
+from monnaie_locale.identity.confirming import confirmed_at_once
+from monnaie_locale.identity.model import SESSION_LIFE_MS, NewCredentials
 from monnaie_locale.identity.roles import STAFF_ROLES, Role, SubjectKind
-from monnaie_locale.identity.tables import sessions, sign_in_links, staff, staff_roles
+from monnaie_locale.identity.tables import sessions, sign_in_devices, sign_in_links, staff, staff_roles
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
 
@@ -36,6 +39,8 @@ def create_staff(
 ) -> NewCredentials:
     """Create a staff member and return what they sign in with, to be shown once.
 
+    They enter when a second person has confirmed it (`confirming.confirm_staff`).
+
     Args:
         db: the transaction.
         territory_id: whose staff.
@@ -56,8 +61,9 @@ def create_staff(
     credentials, columns = _draw_credentials(keyring, random_bytes, staff_id=staff_id, login=login, password=password)
     columns |= {"id": staff_id, "login": login, "sealed_name": keyring.seal({"name": name.strip()})}
     columns |= {"territory_id": territory_id, "is_active": True, "created_at_ms": instant_ms(now)}
+    columns |= {"opened_by": actor, "credentials_by": actor, "confirmed_by": confirmed_at_once(actor)}
     db.execute(insert(staff), columns)
-    _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles)
+    _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles, actor=actor)
     granted = " ".join(sorted(roles))
     _record(
         db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action="staff.create", roles=granted
@@ -68,7 +74,10 @@ def create_staff(
 def set_roles(
     db: Connection, *, territory_id: int, staff_id: int, roles: Iterable[Role], actor: str, now: datetime.datetime
 ) -> None:
-    """Give a staff member exactly these roles. Refuses: role_unknown, staff_unknown, own_account."""
+    """Give a staff member exactly these roles; a new one waits for a second person, a former one ends at once.
+
+    Refuses: role_unknown, staff_unknown, own_account.
+    """
     roles = frozenset(roles)
     if not roles <= STAFF_ROLES:
         raise errors.RoleUnknown
@@ -77,7 +86,7 @@ def set_roles(
     before = frozenset(Role(role) for role in db.scalars(select(staff_roles.c.role).where(mine)))
     for role in before - roles:
         db.execute(delete(staff_roles).where(mine, staff_roles.c.role == role.value))
-    _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles - before)
+    _insert_roles(db, territory_id=territory_id, staff_id=staff_id, roles=roles - before, actor=actor)
     _record(
         db,
         territory_id=territory_id,
@@ -102,12 +111,18 @@ def grant_role(
 def set_active(
     db: Connection, *, territory_id: int, staff_id: int, active: bool, actor: str, now: datetime.datetime
 ) -> None:
-    """Let a staff member in, or out: then their sessions end at once. Refuses: staff_unknown, own_account."""
+    """Let a staff member in, once a second person confirms it, or out: then whatever lets them in ends at once.
+
+    Refuses: staff_unknown, own_account.
+    """
     _other_staff(db, territory_id=territory_id, staff_id=staff_id, actor=actor)
-    mine = (staff.c.territory_id == territory_id) & (staff.c.id == staff_id)
-    db.execute(update(staff).where(mine).values(is_active=active))
-    if not active:
-        close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.STAFF, subject_id=staff_id)
+    mine = (staff.c.territory_id == territory_id) & (staff.c.id == staff_id) & (staff.c.is_active != active)
+    if active:
+        reopened = {"opened_by": actor, "confirmed_by": confirmed_at_once(actor)}
+        db.execute(update(staff).where(mine).values(is_active=True, **reopened))
+    else:
+        db.execute(update(staff).where(mine).values(is_active=False))
+        _end_access(db, territory_id=territory_id, staff_id=staff_id, actor=actor, now=now)
     action = "staff.activate" if active else "staff.deactivate"
     _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action=action)
 
@@ -122,89 +137,27 @@ def renew_credentials(
     now: datetime.datetime,
     random_bytes: RandomBytes,
 ) -> NewCredentials:
-    """Draw a new password and a new TOTP secret, end every session. Refuses: staff_unknown, own_account."""
+    """Draw a new password and a new TOTP secret; whatever let the person in before ends at once.
+
+    They enter again when a second person has confirmed it. Refuses: staff_unknown, own_account.
+    """
     login = _other_staff(db, territory_id=territory_id, staff_id=staff_id, actor=actor)
     credentials, columns = _draw_credentials(keyring, random_bytes, staff_id=staff_id, login=login)
     db.execute(
         update(staff)
         .where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
-        .values(**columns, totp_last_step=0, failed_attempts=0, locked_until_ms=0)
+        .values(
+            **columns,
+            credentials_by=actor,
+            confirmed_by=confirmed_at_once(actor),
+            totp_last_step=0,
+            failed_attempts=0,
+            locked_until_ms=0,
+        )
     )
-    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.STAFF, subject_id=staff_id)
+    _end_access(db, territory_id=territory_id, staff_id=staff_id, actor=actor, now=now)
     _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=actor, action="staff.renew_credentials")
     return credentials
-
-
-def claim_attempt(db: Connection, *, territory_id: int, login: str, now_ms: int) -> Claim | None:
-    """Count an attempt to sign in, before anything is checked; None when there is nobody to check or it is locked.
-
-    Counting first is what holds the limit when attempts come in parallel: the fifth one locks, and a sixth is not
-    evaluated before the lock ends. A success sets the count back to zero (`accept_attempt`).
-    """
-    count = case((staff.c.failed_attempts >= ATTEMPTS_MAX, 1), else_=staff.c.failed_attempts + 1)
-    locked_until = case((staff.c.failed_attempts == ATTEMPTS_MAX - 1, now_ms + LOCK_MS), else_=0)
-    row = db.execute(
-        update(staff)
-        .where(
-            staff.c.territory_id == territory_id,
-            staff.c.login == login,
-            staff.c.is_active,
-            staff.c.locked_until_ms <= now_ms,
-        )
-        .values(failed_attempts=count, locked_until_ms=locked_until)
-        .returning(staff.c.id, staff.c.password_hash, staff.c.sealed_totp_secret, staff.c.totp_last_step)
-    ).first()
-    if row is None:
-        return None
-    return Claim(
-        staff_id=row.id,
-        password_hash=row.password_hash,
-        sealed_totp_secret=row.sealed_totp_secret,
-        totp_last_step=row.totp_last_step,
-    )
-
-
-def accept_attempt(
-    db: Connection,
-    *,
-    territory_id: int,
-    staff_id: int,
-    totp_step: int,
-    now: datetime.datetime,
-    random_bytes: RandomBytes,
-) -> str:
-    """Use up the TOTP step, clear the count and open a session; return its token.
-
-    Refuses: sign_in_refused, when the step was used by another request in the meantime.
-    """
-    accepted = db.execute(
-        update(staff)
-        .where(
-            staff.c.territory_id == territory_id,
-            staff.c.id == staff_id,
-            staff.c.is_active,
-            staff.c.totp_last_step < totp_step,
-        )
-        .values(totp_last_step=totp_step, failed_attempts=0, locked_until_ms=0)
-    )
-    if accepted.rowcount != 1:
-        raise errors.SignInRefused
-    _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=f"staff:{staff_id}", action="sign_in")
-    return open_session(
-        db,
-        territory_id=territory_id,
-        kind=SubjectKind.STAFF,
-        subject_id=staff_id,
-        now=now,
-        random_bytes=random_bytes,
-    )
-
-
-def record_refused_attempt(db: Connection, *, territory_id: int, staff_id: int, now: datetime.datetime) -> None:
-    """Leave a trace of a wrong password or code for a login that exists."""
-    _record(
-        db, territory_id=territory_id, staff_id=staff_id, now=now, actor=f"staff:{staff_id}", action="sign_in.refused"
-    )
 
 
 def open_session(
@@ -296,8 +249,13 @@ def use_sign_in_link(
         .values(used_at_ms=now_ms)
         .returning(sign_in_links.c.staff_id)
     )
-    active = select(staff.c.is_active).where(staff.c.territory_id == territory_id, staff.c.id == staff_id)
-    if staff_id is None or not db.scalar(active):
+    let_in = select(staff.c.id).where(
+        staff.c.territory_id == territory_id,
+        staff.c.id == staff_id,
+        staff.c.is_active,
+        staff.c.confirmed_by.is_not(None),
+    )
+    if staff_id is None or db.scalar(let_in) is None:
         raise errors.SignInLinkSpent
     _record(db, territory_id=territory_id, staff_id=staff_id, now=now, actor=f"staff:{staff_id}", action="sign_in.link")
     return open_session(
@@ -308,6 +266,19 @@ def use_sign_in_link(
         now=now,
         random_bytes=random_bytes,
     )
+
+
+def _end_access(db: Connection, *, territory_id: int, staff_id: int, actor: str, now: datetime.datetime) -> None:
+    """End the sessions, the API keys, the unused links and the known browsers of a staff member."""
+    subject: dict[str, Any] = {"territory_id": territory_id, "kind": SubjectKind.STAFF, "subject_id": staff_id}
+    close_sessions_of(db, **subject)
+    revoke_api_keys_of(db, **subject, actor=actor, now=now)
+    links = (sign_in_links.c.territory_id == territory_id) & (sign_in_links.c.staff_id == staff_id)
+    db.execute(
+        update(sign_in_links).where(links, sign_in_links.c.used_at_ms.is_(None)).values(used_at_ms=instant_ms(now))
+    )
+    devices = (sign_in_devices.c.territory_id == territory_id) & (sign_in_devices.c.staff_id == staff_id)
+    db.execute(delete(sign_in_devices).where(devices))
 
 
 def _other_staff(db: Connection, *, territory_id: int, staff_id: int, actor: str) -> str:
@@ -323,11 +294,11 @@ def _other_staff(db: Connection, *, territory_id: int, staff_id: int, actor: str
 
 def _draw_credentials(
     keyring: Keyring, random_bytes: RandomBytes, *, staff_id: int, login: str, password: str | None = None
-) -> tuple[NewCredentials, dict[str, str | bytes | int]]:
+) -> tuple[NewCredentials, dict[str, str | bytes | int | None]]:
     """Return what is handed over, and the columns that keep it."""
     password = password or tokens.draw_password(random_bytes)
     secret = random_bytes(totp.SECRET_BYTES)
-    columns: dict[str, str | bytes | int] = {
+    columns: dict[str, str | bytes | int | None] = {
         "password_hash": keyring.hash_secret(password),
         "sealed_totp_secret": keyring.seal({"totp": secret.hex()}),
     }
@@ -358,6 +329,8 @@ def _record(
     audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail=detail)
 
 
-def _insert_roles(db: Connection, *, territory_id: int, staff_id: int, roles: Iterable[Role]) -> None:
+def _insert_roles(db: Connection, *, territory_id: int, staff_id: int, roles: Iterable[Role], actor: str) -> None:
+    granted = {"granted_by": actor, "confirmed_by": confirmed_at_once(actor)}
     for role in sorted(roles):
-        db.execute(insert(staff_roles), {"territory_id": territory_id, "staff_id": staff_id, "role": role.value})
+        row = {"territory_id": territory_id, "staff_id": staff_id, "role": role.value}
+        db.execute(insert(staff_roles), row | granted)

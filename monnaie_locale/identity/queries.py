@@ -1,8 +1,9 @@
 """Reads of identity: sessions, staff, API keys, the audit trail."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from monnaie_locale.identity.model import AuditEvent, Session, StaffMember
 from monnaie_locale.identity.roles import Role, SubjectKind
@@ -77,24 +78,42 @@ def audit_events_page(db: Connection, *, territory_id: int, offset: int, limit: 
 
 
 def _staff(db: Connection, *, territory_id: int, keyring: Keyring, staff_id: int | None = None) -> list[StaffMember]:
-    wanted = select(staff.c.id, staff.c.login, staff.c.sealed_name, staff.c.is_active, staff_roles.c.role)
-    wanted = wanted.outerjoin(
-        staff_roles, (staff_roles.c.territory_id == staff.c.territory_id) & (staff_roles.c.staff_id == staff.c.id)
-    ).where(staff.c.territory_id == territory_id)
+    columns = (staff.c.id, staff.c.login, staff.c.sealed_name, staff.c.is_active)
+    makers = (staff.c.opened_by, staff.c.credentials_by, staff.c.confirmed_by)
+    roles = (staff_roles.c.role, staff_roles.c.granted_by, staff_roles.c.confirmed_by.label("role_confirmed_by"))
+    wanted = (
+        select(*columns, *makers, *roles)
+        .outerjoin(
+            staff_roles, (staff_roles.c.territory_id == staff.c.territory_id) & (staff_roles.c.staff_id == staff.c.id)
+        )
+        .where(staff.c.territory_id == territory_id)
+    )
     if staff_id is not None:
         wanted = wanted.where(staff.c.id == staff_id)
-    roles: dict[int, set[Role]] = {}
-    people = {}
-    for row in db.execute(wanted.order_by(staff.c.login)):
-        people[row.id] = row
-        roles.setdefault(row.id, set()).update([Role(row.role)] if row.role else [])
-    return [
-        StaffMember(
-            id=row.id,
-            login=row.login,
-            name=str(keyring.unseal(row.sealed_name)["name"]),
-            roles=frozenset(roles[row.id]),
-            is_active=row.is_active,
-        )
-        for row in people.values()
-    ]
+    rows: dict[int, list[Row[*tuple[Any, ...]]]] = {}
+    for row in db.execute(wanted.order_by(staff.c.login, staff_roles.c.role)):
+        rows.setdefault(row.id, []).append(row)
+    return [_as_staff_member(of_one, keyring=keyring) for of_one in rows.values()]
+
+
+def _as_staff_member(rows: Sequence[Row[*tuple[Any, ...]]], *, keyring: Keyring) -> StaffMember:
+    """Read one person from their rows, one a role."""
+    first = rows[0]
+    held = [row for row in rows if row.role is not None]
+    pending = [row for row in held if row.role_confirmed_by is None]
+    makers = {row.granted_by for row in pending}
+    if first.confirmed_by is None or pending:
+        # Who has seen the credentials could act as the person, and so confirms none of their roles.
+        makers |= {first.credentials_by}
+    if first.confirmed_by is None:
+        makers |= {first.opened_by}
+    return StaffMember(
+        id=first.id,
+        login=first.login,
+        name=str(keyring.unseal(first.sealed_name)["name"]),
+        roles=frozenset(Role(row.role) for row in held if row.role_confirmed_by is not None),
+        is_active=first.is_active,
+        is_confirmed=first.confirmed_by is not None,
+        pending_roles=frozenset(Role(row.role) for row in pending),
+        proposed_by=frozenset(makers),
+    )

@@ -57,6 +57,7 @@ class Permission(StrEnum):
     VIEW_AUDIT = "view_audit"
     VIEW_STAFF = "view_staff"
     MANAGE_STAFF = "manage_staff"
+    CONFIRM_STAFF = "confirm_staff"
     CHARGE = "charge"
     REFUND = "refund"
     REQUEST_PAYMENT = "request_payment"
@@ -112,6 +113,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.APPROVE_DISTRIBUTION,
         Permission.APPROVE_PAYOUT,
         Permission.APPROVE_CLOSE,
+        # Who enters, and as what, waits for a second person as money does.
+        Permission.VIEW_STAFF,
+        Permission.CONFIRM_STAFF,
     },
     Role.ACCOUNTANT: _READS_BOOKS
     | {
@@ -133,6 +137,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_TILLS,
             Permission.VIEW_STAFF,
             Permission.MANAGE_STAFF,
+            Permission.CONFIRM_STAFF,
             Permission.VIEW_AUDIT,
         }
     ),

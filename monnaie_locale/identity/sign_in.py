@@ -6,8 +6,8 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from monnaie_locale.database.transaction import transact
-from monnaie_locale.identity import errors, operations, totp
-from monnaie_locale.identity.model import Claim
+from monnaie_locale.identity import attempts, errors, totp
+from monnaie_locale.identity.model import Claim, SignedIn
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import MILLISECONDS_PER_SECOND, instant_ms
 
@@ -25,27 +25,28 @@ def sign_in(
     code: str,
     now: datetime.datetime,
     random_bytes: Callable[[int], bytes],
-) -> str:
-    """Return the token of a new session.
+    device_token: str | None = None,
+) -> SignedIn:
+    """Return the token of a new session, and that by which the browser is known the next time.
 
     Args:
         engine: the database; the password is checked between two transactions, because it takes long on purpose.
         keyring: checks the password and unseals the TOTP secret.
         territory_id: whose staff.
-        login: as typed.
-        password: as typed.
-        code: the six digits, as typed.
+        login, password, code: as typed.
         now: aware UTC.
         random_bytes: the source of randomness.
+        device_token: what the browser carries, if anything.
 
     Refuses: sign_in_refused, the same for an unknown login, a wrong password, a wrong or used code, a locked account.
 
     """
     claim = transact(
         engine,
-        operations.claim_attempt,
+        attempts.claim_attempt,
         territory_id=territory_id,
         login=login.strip().lower(),
+        device_token=device_token,
         now_ms=instant_ms(now),
     )
     if claim is None:
@@ -53,13 +54,14 @@ def sign_in(
         raise errors.SignInRefused
     step = _accepted_step(claim, keyring=keyring, password=password, code=code, now=now)
     if step is None:
-        transact(engine, operations.record_refused_attempt, territory_id=territory_id, staff_id=claim.staff_id, now=now)
+        transact(engine, attempts.record_refused_attempt, territory_id=territory_id, staff_id=claim.staff_id, now=now)
         raise errors.SignInRefused
     return transact(
         engine,
-        operations.accept_attempt,
+        attempts.accept_attempt,
         territory_id=territory_id,
-        staff_id=claim.staff_id,
+        claim=claim,
+        device_token=device_token,
         totp_step=step,
         now=now,
         random_bytes=random_bytes,

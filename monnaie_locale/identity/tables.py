@@ -15,7 +15,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from monnaie_locale.database import constraints
 from monnaie_locale.database.metadata import metadata
+from monnaie_locale.identity.errors import ConfirmedByMaker
 
 
 def _territory_key(table: str) -> ForeignKeyConstraint:
@@ -41,10 +43,18 @@ staff = Table(
     Column("failed_attempts", Integer, nullable=False, server_default="0"),
     Column("locked_until_ms", BigInteger, nullable=False, server_default="0"),
     Column("is_active", Boolean, nullable=False),
+    # Who let the person in and who drew the credentials, and so has seen them; a third column says who confirmed.
+    Column("opened_by", Text, nullable=False),
+    Column("credentials_by", Text, nullable=False),
+    Column("confirmed_by", Text),
     Column("created_at_ms", BigInteger, nullable=False),
     UniqueConstraint("territory_id", "login", name="uq_staff_login"),
     CheckConstraint("failed_attempts BETWEEN 0 AND 5", name="ck_staff_failed_attempts"),
     CheckConstraint("length(login) BETWEEN 1 AND 64", name="ck_staff_login_length"),
+    CheckConstraint(
+        "confirmed_by <> opened_by AND confirmed_by <> credentials_by AND confirmed_by <> 'staff:' || CAST(id AS TEXT)",
+        name="ck_staff_confirmed_by_another",
+    ),
     _territory_key("staff"),
 )
 
@@ -54,9 +64,15 @@ staff_roles = Table(
     Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
     Column("staff_id", BigInteger, primary_key=True, autoincrement=False),
     Column("role", Text, primary_key=True),
+    Column("granted_by", Text, nullable=False),
+    Column("confirmed_by", Text),
     CheckConstraint(
         "role IN ('agent', 'programme_manager', 'approver', 'accountant', 'auditor', 'operator')",
         name="ck_staff_roles_known",
+    ),
+    CheckConstraint(
+        "confirmed_by <> granted_by AND confirmed_by <> 'staff:' || CAST(staff_id AS TEXT)",
+        name="ck_staff_roles_confirmed_by_another",
     ),
     _staff_key("staff_roles"),
 )
@@ -89,6 +105,20 @@ sign_in_links = Table(
     _staff_key("sign_in_links"),
 )
 
+sign_in_devices = Table(
+    "sign_in_devices",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("token_digest", LargeBinary, primary_key=True),
+    Column("staff_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("failed_attempts", Integer, nullable=False),
+    Column("locked_until_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    CheckConstraint("length(token_digest) = 32", name="ck_sign_in_devices_token_digest"),
+    CheckConstraint("failed_attempts BETWEEN 0 AND 5", name="ck_sign_in_devices_failed_attempts"),
+    _staff_key("sign_in_devices"),
+)
+
 audit_events = Table(
     "audit_events",
     metadata,
@@ -116,3 +146,6 @@ api_keys = Table(
     CheckConstraint("length(token_digest) = 32", name="ck_api_keys_token_digest"),
     _territory_key("api_keys"),
 )
+
+constraints.names("ck_staff_confirmed_by_another", ConfirmedByMaker)
+constraints.names("ck_staff_roles_confirmed_by_another", ConfirmedByMaker)

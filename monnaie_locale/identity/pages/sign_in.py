@@ -39,7 +39,7 @@ def sign_in_now() -> ResponseReturnValue:
     # Not `form.text`: a space at either end of a password is part of it.
     password = request.form.get("password", "")
     try:
-        token = check_sign_in(
+        signed_in = check_sign_in(
             rt.engine,
             keyring=rt.keyring,
             territory_id=rt.territory_id,
@@ -48,11 +48,13 @@ def sign_in_now() -> ResponseReturnValue:
             code=code,
             now=pages.now(),
             random_bytes=rt.random_bytes,
+            device_token=access.device_token(),
         )
     except SignInRefused as refusal:
         return pages.render("identity/sign_in.html", form=form, next=_next_address(), refusal=refusal)
     _end_session()
-    return access.attach(_go_on(), kind=SubjectKind.STAFF, token=token)
+    response = access.attach(_go_on(), kind=SubjectKind.STAFF, token=signed_in.session_token)
+    return access.attach_device(response, token=signed_in.device_token)
 
 
 @blueprint.post("/deconnexion")

@@ -7,6 +7,7 @@ from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents import qr
 from monnaie_locale.identity import access, operations, queries, totp
+from monnaie_locale.identity.confirming import confirm_staff
 from monnaie_locale.identity.errors import StaffUnknown
 from monnaie_locale.identity.model import NewCredentials, StaffMember
 from monnaie_locale.identity.roles import ROLE_NAMES, STAFF_ROLES, Permission, Role
@@ -76,8 +77,16 @@ def create() -> ResponseReturnValue:
 def show(staff_id: int) -> ResponseReturnValue:
     """Show one staff member."""
     person = _find(staff_id)
-    ticked = FormReader({f"role_{role}": "1" for role in person.roles})
-    return pages.render("identity/staff_member.html", person=person, form=ticked, roles=ROLE_CHOICES)
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        proposers = [
+            queries.name_of_caller(db, territory_id=rt.territory_id, caller=caller, keyring=rt.keyring)
+            for caller in sorted(person.proposed_by)
+        ]
+    ticked = FormReader({f"role_{role}": "1" for role in person.roles | person.pending_roles})
+    return pages.render(
+        "identity/staff_member.html", person=person, proposers=proposers, form=ticked, roles=ROLE_CHOICES
+    )
 
 
 @blueprint.post("/personnel/<int:staff_id>/roles")
@@ -95,7 +104,7 @@ def set_roles(staff_id: int) -> ResponseReturnValue:
         actor=access.subject().caller,
         now=pages.now(),
     )
-    pages.say("Les rôles sont enregistrés.")
+    pages.say("Les rôles sont enregistrés. Un rôle nouveau attend la confirmation d’une autre personne.")
     return pages.see_other("staff.show", staff_id=staff_id)
 
 
@@ -114,7 +123,8 @@ def set_active(staff_id: int) -> ResponseReturnValue:
         actor=access.subject().caller,
         now=pages.now(),
     )
-    pages.say("L’accès est ouvert." if active else "L’accès est fermé, et les sessions sont terminées.")
+    reopened = "L’accès sera ouvert dès qu’une autre personne l’aura confirmé."
+    pages.say(reopened if active else "L’accès est fermé, et les sessions sont terminées.")
     return pages.see_other("staff.show", staff_id=staff_id)
 
 
@@ -134,6 +144,24 @@ def renew_credentials(staff_id: int) -> ResponseReturnValue:
         random_bytes=rt.random_bytes,
     )
     return _show_credentials(credentials)
+
+
+@blueprint.post("/personnel/<int:staff_id>/confirmation")
+@access.requires(Permission.CONFIRM_STAFF)
+def confirm(staff_id: int) -> ResponseReturnValue:
+    """Confirm what another person prepared: the access, the credentials, the roles."""
+    rt = runtime.current()
+    transact(
+        rt.engine,
+        confirm_staff,
+        territory_id=rt.territory_id,
+        staff_id=staff_id,
+        keyring=rt.keyring,
+        actor=access.subject().caller,
+        now=pages.now(),
+    )
+    pages.say("L’accès et les rôles sont confirmés.")
+    return pages.see_other("staff.show", staff_id=staff_id)
 
 
 @blueprint.get("/journal-des-actions")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.identity import errors, operations, queries
+from monnaie_locale.identity import attempts, errors, operations, queries
 from monnaie_locale.identity.model import ATTEMPTS_MAX
 from monnaie_locale.identity.roles import Role, SubjectKind
 from monnaie_locale.identity.sign_in import sign_in
@@ -98,7 +98,7 @@ def test_nobody_changes_their_own_roles_or_account(site: Site):
         transact(site.rt.engine, operations.set_roles, roles={Role.OPERATOR}, **mine)
     with pytest.raises(errors.OwnAccount):
         transact(site.rt.engine, operations.set_active, active=False, **mine)
-    transact(site.rt.engine, operations.grant_role, role=Role.AUDITOR, **(mine | {"actor": "staff:2"}))
+    transact(site.rt.engine, operations.grant_role, role=Role.AUDITOR, **(mine | {"actor": "job:test"}))
     with reading(site.rt.engine) as db:
         (found,) = queries.list_staff(db, territory_id=TERRITORY_ID, keyring=site.rt.keyring)
     assert found.roles == {Role.AGENT, Role.AUDITOR}
@@ -111,9 +111,10 @@ def test_parallel_guesses_are_counted_before_they_are_judged(site: Site):
     def guess(_: int) -> bool:
         claim = transact(
             site.rt.engine,
-            operations.claim_attempt,
+            attempts.claim_attempt,
             territory_id=TERRITORY_ID,
             login="camille",
+            device_token=None,
             now_ms=site.rt.now_ms(),
         )
         return claim is not None
@@ -196,8 +197,8 @@ def test_the_database_refuses_to_change_the_audit_trail(site: Site, attack: str)
 @pytest.mark.parametrize(
     "row",
     [
-        "INSERT INTO staff_roles VALUES (1, 1, 'owner')",
-        "INSERT INTO staff_roles VALUES (1, 99, 'agent')",
+        "INSERT INTO staff_roles VALUES (1, 1, 'owner', 'staff:8', NULL)",
+        "INSERT INTO staff_roles VALUES (1, 99, 'agent', 'staff:8', NULL)",
         "UPDATE staff SET failed_attempts = 6",
         "INSERT INTO sessions VALUES (9, '{digest}', 'staff', 1, 0, 1)",
     ],
@@ -207,3 +208,31 @@ def test_the_database_refuses_what_cannot_be(site: Site, row: str):
 
     with pytest.raises(DBAPIError):
         transact(site.rt.engine, lambda db: db.execute(text(row.format(digest="0" * 32))))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "INSERT INTO staff_roles VALUES (1, 1, 'approver', 'staff:8', 'staff:8')",
+        "INSERT INTO staff_roles VALUES (1, 1, 'approver', 'staff:8', 'staff:1')",
+        "UPDATE staff SET opened_by = 'staff:8', confirmed_by = 'staff:8'",
+        "UPDATE staff SET credentials_by = 'staff:8', confirmed_by = 'staff:8'",
+        "UPDATE staff SET confirmed_by = 'staff:1'",
+    ],
+)
+def test_the_database_refuses_that_one_person_confirms_their_own_work(site: Site, row: str):
+    create(site)
+
+    with pytest.raises(errors.ConfirmedByMaker):
+        transact(site.rt.engine, lambda db: db.execute(text(row)))
+
+
+def test_the_control_a_role_confirmed_by_a_second_person_is_taken(site: Site):
+    create(site)
+    row = "INSERT INTO staff_roles VALUES (1, 1, 'approver', 'staff:8', 'staff:9')"
+
+    transact(site.rt.engine, lambda db: db.execute(text(row)))
+
+    with reading(site.rt.engine) as db:
+        (found,) = queries.list_staff(db, territory_id=TERRITORY_ID, keyring=site.rt.keyring)
+    assert found.roles == {Role.AGENT, Role.APPROVER}
