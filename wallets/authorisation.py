@@ -99,10 +99,9 @@ def authorise(
         pin: four digits, or None when the holder gave none.
         now: the moment of the payment, aware UTC: purses expire at the end of their day in Paris.
 
-    Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town,
-    pin_malformed, pin_required (a number without PIN, whether it exists or not), card_refused (unknown or not
-    active), pin_locked, pin_required, card_refused (wrong PIN), purse_expired, merchant_not_eligible,
-    insufficient_funds (available_cents: of the purses that pay here).
+    Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town, pin_malformed,
+    pin_required (a number alone), card_refused (unknown or not active), pin_locked, pin_required, card_refused
+    (wrong PIN), purse_expired, merchant_not_eligible, insufficient_funds (available_cents: of what pays here).
 
     """
     check_amount(amount_cents)

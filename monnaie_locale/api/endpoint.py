@@ -101,10 +101,9 @@ def endpoint(
         query: the model of the query parameters; the function gets it as `query`.
         status: of the answer.
         refusals: the refusals it may give, besides those of access and form.
-        idempotent: how a write happens once. "stored": the function gets the transaction first and its answer is
-            stored in it. "secret": the same, but the answer holds a secret and is not stored: the key again is
-            refused. "journal": it passes `call.idempotency_key` to the posting. None: a GET, whose function gets a
-            connection that cannot write.
+        idempotent: how a write happens once. "stored": the function gets the transaction, its answer is stored in
+            it. "secret": the same, but a secret answer is not stored, the key again is refused. "journal": it passes
+            `call.idempotency_key` to the posting. None: a GET, whose function gets a connection that cannot write.
 
     """
     if (method == "GET") != (idempotent is None):
