@@ -82,6 +82,64 @@ def test_four_wrong_attempts_and_a_right_one_start_the_count_again(site: Site):
         site.clock.advance(minutes=1)
 
 
+def test_a_stranger_who_guesses_does_not_keep_the_owner_out_of_the_usual_desk(site: Site):
+    desk, person = site.app.test_client(), site.staff(Role.OPERATOR)
+    assert site.sign_in(desk, person).status_code == 303
+    for _ in range(3):
+        site.clock.advance(minutes=16)
+        for _ in range(ATTEMPTS_MAX + 1):
+            assert site.sign_in(site.app.test_client(), person, password="wrong").status_code == 401
+
+        assert site.sign_in(site.app.test_client(), person).status_code == 401
+        assert site.sign_in(desk, person).status_code == 303
+
+
+def test_a_known_browser_has_five_attempts_and_no_more(site: Site):
+    desk, person = site.app.test_client(), site.staff(Role.OPERATOR)
+    site.sign_in(desk, person)
+    site.clock.advance(minutes=1)
+    for _ in range(ATTEMPTS_MAX):
+        site.sign_in(desk, person, password="wrong")
+
+    assert site.sign_in(desk, person).status_code == 401
+    assert site.sign_in(site.app.test_client(), person).status_code == 303
+    site.clock.advance(minutes=16)
+    assert site.sign_in(desk, person).status_code == 303
+
+
+def test_the_browser_of_one_person_gives_nothing_for_another_until_they_used_it(site: Site):
+    desk, first, second = site.app.test_client(), site.staff(Role.OPERATOR), site.staff(Role.AUDITOR)
+    site.sign_in(desk, first)
+    for _ in range(ATTEMPTS_MAX):
+        site.sign_in(site.app.test_client(), second, password="wrong")
+
+    assert site.sign_in(desk, second).status_code == 401
+    site.clock.advance(minutes=16)
+    assert site.sign_in(desk, second).status_code == 303
+    known = desk.get_cookie("monnaie-appareil").value
+    assert site.sign_in(desk, first).status_code == 303
+    assert desk.get_cookie("monnaie-appareil").value == known
+    for _ in range(ATTEMPTS_MAX):
+        site.sign_in(site.app.test_client(), second, password="wrong")
+    site.clock.advance(minutes=1)
+    assert site.sign_in(desk, second).status_code == 303
+
+
+def test_a_token_that_we_did_not_give_makes_no_browser_known(site: Site):
+    person = site.staff(Role.OPERATOR)
+    for number in range(ATTEMPTS_MAX):
+        stranger = site.app.test_client()
+        stranger.set_cookie("monnaie-appareil", f"invented-{number}")
+        site.sign_in(stranger, person, password="wrong")
+    stranger = site.app.test_client()
+    stranger.set_cookie("monnaie-appareil", "invented-9")
+
+    assert site.sign_in(stranger, person).status_code == 401
+    site.clock.advance(minutes=16)
+    assert site.sign_in(stranger, person).status_code == 303
+    assert stranger.get_cookie("monnaie-appareil").value != "invented-9"
+
+
 def test_half_an_hour_without_use_ends_the_session(site: Site):
     client = site.client_of(Role.OPERATOR)
 
