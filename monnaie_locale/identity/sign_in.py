@@ -33,22 +33,17 @@ def sign_in(
         engine: the database; the password is checked between two transactions, because it takes long on purpose.
         keyring: checks the password and unseals the TOTP secret.
         territory_id: whose staff.
-        login, password, code: as typed.
+        login: as typed.
+        password: as typed.
+        code: the six digits, as typed.
         now: aware UTC.
         random_bytes: the source of randomness.
-        device_token: what the browser carries, if anything.
+        device_token: what the browser carries from an earlier sign-in, if anything.
 
     Refuses: sign_in_refused, the same for an unknown login, a wrong password, a wrong or used code, a locked account.
 
     """
-    claim = transact(
-        engine,
-        attempts.claim_attempt,
-        territory_id=territory_id,
-        login=login.strip().lower(),
-        device_token=device_token,
-        now_ms=instant_ms(now),
-    )
+    claim = _claim(engine, territory_id=territory_id, login=login, device_token=device_token, now=now)
     if claim is None:
         keyring.waste_time(password[:TYPED_LENGTH_MAX])
         raise errors.SignInRefused
@@ -65,6 +60,19 @@ def sign_in(
         totp_step=step,
         now=now,
         random_bytes=random_bytes,
+    )
+
+
+def _claim(
+    engine: Engine, *, territory_id: int, login: str, device_token: str | None, now: datetime.datetime
+) -> Claim | None:
+    return transact(
+        engine,
+        attempts.claim_attempt,
+        territory_id=territory_id,
+        login=login.strip().lower(),
+        device_token=device_token,
+        now_ms=instant_ms(now),
     )
 
 
