@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Update, insert, update
 
@@ -129,7 +129,7 @@ def approve_payout(db: Connection, *, territory_id: int, payout_id: int, actor: 
             state=PayoutState.APPROVED.value, approved_by=actor, approved_at_ms=now_ms
         )
     )
-    _order(db, territory_id, payout, now_ms=now_ms)
+    _order(db, territory_id, replace(payout, approved_by=actor), now_ms=now_ms)
     _record(db, (territory_id, now), actor, "payout.approve", payout_id)
     return find_payout(db, territory_id=territory_id, payout_id=payout_id)
 
@@ -227,6 +227,19 @@ class _Step:
     word: str
     booked_on: datetime.date | None = None
     bank_reference: str = ""
+    digest: bytes = b""
+
+
+def order_digest(line: PayoutLine, *, approved_by: str) -> bytes:
+    """Return the digest of an order's request: what the approver saw, so that the log holds it against the rows."""
+    return request_digest(
+        operation="order",
+        line=line.end_to_end_id,
+        merchant_id=line.merchant_id,
+        amount_cents=line.amount_cents,
+        iban=line.iban,
+        approved_by=approved_by,
+    )
 
 
 def _due(
@@ -309,7 +322,7 @@ def _order(db: Connection, territory_id: int, payout: Payout, *, now_ms: int) ->
             step = _Step(EntryKind.RECOVERY, "recovery")
             wanted.append((line, "recovery_entry_id", _posting(territory_id, line, draw, step, now_ms)))
         draw = Draw((account_id,), transit_id, line.amount_cents)
-        step = _Step(EntryKind.PAYOUT_ORDER, "order")
+        step = _Step(EntryKind.PAYOUT_ORDER, "order", digest=order_digest(line, approved_by=str(payout.approved_by)))
         wanted.append((line, "order_entry_id", _posting(territory_id, line, draw, step, now_ms)))
     answers = post_batch(db, [posting for _, _, posting in wanted], recorded_at_ms=now_ms)
     numbers: dict[int, dict[str, int]] = {line.line_no: {} for line in payout.lines}
@@ -332,7 +345,8 @@ def _posting(territory_id: int, line: PayoutLine, draw: Draw, step: _Step, now_m
         territory_id=territory_id,
         caller=CALLER,
         idempotency_key=f"payout:{line.payout_id}:{line.line_no}:{step.word}",
-        request_digest=request_digest(operation=step.word, line=line.end_to_end_id, bank_reference=step.bank_reference),
+        request_digest=step.digest
+        or request_digest(operation=step.word, line=line.end_to_end_id, bank_reference=step.bank_reference),
         kind=step.kind,
         draws=(draw,),
         happened_at_ms=now_ms,
