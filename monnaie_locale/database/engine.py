@@ -19,6 +19,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
 )
+WEAK_COMMITS = ("off", "local")
 NOTICES = "monnaie_locale_notices"
 READ_ONLY = "monnaie_locale_read_only"
 
@@ -36,6 +37,7 @@ def open_engine(url: str, *, pool_size: int = 40) -> Engine:
         return _open_sqlite(url, pool_size=pool_size)
     engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
     event.listen(engine, "connect", _keep_notices)
+    event.listen(engine, "connect", _wait_for_the_disk)
     return engine
 
 
@@ -55,6 +57,18 @@ def _keep_notices(connection: DBAPIConnection, record: ConnectionPoolEntry) -> N
     # What the server says while committing: `transact` reads it.
     notices: list[str] = record.info.setdefault(NOTICES, [])
     connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+
+
+def _wait_for_the_disk(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # A server set to answer COMMIT before its disk did (off), or before its standby (local), would acknowledge payments
+    # that a power cut takes back. Stronger settings are left as they are.
+    cursor = connection.cursor()
+    cursor.execute("SHOW synchronous_commit")
+    (setting,) = cursor.fetchone() or ("",)
+    if setting in WEAK_COMMITS:
+        cursor.execute("SET synchronous_commit TO on")
+    cursor.close()
+    connection.commit()
 
 
 def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
