@@ -21,6 +21,8 @@ from monnaie_locale.ledger.periods import Month
 FORMAT = "monnaie-locale close certificate"
 FORMAT_VERSION = 1
 JsonObject = dict[str, Any]
+# What a file that is no certificate makes: no JSON, no such member, no such type, JSON nested without end.
+UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def read_certificate(text: str) -> tuple[JsonObject, bytes]:
         signed = json.loads(text)
         body, signature = signed["certificate"], bytes.fromhex(signed["signature"])
         known = body["format"] == FORMAT and body["format_version"] == FORMAT_VERSION
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise CertificateMalformed from error
     if not known:
         raise CertificateMalformed
@@ -72,15 +74,15 @@ def certified_head(certificate: str) -> LogHead:
     try:
         head = body["log_head"]
         return LogHead(
-            territory_id=body["territory"]["id"],
-            size=head["size"],
+            territory_id=_whole(body["territory"]["id"]),
+            size=_whole(head["size"]),
             root=bytes.fromhex(head["root"]),
-            accounts_size=head["accounts_size"],
+            accounts_size=_whole(head["accounts_size"]),
             accounts_root=bytes.fromhex(head["accounts_root"]),
-            sealed_at_ms=head["sealed_at_ms"],
+            sealed_at_ms=_whole(head["sealed_at_ms"]),
             signature=bytes.fromhex(head["signature"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise CertificateMalformed from error
 
 
@@ -98,8 +100,12 @@ def verify_certificate(*, certificate: str, public_key_pem: str) -> tuple[str, .
 
     """
     body, signature = read_certificate(certificate)
+    try:
+        signed = canonical_bytes(body)
+    except UNREADABLE as error:
+        raise CertificateMalformed from error
     faults = []
-    if not signature_is_valid(public_key_pem=public_key_pem, signature=signature, text=canonical_bytes(body)):
+    if not signature_is_valid(public_key_pem=public_key_pem, signature=signature, text=signed):
         faults.append("certificate_signature_wrong")
     head = certified_head(certificate)
     if body.get("public_key") != public_key_pem:
@@ -107,12 +113,20 @@ def verify_certificate(*, certificate: str, public_key_pem: str) -> tuple[str, .
     if not signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text()):
         faults.append("certificate_head_signature_wrong")
     try:
-        total_cents = sum(account["balance_cents"] for account in body["accounts"])
-    except (KeyError, TypeError) as error:
+        total_cents = sum(_whole(account["balance_cents"]) for account in body["accounts"])
+    except UNREADABLE as error:
         raise CertificateMalformed from error
     if total_cents != 0:
         faults.append("certificate_does_not_balance")
     return tuple(faults)
+
+
+def _whole(value: object) -> int:
+    """Return an integer of the file; TypeError for anything else that JSON can write there."""
+    if type(value) is not int:
+        message = f"{type(value).__name__} is not an integer"
+        raise TypeError(message)
+    return value
 
 
 def _body(facts: CloseFacts) -> JsonObject:

@@ -92,6 +92,37 @@ def test_a_certificate_changed_by_one_cent_or_signed_by_another_key_is_seen(db_e
             verify_certificate(certificate=nonsense, public_key_pem=key)
 
 
+def test_a_certificate_of_anything_else_than_numbers_is_malformed_never_a_crash(db_engine: Engine) -> None:
+    month = open_month(db_engine)
+    month.live()
+    certificate = month.approve(month.prepare()).certificate
+    key = month.keyring.public_key_pem
+    assert verify_certificate(certificate=certificate, public_key_pem=key) == ()
+
+    for path, value in (
+        (("log_head", "size"), "é"),
+        (("log_head", "size"), 9.0),
+        (("log_head", "accounts_size"), True),
+        (("log_head", "sealed_at_ms"), None),
+        (("log_head", "root"), "é"),
+        (("log_head",), []),
+        (("territory", "id"), "1"),
+        (("accounts",), 5),
+        (("accounts", 0, "balance_cents"), 0.5),
+    ):
+        signed = json.loads(certificate)
+        place = signed["certificate"]
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        with pytest.raises(errors.CertificateMalformed):
+            verify_certificate(certificate=json.dumps(signed), public_key_pem=key)
+    deep = "[" * 100_000
+    for nonsense in (deep, f'{{"certificate": {deep}', certificate.replace('"owed_cents": ', f'"owed_cents": {deep}')):
+        with pytest.raises(errors.CertificateMalformed):
+            verify_certificate(certificate=nonsense, public_key_pem=key)
+
+
 def test_who_prepared_may_not_approve(db_engine: Engine) -> None:
     month = open_month(db_engine)
     month.live()
