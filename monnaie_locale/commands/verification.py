@@ -4,50 +4,28 @@ Reads only, and goes on after the first fault. A distribution, a refund, a trans
 twice, once in its own table and once in the journal: whoever changes one of them is found by the other.
 """
 
-import datetime
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from merchants.model import LineState, PayoutLine
+from merchants.model import LineState, Payout, PayoutLine
+from merchants.payouts import order_digest
 from merchants.queries import lines_of, list_payouts, refunded_of
-from monnaie_locale.closing.certificate import certified_head, verify_certificate
-from monnaie_locale.closing.errors import CertificateMalformed
-from monnaie_locale.closing.queries import closes_of
-from monnaie_locale.journal.directory import single_account
-from monnaie_locale.journal.queries import balance_of, entries
-from monnaie_locale.journal.sealer import latest_head
+from monnaie_locale.commands.told import Share, Told
+from monnaie_locale.commands.verification_bank import check_bank
+from monnaie_locale.commands.verification_closes import check_closes
+from monnaie_locale.journal.directory import Owner, single_account
+from monnaie_locale.journal.queries import balance_of, owners_of
 from monnaie_locale.journal.verify import Finding, Verdict, verify
+from monnaie_locale.journal.verify_rows import UNREADABLE, stored_entries
 from monnaie_locale.ledger.accounts import AccountKind
-from monnaie_locale.ledger.entries import EntryKind, JournalEntry
+from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.programmes.queries import distributions_of, funding_orders_of
-from monnaie_locale.reconciliation.queries import bank_position, matches_of, statements_of
+from monnaie_locale.programmes.model import Distribution
+from monnaie_locale.programmes.queries import distribution_lines_of, distributions_of, funding_orders_of
 
+ROWS_PER_READ = 2_000
 CHARGES_PER_READ = 500
-
-
-@dataclass(slots=True)
-class _Told:
-    """What the journal tells, gathered in one pass."""
-
-    amounts: dict[int, tuple[EntryKind, int]] = field(default_factory=dict)
-    charges: list[int] = field(default_factory=list)
-    refunded: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    distributed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def take(self, entry: JournalEntry) -> None:
-        """Count one entry."""
-        self.amounts[entry.entry_id] = (entry.kind, entry.amount_cents)
-        if entry.kind is EntryKind.CHARGE:
-            self.charges.append(entry.entry_id)
-        elif entry.kind is EntryKind.REFUND:
-            number = entry.reference.rpartition(":")[2]
-            self.refunded[int(number) if number.isdigit() else 0] += entry.amount_cents
-        elif entry.kind is EntryKind.DISTRIBUTION:
-            self.distributed[entry.reference].append(entry.amount_cents)
 
 
 def verify_installation(db: Connection, *, territory_id: int, public_key_pem: str) -> Verdict:
@@ -60,36 +38,85 @@ def verify_installation(db: Connection, *, territory_id: int, public_key_pem: st
 
     """
     books = verify(db, territory_id=territory_id, public_key_pem=public_key_pem)
-    told = _Told()
-    for posted in entries(db, territory_id=territory_id):
-        told.take(posted.entry)
+    told = Told()
+    for stored in stored_entries(db, territory_id=territory_id):
+        if stored.entry is not None:
+            told.take(stored.entry)
     findings = (
         *books.findings,
-        *_check_distributions(db, territory_id, told),
-        *_check_funding(db, territory_id, told),
-        *_check_refunds(db, territory_id, told),
-        *_check_payouts(db, territory_id, told),
-        *_check_bank(db, territory_id, told),
-        *_check_closes(db, territory_id, public_key_pem),
+        *_readable("distributions", _check_distributions(db, territory_id, told)),
+        *_readable("funding orders", _check_funding(db, territory_id, told)),
+        *_readable("refunds", _check_refunds(db, territory_id, told)),
+        *_readable("payouts", _check_payouts(db, territory_id, told)),
+        *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
+        *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
     )
     return Verdict(books.entries, findings)
 
 
-def _check_distributions(db: Connection, territory_id: int, told: _Told) -> Iterator[Finding]:
-    """Each distribution has as many entries as lines posted, and a whole one the total that was approved."""
+def _readable(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings; a row whose values mean nothing is one more, never a crash."""
+    try:
+        yield from findings
+    except UNREADABLE:
+        yield Finding("row_unreadable", subject, "Une ligne est illisible : ce qui la suit n’a pas été vérifié.")
+
+
+def _check_distributions(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
+    """Each distribution has as many entries as lines posted, a whole one the total approved, by who approved it."""
     for each in distributions_of(db, territory_id=territory_id):
-        cents = told.distributed.get(f"D{each.distribution_id}", [])
+        shares = told.distributed.get(f"D{each.distribution_id}", [])
+        cents = [share.amount_cents for share in shares]
+        subject = f"distribution {each.distribution_id}"
         is_whole = each.posted_through_line == each.line_count
         if len(cents) != each.posted_through_line or (is_whole and sum(cents) != each.total_cents):
             yield Finding(
                 "distribution_differs",
-                f"distribution {each.distribution_id}",
+                subject,
                 f"La distribution « {each.label} » annonce {each.posted_through_line} lignes versées, total"
                 f" {format_euros(each.total_cents)} ; le journal en porte {len(cents)}, {format_euros(sum(cents))}.",
             )
+        if any(share.caller != each.approved_by for share in shares):
+            yield Finding(
+                "distribution_approver_differs",
+                subject,
+                f"La distribution « {each.label} » n’a pas été approuvée par la personne inscrite.",
+            )
+        yield from _check_distribution_lines(db, territory_id, each, shares)
 
 
-def _check_funding(db: Connection, territory_id: int, told: _Told) -> Iterator[Finding]:
+def _check_distribution_lines(
+    db: Connection, territory_id: int, distribution: Distribution, shares: Sequence[Share]
+) -> Iterator[Finding]:
+    """Each line posted went to the purse of its wallet, with the programme, the expiry and the amount approved."""
+    for start in range(0, len(shares), ROWS_PER_READ):
+        posted = shares[start : start + ROWS_PER_READ]
+        # Lines are posted in the order of their numbers, one entry each.
+        lines = distribution_lines_of(
+            db,
+            territory_id=territory_id,
+            distribution_id=distribution.distribution_id,
+            after_line=start,
+            limit=len(posted),
+        )
+        owners = owners_of(db, territory_id=territory_id, account_ids={share.account_id for share in posted})
+        for line, share in zip(lines, posted, strict=False):
+            purse = Owner(
+                AccountKind.PURSE,
+                distribution.programme_id,
+                wallet_id=line.wallet_id,
+                expires_on=distribution.expires_on,
+            )
+            if owners.get(share.account_id) != purse or share.amount_cents != line.amount_cents:
+                yield Finding(
+                    "distribution_line_differs",
+                    f"distribution {distribution.distribution_id} line {line.line_no}",
+                    f"La ligne {line.line_no} de la distribution « {distribution.label} » n’est pas allée au"
+                    " porte-monnaie inscrit, ou pas pour ce montant ou cette échéance.",
+                )
+
+
+def _check_funding(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
     for order in funding_orders_of(db, territory_id=territory_id):
         if order.entry_id is not None and told.amounts.get(order.entry_id) != (EntryKind.FUNDING, order.amount_cents):
             yield Finding(
@@ -99,7 +126,7 @@ def _check_funding(db: Connection, territory_id: int, told: _Told) -> Iterator[F
             )
 
 
-def _check_refunds(db: Connection, territory_id: int, told: _Told) -> Iterator[Finding]:
+def _check_refunds(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
     """What is noted as refunded of each charge is the sum of its refunds."""
     noted: dict[int, int] = {}
     for start in range(0, len(told.charges), CHARGES_PER_READ):
@@ -116,19 +143,19 @@ def _check_refunds(db: Connection, territory_id: int, told: _Told) -> Iterator[F
             )
 
 
-def _check_payouts(db: Connection, territory_id: int, told: _Told) -> Iterator[Finding]:
+def _check_payouts(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
     """Each line stands by its entries, and the payouts in transit are the lines that the bank has not debited."""
     waiting_cents = 0
+    unclaimed = set(told.orders)
     for payout in list_payouts(db, territory_id=territory_id):
-        for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
-            waiting_cents += line.amount_cents if line.state is LineState.ORDERED else 0
-            if not _line_stands(line, told):
-                yield Finding(
-                    "payout_line_differs",
-                    f"payout {line.end_to_end_id}",
-                    f"Le virement {line.end_to_end_id} ({format_euros(line.amount_cents)}) ne correspond pas à ses"
-                    " écritures.",
-                )
+        lines = lines_of(db, territory_id=territory_id, payout_id=payout.id)
+        waiting_cents += sum(line.amount_cents for line in lines if line.state is LineState.ORDERED)
+        unclaimed -= {line.order_entry_id for line in lines if line.order_entry_id is not None}
+        yield from _check_payout(payout, lines, told)
+    for entry_id in sorted(unclaimed):
+        yield Finding(
+            "payout_line_missing", f"entry {entry_id}", f"L’écriture n° {entry_id} ordonne un virement qui a disparu."
+        )
     account_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
     transit_cents = balance_of(db, territory_id=territory_id, account_id=account_id)
     if transit_cents != waiting_cents:
@@ -140,7 +167,34 @@ def _check_payouts(db: Connection, territory_id: int, told: _Told) -> Iterator[F
         )
 
 
-def _line_stands(line: PayoutLine, told: _Told) -> bool:
+def _check_payout(payout: Payout, lines: Sequence[PayoutLine], told: Told) -> Iterator[Finding]:
+    """The lines make the total, each by its entries, and what was ordered is what its approver approved."""
+    if payout.total_cents != sum(line.amount_cents for line in lines):
+        yield Finding(
+            "payout_differs",
+            f"payout {payout.id}",
+            f"Le virement groupé {payout.id} n’est plus la somme de ses lignes.",
+        )
+    for line in lines:
+        subject = f"payout {line.end_to_end_id}"
+        if not _line_stands(line, told):
+            yield Finding(
+                "payout_line_differs",
+                subject,
+                f"Le virement {line.end_to_end_id} ({format_euros(line.amount_cents)}) ne correspond pas à ses"
+                " écritures.",
+            )
+        digest = None if line.order_entry_id is None else told.orders.get(line.order_entry_id)
+        if digest is not None and digest != order_digest(line, approved_by=str(payout.approved_by)):
+            yield Finding(
+                "payout_order_differs",
+                subject,
+                f"Le virement {line.end_to_end_id} n’est plus celui qui a été approuvé : commerçant, montant, IBAN ou"
+                " personne qui approuve.",
+            )
+
+
+def _line_stands(line: PayoutLine, told: Told) -> bool:
     steps: Sequence[tuple[EntryKind, int | None, frozenset[LineState]]] = (
         (EntryKind.PAYOUT_ORDER, line.order_entry_id, frozenset(LineState) - {LineState.PREPARED}),
         (EntryKind.PAYOUT_SETTLED, line.settled_entry_id, frozenset({LineState.SETTLED, LineState.RETURNED})),
@@ -148,58 +202,6 @@ def _line_stands(line: PayoutLine, told: _Told) -> bool:
     )
     return all(
         (entry_id is not None) == (line.state in states)
-        and (entry_id is None or told.amounts.get(entry_id) == (kind, line.amount_cents))
+        and (entry_id is None or told.is_told(entry_id, kind, line.amount_cents))
         for kind, entry_id, states in steps
     )
-
-
-def _check_bank(db: Connection, territory_id: int, told: _Told) -> Iterator[Finding]:
-    """Statements follow one another, their lines add up, and each line is in the books for its amount."""
-    closing_cents: int | None = None
-    for statement in reversed(statements_of(db, territory_id=territory_id)):
-        subject = f"statement {statement.statement_id}"
-        matches = matches_of(db, territory_id=territory_id, bank_statement_id=statement.bank_statement_id)
-        follows = closing_cents in {None, statement.opening_cents}
-        if not follows or statement.opening_cents + sum(m.amount_cents for m in matches) != statement.closing_cents:
-            yield Finding(
-                "statement_does_not_add_up",
-                subject,
-                f"Le relevé {statement.statement_id} ne suit plus le précédent, ou ses lignes ne font plus son solde.",
-            )
-        closing_cents = statement.closing_cents
-        for each in matches:
-            booked_cents = told.amounts.get(each.entry_id, (None, 0))[1] if each.entry_id is not None else 0
-            if booked_cents != abs(each.amount_cents):
-                yield Finding(
-                    "bank_line_differs",
-                    f"{subject} line {each.line_no}",
-                    f"La ligne {each.line_no} du relevé {statement.statement_id} n’est pas aux comptes pour son"
-                    f" montant ({format_euros(abs(each.amount_cents))}).",
-                )
-    position = bank_position(db, territory_id=territory_id, day=datetime.date.max)
-    if position is not None and position.balance_cents != closing_cents:
-        yield Finding(
-            "bank_lines_differ",
-            "bank lines",
-            f"Les lignes des relevés mènent à {format_euros(position.balance_cents)}, le dernier relevé dit"
-            f" {format_euros(closing_cents or 0)}.",
-        )
-
-
-def _check_closes(db: Connection, territory_id: int, public_key_pem: str) -> Iterator[Finding]:
-    """Each close's certificate is signed by us, over a head that the log still holds."""
-    newest = latest_head(db, territory_id=territory_id)
-    for close in closes_of(db, territory_id=territory_id):
-        if not close.is_closed:
-            continue
-        try:
-            faults = verify_certificate(certificate=close.certificate, public_key_pem=public_key_pem)
-            size = certified_head(close.certificate).size
-        except CertificateMalformed:
-            faults, size = ("certificate_malformed",), 0
-        if newest is None or newest.size < size:
-            faults = (*faults, "certificate_beyond_log")
-        for fault in faults:
-            yield Finding(
-                fault, f"close {close.month}", f"Le certificat de l’arrêté de {close.month.label_fr} ne tient plus."
-            )

@@ -50,6 +50,12 @@ def close_period(db: Connection, *, territory_id: int, month: Month, now_ms: int
     return last_entry_id
 
 
+def closed_days(db: Connection, *, territory_id: int) -> list[datetime.date]:
+    """Return the last day of each locked month, in order."""
+    query = select(closed_periods.c.ends_on).where(closed_periods.c.territory_id == territory_id)
+    return list(db.scalars(query.order_by(closed_periods.c.ends_on)))
+
+
 def first_month(db: Connection, *, territory_id: int) -> Month | None:
     """Return the month of the earliest entry, or None while the books are empty."""
     earliest: datetime.date | None = db.scalar(

@@ -82,6 +82,16 @@ CORRUPTIONS = {
         ["UPDATE closes SET certificate = replace(certificate, '\"reserve_cents\": ', '\"reserve_cents\": 1')"],
         "certificate_signature_wrong",
     ),
+    "a household's aid said to be another's": (
+        ["UPDATE distribution_lines SET wallet_id = wallet_id + 500 WHERE distribution_id = 1 AND line_no = 1"],
+        "distribution_line_differs",
+    ),
+    "a transfer to a shop sent elsewhere": (
+        ["UPDATE payout_lines SET iban = 'FR7630006000011234567890189' WHERE line_no = 1"],
+        "payout_order_differs",
+    ),
+    "an entry of no kind": ([f"UPDATE journal_entries SET kind = 99 WHERE id = {CHARGE}"], "row_unreadable"),
+    "the month said to be approved by another": (["UPDATE closes SET approved_by = 'staff:99'"], "close_differs"),
     "the certificate of the month torn": (["UPDATE closes SET certificate = '{'"], "certificate_malformed"),
 }
 
