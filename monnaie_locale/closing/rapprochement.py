@@ -18,6 +18,7 @@ from monnaie_locale.documents.model import (
 )
 from monnaie_locale.documents.wording import mask_iban
 from monnaie_locale.exports.paper import issuer_of
+from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.journal.periods import Flow, flows_through
 from monnaie_locale.ledger.accounts import ACCOUNT_MAP, AccountKind
@@ -156,4 +157,5 @@ def _signatory(caller: str | None, at_ms: int | None) -> Signatory:
     if caller is None or at_ms is None:
         return Signatory()
     signed_on: datetime.date = paris_date(at_ms)
-    return Signatory(name=f"Identifiant {caller}", signed_on=signed_on)
+    kind, _, number = caller.partition(":")
+    return Signatory(name=f"Agent n°\u00a0{number}" if kind == SubjectKind.STAFF else caller, signed_on=signed_on)
