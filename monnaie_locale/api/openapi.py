@@ -18,6 +18,8 @@ from monnaie_locale.ledger.errors import IdempotencyKeyReused, Refusal
 
 VERSION = "3.1.0"
 CATALOGUE = "api.refusals"
+# What fits a 32-bit column (`web.addresses` says the same to the router).
+IDENTIFIER = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 PARAMETER = re.compile(r"<(?:(?P<converter>[a-z]+)(?:\([^)]*\))?:)?(?P<name>[a-z_]+)>")
 SCHEMA_REF = "#/components/schemas/{model}"
 
@@ -126,7 +128,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             "name": found["name"],
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 0} if found["converter"] == "int" else {"type": "string"},
+            "schema": IDENTIFIER if found["converter"] == "int" else {"type": "string"},
         }
         for found in PARAMETER.finditer(operation.path)
     ]
@@ -164,6 +166,10 @@ def _responses(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
 def _codes_by_status(operation: Operation) -> dict[int, set[str]]:
     codes: dict[int, set[str]] = defaultdict(set)
     refusals = list(operation.refusals)
+    if PARAMETER.search(operation.path):
+        # A value that no route takes is an address that does not exist, or one where only another method is served.
+        codes[HTTPStatus.NOT_FOUND].add("http_404")
+        codes[HTTPStatus.METHOD_NOT_ALLOWED].add("http_405")
     if operation.body is not None:
         refusals.append(errors.BodyInvalid)
         codes[HTTPStatus.UNSUPPORTED_MEDIA_TYPE].add("http_415")
