@@ -2,7 +2,13 @@
 
 So no more than five wrong PINs are evaluated in a row, also by parallel requests, several processes, or across a
 restart in the middle of a check. A right PIN gives the five tries back.
+
+The checks of one card come one after the other within a process: six payments at once with the right PIN would
+otherwise hold six tries together, and the sixth be told that the card is locked. Between processes that is still
+possible with more than five of them; it heals as soon as one of the checks is over.
 """
+
+import threading
 
 from sqlalchemy import Connection, Engine, update
 
@@ -12,6 +18,10 @@ from wallets.card_token import DECIMAL_DIGITS, PIN_LENGTH
 from wallets.errors import CardRefused, PinLocked, PinMalformed
 from wallets.model import PIN_TRIES_MAX, Card, CardState
 from wallets.tables import cards
+
+# A card waits for its own turn, and for that of one card in 64 at most. Nothing is counted here: the tries are counted
+# in the database, whatever this process does.
+_TURNS = tuple(threading.Lock() for _ in range(64))
 
 
 def check_pin_form(pin: str) -> str:
@@ -40,12 +50,13 @@ def prove_holder(engine: Engine, keyring: Keyring, *, territory_id: int, card: C
     if card is None or not card.is_active:
         keyring.waste_time(pin)
         raise CardRefused
-    hashed = transact(engine, _take_try, territory_id=territory_id, card_id=card.card_id)
-    if hashed is None:
-        raise PinLocked
-    if not keyring.check_secret(hashed, pin):
-        raise CardRefused
-    transact(engine, _give_tries_back, territory_id=territory_id, card_id=card.card_id, hashed=hashed)
+    with _TURNS[card.card_id % len(_TURNS)]:
+        hashed = transact(engine, _take_try, territory_id=territory_id, card_id=card.card_id)
+        if hashed is None:
+            raise PinLocked
+        if not keyring.check_secret(hashed, pin):
+            raise CardRefused
+        transact(engine, _give_tries_back, territory_id=territory_id, card_id=card.card_id, hashed=hashed)
     return card
 
 

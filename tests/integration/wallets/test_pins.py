@@ -1,5 +1,6 @@
 """PINs: five tries whatever happens in parallel, and never a PIN in clear anywhere on the disk."""
 
+import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
@@ -14,6 +15,7 @@ from tests.factories import programmes as made
 from tests.factories.ledger import TERRITORY_ID, open_world
 from tests.factories.programmes import NOW
 from tests.factories.wallets import AGENT, ask, holder, keyring, random_bytes, wallet
+from wallets import pin_check
 from wallets.errors import CardRefused, PinLocked
 from wallets.model import CardSecrets
 from wallets.operations.cards import draw_secrets, issue_cards
@@ -27,7 +29,13 @@ def tries_left(engine: Engine, card_id: int) -> int:
         return card_of(db, **TOWN, card_id=card_id).tries_left
 
 
-def test_twelve_thieves_at_once_get_five_tries(db_engine: Engine) -> None:
+@pytest.mark.parametrize("processes", ["one", "several"])
+def test_twelve_thieves_at_once_get_five_tries(
+    db_engine: Engine, processes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if processes == "several":
+        # The turns of a process are unknown to the others: the database alone holds the limit.
+        monkeypatch.setattr(pin_check, "_TURNS", (contextlib.nullcontext(),))
     open_world(db_engine)
     keys = keyring()
     victim = holder(db_engine, keys)
@@ -44,6 +52,19 @@ def test_twelve_thieves_at_once_get_five_tries(db_engine: Engine) -> None:
     assert keys.evaluations - before == 5
     assert sorted(answer.__name__ for answer in answers) == ["CardRefused"] * 5 + ["PinLocked"] * 7
     assert tries_left(db_engine, victim.card.card_id) == 0
+
+
+def test_twelve_payments_at_once_with_the_right_pin_lock_nothing(db_engine: Engine) -> None:
+    open_world(db_engine)
+    keys = keyring()
+    owner = holder(db_engine, keys)
+    food = made.programme(db_engine)
+    made.distributed(db_engine, food.programme_id, [(owner.wallet.wallet_id, 1_000)])
+
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin) for _ in range(12)]
+        assert all(each.result().with_pin for each in asked)
+    assert tries_left(db_engine, owner.card.card_id) == 5
 
 
 def test_a_try_is_lost_even_when_the_check_never_ends(db_engine: Engine) -> None:
