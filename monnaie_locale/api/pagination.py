@@ -12,6 +12,7 @@ from monnaie_locale.api.schema import Query
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 CURSOR_LENGTH_MAX = 400
+NUMBER_MAX = 2**63 - 1
 
 
 class PageQuery(Query):
@@ -43,6 +44,7 @@ def read_cursor(cursor: str | None, *, shape: tuple[type, ...] = (int,)) -> tupl
     except (ValueError, binascii.Error) as error:
         raise CursorInvalid from error
     fits = isinstance(parts, list) and tuple(type(part) for part in parts) == shape
-    if not fits:
+    # A number that no column holds would be a fault of the database instead of an empty page.
+    if not fits or any(isinstance(part, int) and abs(part) > NUMBER_MAX for part in parts):
         raise CursorInvalid
     return tuple(parts)

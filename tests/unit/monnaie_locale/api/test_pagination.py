@@ -37,6 +37,8 @@ def as_cursor(value: object) -> str:
         as_cursor([True]),
         as_cursor([1, 2]),
         as_cursor([1.5]),
+        as_cursor([2**63]),
+        as_cursor([-(10**30)]),
     ],
 )
 def test_what_we_did_not_write_is_refused(cursor):
