@@ -11,6 +11,7 @@ from monnaie_locale.closing import errors as closing_errors
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.exports import app as exports
 from monnaie_locale.exports import errors as exports_errors
+from monnaie_locale.identity import api as staff_api
 from monnaie_locale.identity.pages import site
 from monnaie_locale.journal import errors as journal_errors
 from monnaie_locale.journal.directory import territory_of
@@ -21,7 +22,7 @@ from monnaie_locale.reconciliation import app as reconciliation
 from monnaie_locale.reconciliation import errors as reconciliation_errors
 from monnaie_locale.runtime import Runtime
 
-PACKAGES = (office, wallets.app, programmes, merchants.app, reconciliation, closing, exports)
+PACKAGES = (staff_api, office, wallets.app, programmes, merchants.app, reconciliation, closing, exports)
 # What the API's catalogue lists, lowest layer first.
 REFUSALS = (
     *journal_errors.REFUSALS,

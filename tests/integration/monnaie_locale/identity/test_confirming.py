@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.identity import api_keys, confirming, errors, operations, queries, tokens
+from monnaie_locale.identity import api, api_keys, confirming, errors, operations, queries, tokens
 from monnaie_locale.identity.model import NewCredentials, StaffMember
 from monnaie_locale.identity.roles import Role, SubjectKind
 from tests.factories.ledger import TERRITORY_ID
@@ -22,7 +22,7 @@ SECRET = re.compile(r"\b[A-Z2-7]{32}\b")
 @pytest.fixture
 def site(db_engine: Engine) -> Iterator[Site]:
     """Build the site and stop it after the test."""
-    built = build_site(db_engine)
+    built = build_site(db_engine, init=api.init_app)
     yield built
     built.rt.stop()
 
@@ -206,3 +206,65 @@ def test_what_is_typed_on_the_server_is_confirmed_by_it(site: Site):
     assert enters(site, hired)
     with pytest.raises(errors.StaffUnknown):
         do(site, confirming.confirm_staff, 99, "job:cli", keyring=site.rt.keyring)
+
+
+class Program:
+    """A program with the key of a staff member."""
+
+    def __init__(self, site: Site, *roles: Role) -> None:
+        self.client = site.app.test_client()
+        self.key = transact(
+            site.rt.engine,
+            api_keys.issue_api_key,
+            territory_id=TERRITORY_ID,
+            kind=SubjectKind.STAFF,
+            subject_id=site.staff(*roles).staff_id,
+            label="test",
+            actor="job:test",
+            now=site.clock(),
+            random_bytes=site.rt.random_bytes,
+        )
+        self.count = 0
+
+    def send(self, method: str, path: str, body: object = None, *, key: str | None = None):
+        self.count += 1
+        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": key or f"k{self.count}"}
+        answer = self.client.open(f"/api/v1{path}", method=method, json=body, headers=headers)
+        return answer.status_code, answer.json
+
+
+def test_the_same_by_json_and_no_credentials_are_stored(site: Site):
+    operator, approver, agent = Program(site, Role.OPERATOR), Program(site, Role.APPROVER), Program(site, Role.AGENT)
+    body = {"login": "nouvelle", "name": "Dominique Exemple", "roles": ["accountant"]}
+    assert agent.send("POST", "/staff", body)[0] == 403
+    status, hired = operator.send("POST", "/staff", body, key="hire")
+    assert status == 201
+    assert operator.send("POST", "/staff", body, key="hire")[1]["code"] == "answer_shown_once"
+    assert operator.send("POST", "/staff", body)[1]["code"] == "login_taken"
+    assert operator.send("POST", "/staff", body | {"login": "b", "roles": ["till"]})[1]["code"] == "login_malformed"
+    assert operator.send("POST", "/staff", body | {"login": "bb", "roles": ["till"]})[1]["code"] == "role_unknown"
+    path = f"/staff/{hired['staff_id']}"
+    person = NewCredentials(
+        staff_id=hired["staff_id"],
+        login="nouvelle",
+        password=hired["password"],
+        totp_secret=totp_bytes(hired["totp_secret"]),
+    )
+
+    assert enters(site, person) is None
+    assert operator.send("POST", f"{path}/confirmation")[1]["code"] == "confirmed_by_maker"
+    assert approver.send("POST", f"{path}/confirmation")[1]["roles"] == ["accountant"]
+    assert enters(site, person)
+    pending = operator.send("PUT", f"{path}/roles", {"roles": ["accountant", "agent"]})[1]
+    assert (pending["roles"], pending["pending_roles"]) == (["accountant"], ["agent"])
+    assert operator.send("POST", f"{path}/close")[1]["is_active"] is False
+    assert operator.send("POST", f"{path}/reopen")[1]["is_confirmed"] is False
+    renewed = operator.send("POST", f"{path}/credentials")[1]
+    assert approver.send("POST", f"{path}/confirmation")[1]["roles"] == ["accountant", "agent"]
+    listed = approver.send("GET", "/staff")[1]["staff"]
+    assert next(each for each in listed if each["login"] == "nouvelle")["is_confirmed"] is True
+    with reading(site.rt.engine) as db:
+        stored = "".join(db.scalars(text("SELECT body FROM idempotency_keys")))
+    assert "is_confirmed" in stored  # the control: answers are stored
+    for secret in ("Dominique", hired["password"], hired["totp_secret"], renewed["password"], renewed["totp_secret"]):
+        assert secret not in stored

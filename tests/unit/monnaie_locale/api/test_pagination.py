@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monnaie_locale.api.errors import CursorInvalid
-from monnaie_locale.api.pagination import read_cursor, write_cursor
+from monnaie_locale.api.pagination import NUMBER_MAX, read_cursor, write_cursor
 
 
-@given(number=st.integers(), text=st.text(max_size=40))
+@given(number=st.integers(-NUMBER_MAX, NUMBER_MAX), text=st.text(max_size=40))
 def test_a_cursor_gives_back_its_position(number, text):
     assert read_cursor(write_cursor((number, text)), shape=(int, str)) == (number, text)
 
