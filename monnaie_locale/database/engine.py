@@ -62,13 +62,14 @@ def _keep_notices(connection: DBAPIConnection, record: ConnectionPoolEntry) -> N
 def _wait_for_the_disk(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     # A server set to answer COMMIT before its disk did (off), or before its standby (local), would acknowledge payments
     # that a power cut takes back. Stronger settings are left as they are.
+    connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute("SHOW synchronous_commit")
     (setting,) = cursor.fetchone() or ("",)
     if setting in WEAK_COMMITS:
         cursor.execute("SET synchronous_commit TO on")
     cursor.close()
-    connection.commit()
+    connection.autocommit = False
 
 
 def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
