@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound
 from monnaie_locale import runtime
 from monnaie_locale.api import errors, problems
 from monnaie_locale.api.endpoint import OPERATIONS, PREFIX, REPLAYED, Operation, api_blueprint
+from monnaie_locale.api.examples import example_of
 from monnaie_locale.api.marks import OPEN_TO_ALL, mark
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, Refusal
 
@@ -75,7 +76,7 @@ def document(operations: Iterable[Operation], *, base_url: str) -> dict[str, Any
     names, schemas = _schemas(operations)
     for operation in operations:
         path = PARAMETER.sub(lambda found: "{" + found["name"] + "}", operation.path)
-        paths[path][operation.method.lower()] = _described(operation, names)
+        paths[path][operation.method.lower()] = _described(operation, names, schemas)
     return {
         "openapi": VERSION,
         "info": {
@@ -104,7 +105,7 @@ def _schemas(operations: list[Operation]) -> tuple[dict[Any, Any], dict[str, Any
     return dict(references), dict(definitions.get("$defs", {}))
 
 
-def _described(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
+def _described(operation: Operation, names: dict[Any, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": f"{operation.tag}.{operation.name}",
         "tags": [operation.tag],
@@ -118,7 +119,8 @@ def _described(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         described["security"] = []
     if operation.body is not None:
         schema = names[operation.body, "validation"]
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"schema": schema, "example": example_of(schema, schemas=schemas)}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     return described
 
 
