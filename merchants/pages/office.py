@@ -254,6 +254,7 @@ def _pairing_page(merchant_id: int, label: str, code: str) -> ResponseReturnValu
     text = operations.pairing_url(host=parts.host(), code=code)
     return pages.render(
         "merchants/pairing.html",
+        base_url=rt.base_url,
         merchant=merchant,
         label=label,
         code=code,

@@ -85,7 +85,8 @@ def statement(tmp_path):
     """Give the statement of an unexpected gift."""
     body = balance_xml("OPBD", 0) + balance_xml("CLBD", GIFT_CENTS) + entry_xml(GIFT_CENTS)
     path = tmp_path / "releve.xml"
-    path.write_bytes(message_xml(body, iban=IBAN))
+    # The commands run on the real clock, and a statement of tomorrow is refused.
+    path.write_bytes(message_xml(body, iban=IBAN).replace(b"2026-11-2", b"2026-11-1"))
     return path
 
 
