@@ -12,7 +12,7 @@ SQLITE_VERSION_MIN = (3, 51, 3)
 BUSY_TIMEOUT_MS = 10_000
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    # FULL, not NORMAL: with NORMAL a power cut loses acknowledged commits (measured, docs/RELIABILITY.md).
+    # FULL, not NORMAL: with NORMAL a power cut takes back commits that were acknowledged.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
