@@ -32,7 +32,7 @@ def rows_among(
     if db.dialect.name == "postgresql":
         return db.exec_driver_sql(_among_array(columns, key), (territory_id, list(values))).all()
     written = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
-    return db.exec_driver_sql(_among_json(columns, key), (territory_id, written)).all()
+    return db.exec_driver_sql(_among_json(columns, key), (written, territory_id)).all()
 
 
 def _written(table: Table, rows: Sequence[Sequence[object]]) -> list[tuple[object, ...]]:
@@ -55,9 +55,12 @@ def _among_array(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
 
 @lru_cache
 def _among_json(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
-    # JSON knows no bytes: they travel in hexadecimal.
-    value = "unhex(value)" if isinstance(key.type, LargeBinary) else "value"
-    return f"{_select(columns, key)} = ? AND {key.name} IN (SELECT {value} FROM json_each(?))"  # noqa: S608 - names of our own tables
+    # JSON knows no bytes: they travel in hexadecimal. CROSS JOIN reads the wanted values first and finds each by its
+    # index; with IN, SQLite would read the whole table for bytes.
+    value = "unhex(wanted.value)" if isinstance(key.type, LargeBinary) else "wanted.value"
+    names = ", ".join(f"{key.table}.{column.name}" for column in columns)
+    found = f"{key.table}.territory_id = ? AND {key.table}.{key.name} = {value}"
+    return f"SELECT {names} FROM json_each(?) AS wanted CROSS JOIN {key.table} ON {found}"  # noqa: S608 - names of our own tables
 
 
 def _select(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:

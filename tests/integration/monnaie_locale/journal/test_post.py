@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.post import post_batch
@@ -171,3 +171,26 @@ def test_a_reversal_is_once_only_even_under_another_key(db_engine: Engine) -> No
 
     with pytest.raises(Refusal, match="already_reversed"):
         world.do(EntryKind.REVERSAL, Draw((world.purse(7),), world.shop(3), 1_250), reverses_entry_id=3)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_a_key_and_a_balance_are_found_by_their_index_however_long_the_books(db_engine: Engine) -> None:
+    looked_up: list[str] = []
+    world = small_world(db_engine)
+    event.listen(db_engine, "before_cursor_execute", lambda *seen: looked_up.append(seen[2]))
+    world.charge(7, 3, 1)
+
+    with reading(db_engine) as db:
+        plans = {
+            statement: [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ("[]", 1))]
+            for statement in tuple(looked_up)
+            if "json_each" in statement
+        }
+        naive = "SELECT id FROM journal_entries WHERE caller IN (SELECT value FROM json_each(?)) AND territory_id = ?"
+        scan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {naive}", ("[]", 1))]
+
+    assert any("key_digest=?" in step for plan in plans.values() for step in plan)
+    assert any("account_id=?" in step for plan in plans.values() for step in plan)
+    for plan in plans.values():
+        assert not any(step.endswith("(territory_id=?)") for step in plan), plan
+    assert any(step.endswith("(territory_id=?)") for step in scan)
