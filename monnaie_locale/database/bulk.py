@@ -50,7 +50,8 @@ def _written(table: Table, rows: Sequence[Sequence[object]]) -> list[tuple[objec
 
 @lru_cache
 def _among_array(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
-    return f"{_select(columns, key)} = %s AND {key.name} = ANY(%s)"
+    names = ", ".join(column.name for column in columns)
+    return f"SELECT {names} FROM {key.table} WHERE territory_id = %s AND {key.name} = ANY(%s)"  # noqa: S608 - names of our own tables
 
 
 @lru_cache
@@ -61,11 +62,6 @@ def _among_json(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
     names = ", ".join(f"{key.table}.{column.name}" for column in columns)
     found = f"{key.table}.territory_id = ? AND {key.table}.{key.name} = {value}"
     return f"SELECT {names} FROM json_each(?) AS wanted CROSS JOIN {key.table} ON {found}"  # noqa: S608 - names of our own tables
-
-
-def _select(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
-    names = ", ".join(column.name for column in columns)
-    return f"SELECT {names} FROM {key.table} WHERE territory_id"  # noqa: S608 - names of our own tables
 
 
 @lru_cache

@@ -11,19 +11,24 @@ from monnaie_locale.ledger.money import CENTS_MAX, format_decimal, format_euros,
 
 @pytest.mark.parametrize(
     ("typed", "amount_cents"),
-    [("12,50", 1_250), ("12.5", 1_250), ("12", 1_200), (" 1 234,56 € ", 123_456), ("0,01", 1), ("-3", -300)],
+    [
+        ("12,50", 1_250),
+        ("12.5", 1_250),
+        ("12", 1_200),
+        (" 1 234,56 € ", 123_456),
+        ("0,01", 1),
+        ("-3", -300),
+        ("12,", 1_200),
+    ],
 )
 def test_what_a_cashier_types_is_read_to_the_cent(typed: str, amount_cents: int) -> None:
     assert parse_euros(typed) == amount_cents
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "€", "12,505", "1e3", "NaN", "0x10", "١٢", "12,5,0", "--1", "1_000", "∞", "12,", "9" * 40]
+    "typed", ["", "€", "12,505", "1e3", "NaN", "0x10", "١٢", "12,5,0", "--1", "1_000", "∞", "9" * 40]
 )
 def test_what_is_no_amount_is_refused(typed: str) -> None:
-    if typed == "12,":
-        assert parse_euros(typed) == 1_200
-        return
     with pytest.raises(AmountMalformed):
         read_amount(typed)
 
