@@ -10,6 +10,7 @@ from werkzeug.routing import IntegerConverter
 from monnaie_locale.api.marks import OPEN_TO_ALL, mark_of
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import STAFF_ROLES, Permission, permits
+from monnaie_locale.web.navigation import entries_of
 from tests.factories.site import Site, build_site
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
@@ -140,3 +141,11 @@ def _writes(statement: str) -> bool:
 
 def _any_values(rule) -> dict[str, object]:
     return {name: 1 if isinstance(rule._converters[name], IntegerConverter) else "x" for name in rule.arguments}
+
+
+def test_each_line_of_the_menu_has_its_own_blueprint(db_engine: Engine):
+    """The menu marks where one is by the blueprint: two lines of one would both be marked."""
+    lines = [entry.endpoint.partition(".")[0] for entry in entries_of(build_app(db_engine).app)]
+
+    assert len(lines) > 5
+    assert len(set(lines)) == len(lines)

@@ -17,6 +17,8 @@ from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.paging import ROWS_PER_PAGE, Page, offset_of, page_number
 
 blueprint = Blueprint("staff", __name__, template_folder="../templates")
+# A blueprint of its own: the menu marks where one is by the blueprint.
+audit_blueprint = Blueprint("audit", __name__, template_folder="../templates")
 
 ROLE_CHOICES = [(role, ROLE_NAMES[role]) for role in sorted(STAFF_ROLES)]
 
@@ -24,8 +26,9 @@ ROLE_CHOICES = [(role, ROLE_NAMES[role]) for role in sorted(STAFF_ROLES)]
 def init_app(app: Flask) -> None:
     """Add the pages and their lines in the menu."""
     app.register_blueprint(blueprint)
+    app.register_blueprint(audit_blueprint)
     navigation.add(app, label="Personnel", endpoint="staff.index", permission=Permission.VIEW_STAFF, order=90)
-    navigation.add(app, label="Journal des actions", endpoint="staff.audit", permission=Permission.VIEW_AUDIT, order=95)
+    navigation.add(app, label="Journal des actions", endpoint="audit.index", permission=Permission.VIEW_AUDIT, order=95)
 
 
 @blueprint.get("/personnel")
@@ -164,7 +167,7 @@ def confirm(staff_id: int) -> ResponseReturnValue:
     return pages.see_other("staff.show", staff_id=staff_id)
 
 
-@blueprint.get("/journal-des-actions")
+@audit_blueprint.get("/journal-des-actions", endpoint="index")
 @access.requires(Permission.VIEW_AUDIT)
 def audit() -> ResponseReturnValue:
     """Show the audit trail, newest first."""
