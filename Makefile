@@ -1,6 +1,7 @@
 # make demo    un mois complet d'une ville d'exemple, puis le service sur http://127.0.0.1:8000   (ARGS="--no-serve --seed 7")
 # make test    tous les tests                                                     (ARGS="tests/unit -k money")
 # make check   la barrière complète : format, règles, types, architecture, tests
+# make torture la dose entière de pannes, de coupures et de mutants               (ARGS="-k power")
 # make bench   les mesures    ·    make run   le service    ·    make clean   tout effacer
 #
 # Needs Python >= 3.11 and make, nothing else. What is installed is pinned by hash in requirements/*.txt.
@@ -16,12 +17,12 @@ STAMPS := $(VENV)/stamps
 PYTHONS := python3.13 python3.12 python3.11 python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
-LISTS := build runtime test dev front lock
+LISTS := build runtime test dev bench torture front lock
 CODE := monnaie_locale wallets merchants migrations tests scripts bench
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo test check lint format bench run scanner lock clean
+.PHONY: help demo test torture check lint format bench run scanner lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -35,7 +36,11 @@ run: $(STAMPS)/project scanner
 test: $(STAMPS)/test $(STAMPS)/project scanner
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
-bench: $(STAMPS)/test $(STAMPS)/project
+# One process: the doses share two processors with what they kill.
+torture: $(STAMPS)/torture $(STAMPS)/project
+	$(BIN)/pytest tests/torture --dose full -s $(ARGS)
+
+bench: $(STAMPS)/bench $(STAMPS)/project
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m bench.run $(ARGS)
 
 lint: $(STAMPS)/dev $(STAMPS)/project
@@ -91,6 +96,15 @@ $(STAMPS)/project: pyproject.toml $(STAMPS)/runtime
 $(STAMPS)/test: requirements/test.txt $(STAMPS)/runtime
 	@echo "Installation des outils de test…"
 	@$(INSTALL) -r requirements/test.txt
+	@touch $@
+
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/test
+	@# django-hordak is published as source only; it is built by the setuptools that are pinned in build.txt.
+	@$(INSTALL) --no-binary django-hordak --no-build-isolation -r requirements/bench.txt
+	@touch $@
+
+$(STAMPS)/torture: requirements/torture.txt $(STAMPS)/test
+	@$(INSTALL) -r requirements/torture.txt
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/test
