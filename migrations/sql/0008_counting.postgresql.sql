@@ -102,12 +102,13 @@ CREATE TRIGGER ledger_heads_follow BEFORE UPDATE ON ledger_heads
 
 -- What a batch reads before it decides, in one call: each SELECT sees what the lock let through.
 CREATE FUNCTION ledger_open_batch(territory smallint, keys bytea[], account_ids bigint[])
-RETURNS TABLE (last_id bigint, closed_on date, entry_ids bigint[], held text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (last_id bigint, closed_on date, entry_ids text, held text) LANGUAGE plpgsql AS $$
 BEGIN
   SELECT h.last_entry_id INTO last_id FROM ledger_heads h WHERE h.territory_id = territory FOR UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
   SELECT max(c.ends_on) INTO closed_on FROM closed_periods c WHERE c.territory_id = territory;
-  SELECT array_agg(e.id) INTO entry_ids FROM journal_entries e WHERE e.territory_id = territory AND e.key_digest = ANY(keys);
+  SELECT json_agg(e.id) INTO entry_ids FROM journal_entries e
+  WHERE e.territory_id = territory AND e.key_digest = ANY(keys);
   SELECT json_agg(json_build_array(b.account_id, b.kind, b.debits_cents, b.credits_cents)) INTO held
   FROM balances b WHERE b.territory_id = territory AND b.account_id = ANY(account_ids);
   RETURN NEXT;

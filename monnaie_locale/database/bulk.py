@@ -13,6 +13,8 @@ from monnaie_locale.database.driver import execute
 
 # Of one INSERT: below SQLite's limit of 32,766 values with any of our tables.
 ROWS_MAX = 512
+# Up to so many rows go in one statement of just that size; the driver keeps the texts of all these sizes prepared.
+ROWS_EXACT_MAX = 64
 
 
 def insert_rows(db: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
@@ -25,9 +27,14 @@ def insert_rows(db: Connection, table: Table, rows: Sequence[Sequence[object]]) 
         return
     start = 0
     while start < len(rows):
-        size = min(ROWS_MAX, 1 << (len(rows) - start).bit_length() - 1)
+        size = _rows_at_once(len(rows) - start)
         execute(db, _values(table, size), _written(table, rows[start : start + size]))
         start += size
+
+
+def _rows_at_once(left: int) -> int:
+    """Return how many of the rows that are left go in the next statement: few sizes, so few texts to prepare."""
+    return left if left <= ROWS_EXACT_MAX else min(ROWS_MAX, 1 << left.bit_length() - 1)
 
 
 def rows_among(
@@ -100,8 +107,8 @@ def _among_json(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
 
 @lru_cache
 def _values(table: Table, rows: int) -> str:
-    # Many rows in one statement, in powers of two: ten texts are prepared once and serve every batch. Row by row, the
-    # driver would let go of Python's lock for each, and the threads that wait for an answer would take it every time.
+    # Many rows in one statement. Row by row, the driver would let go of Python's lock for each, and the threads that
+    # were just answered would take it every time.
     names = ", ".join(column.name for column in table.columns)
     row = f"({', '.join('?' for _ in table.columns)})"
     return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of our own tables

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -36,28 +36,72 @@ def transact(
     """
     for attempt in range(1, ATTEMPTS_MAX + 1):
         try:
-            return _once(engine, operation, *args, **kwargs)
+            with engine.connect() as db:
+                return _once(db, operation, *args, **kwargs)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES and attempt < ATTEMPTS_MAX:
-                continue
-            refusal = as_refusal(error)
-            if refusal is not None:
-                raise refusal from error
-            raise
+            if not _may_retry(error, attempt):
+                _raise_refusal_or(error)
     raise AssertionError  # the loop returns or raises
 
 
+class StandingConnection:
+    """The connection that one thread keeps between its transactions: taking one from the pool costs more than a commit.
+
+    For operations that may safely run twice, such as postings, whose keys tell: when the connection was lost, the
+    operation is run again on a new one, and nobody knows whether the commit had gone through.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Connect at the first transaction."""
+        self._engine = engine
+        self._db: Connection | None = None
+
+    def transact(self, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `operation` in one transaction, as `transact` does."""
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            if self._db is None:
+                self._db = self._engine.connect()
+            try:
+                return _once(self._db, operation, *args, **kwargs)
+            except DBAPIError as error:
+                self.close()
+                # A connection that stood since before the server restarted says so at its first statement.
+                if not (error.connection_invalidated and attempt == 1) and not _may_retry(error, attempt):
+                    _raise_refusal_or(error)
+            except BaseException:
+                self.close()
+                raise
+        raise AssertionError  # the loop returns or raises
+
+    def close(self) -> None:
+        """Give the connection back; the next transaction takes another."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def _may_retry(error: DBAPIError, attempt: int) -> bool:
+    return getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES and attempt < ATTEMPTS_MAX
+
+
+def _raise_refusal_or(error: DBAPIError) -> NoReturn:
+    """Raise what a broken constraint means to a person, or the error itself."""
+    refusal = as_refusal(error)
+    if refusal is not None:
+        raise refusal from error
+    raise error
+
+
 def _once(
-    engine: Engine, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    db: Connection, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    with engine.connect() as db:
-        notices: list[str] = db.info.setdefault(NOTICES, [])
-        notices.clear()
-        with db.begin():
-            result = operation(db, *args, **kwargs)
-        if any(REPLICATION_WARNING in notice for notice in notices):
-            raise CommitInDoubt
-        return result
+    notices: list[str] = db.info.setdefault(NOTICES, [])
+    notices.clear()
+    with db.begin():
+        result = operation(db, *args, **kwargs)
+    if any(REPLICATION_WARNING in notice for notice in notices):
+        raise CommitInDoubt
+    return result
 
 
 @contextmanager

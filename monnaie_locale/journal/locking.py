@@ -10,17 +10,26 @@ from sqlalchemy import Connection
 from monnaie_locale.database.bulk import array_of
 from monnaie_locale.database.driver import execute
 from monnaie_locale.journal.errors import TerritoryUnknown
-from monnaie_locale.journal.queries import KINDS, balances_of, entries_by_number, posted_by_keys
+from monnaie_locale.journal.queries import KINDS, entries_by_number
 from monnaie_locale.ledger.accounts import Balance
 from monnaie_locale.ledger.posting import Posted
 
-# On SQLite the transaction itself is the lock (BEGIN IMMEDIATE).
-HEAD_ON_SQLITE = """
-SELECT last_entry_id, (SELECT MAX(ends_on) FROM closed_periods p WHERE p.territory_id = h.territory_id)
-FROM ledger_heads h WHERE territory_id = ?
+# On SQLite the transaction itself is the lock (BEGIN IMMEDIATE). One row, so that the driver lets go of Python's lock
+# once and not for each account. JSON knows no bytes: keys travel in hexadecimal. CROSS JOIN reads what is wanted first
+# and finds each by its index; with IN, SQLite would read every entry of the books.
+OPEN_ON_SQLITE = """
+SELECT h.last_entry_id,
+  (SELECT MAX(p.ends_on) FROM closed_periods p WHERE p.territory_id = h.territory_id),
+  (SELECT json_group_array(e.id) FROM json_each(?) AS wanted
+   CROSS JOIN journal_entries e ON e.territory_id = h.territory_id AND e.key_digest = unhex(wanted.value)),
+  (SELECT json_group_array(json_array(b.account_id, b.kind, b.debits_cents, b.credits_cents)) FROM json_each(?) AS wanted
+   CROSS JOIN balances b ON b.territory_id = h.territory_id AND b.account_id = wanted.value)
+FROM ledger_heads h WHERE h.territory_id = ?
 """
 # One call, whose statements each see what the lock let through (migration 0008).
-OPEN_ON_POSTGRESQL = "SELECT last_id, closed_on, entry_ids, held FROM ledger_open_batch(%s, %s::bytea[], %s::bigint[])"
+OPEN_ON_POSTGRESQL = (
+    "SELECT last_id, closed_on::text, entry_ids, held FROM ledger_open_batch(%s, %s::bytea[], %s::bigint[])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +56,24 @@ def lock_books(
     Refuses territory_unknown.
 
     """
+    accounts = sorted(account_ids)
     if db.dialect.name == "postgresql":
-        return _lock_on_postgresql(db, territory_id, key_digests, account_ids)
-    rows = execute(db, HEAD_ON_SQLITE, (territory_id,)).fetchall()
+        wanted = (territory_id, array_of(key_digests), array_of(accounts))
+        rows = execute(db, OPEN_ON_POSTGRESQL, wanted).fetchall()
+    else:
+        keys = json.dumps([key.hex() for key in key_digests])
+        rows = execute(db, OPEN_ON_SQLITE, (keys, json.dumps(accounts), territory_id)).fetchall()
     if not rows:
         raise TerritoryUnknown(territory_id=territory_id)
-    last_entry_id, closed_on = rows[0]
+    last_entry_id, closed_on, found, held = rows[0]
+    numbers = json.loads(found or "[]")
+    entries = entries_by_number(db, territory_id=territory_id, entry_ids=numbers) if numbers else []
     return LockedBooks(
         last_entry_id,
-        None if closed_on is None else datetime.date.fromisoformat(closed_on),
-        posted_by_keys(db, territory_id=territory_id, key_digests=key_digests),
-        balances_of(db, territory_id=territory_id, account_ids=account_ids),
+        datetime.date.fromisoformat(closed_on) if closed_on else None,
+        {each.entry.key_digest: each for each in entries},
+        {
+            account_id: Balance(KINDS[kind], debits_cents, credits_cents)
+            for account_id, kind, debits_cents, credits_cents in json.loads(held or "[]")
+        },
     )
-
-
-def _lock_on_postgresql(
-    db: Connection, territory_id: int, key_digests: Sequence[bytes], account_ids: Collection[int]
-) -> LockedBooks:
-    values = (territory_id, array_of(key_digests), array_of(sorted(account_ids)))
-    rows = execute(db, OPEN_ON_POSTGRESQL, values).fetchall()
-    if not rows:
-        raise TerritoryUnknown(territory_id=territory_id)
-    last_entry_id, closed_through, numbers, held = rows[0]
-    balances = {
-        account_id: Balance(KINDS[kind], debits_cents, credits_cents)
-        for account_id, kind, debits_cents, credits_cents in json.loads(held or "[]")
-    }
-    found = entries_by_number(db, territory_id=territory_id, entry_ids=numbers) if numbers else []
-    posted = {each.entry.key_digest: each for each in found}
-    return LockedBooks(last_entry_id, closed_through, posted, balances)

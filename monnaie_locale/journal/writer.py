@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from monnaie_locale.database.transaction import CommitInDoubt, transact
+from monnaie_locale.database.transaction import CommitInDoubt, StandingConnection
 from monnaie_locale.journal.errors import LedgerUnavailable
 from monnaie_locale.journal.post import post, post_batch
 from monnaie_locale.ledger.errors import Refusal
@@ -49,7 +49,7 @@ class Writer:
 
     def __init__(self, engine: Engine, *, clock_ms: Callable[[], int]) -> None:
         """Start the thread; `clock_ms` gives the instant of recording, milliseconds UTC."""
-        self._engine = engine
+        self._connection = StandingConnection(engine)
         self._clock_ms = clock_ms
         self._stopped = False
         self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
@@ -81,7 +81,8 @@ class Writer:
             for group in _by_territory(batch):
                 self._post(group)
             if stopping:
-                return
+                break
+        self._connection.close()
 
     def _gathered(self, first: _Waiter) -> tuple[list[_Waiter], bool]:
         """Take what has queued since; only this thread takes, so a queue that is not empty gives at once."""
@@ -106,7 +107,7 @@ class Writer:
     def _post(self, waiters: list[_Waiter]) -> None:
         postings = [waiter.posting for waiter in waiters]
         try:
-            answers = transact(self._engine, post_batch, postings, recorded_at_ms=self._clock_ms())
+            answers = self._connection.transact(post_batch, postings, recorded_at_ms=self._clock_ms())
         except OperationalError as error:
             # The database cannot be reached or written: one by one, each would wait as long for the same answer.
             for waiter in waiters:
@@ -124,7 +125,7 @@ class Writer:
 
     def _post_alone(self, posting: Posting) -> Posted | BaseException:
         try:
-            return transact(self._engine, post, posting, recorded_at_ms=self._clock_ms())
+            return self._connection.transact(post, posting, recorded_at_ms=self._clock_ms())
         except Refusal as refusal:
             return refusal
         except (DBAPIError, CommitInDoubt) as error:
