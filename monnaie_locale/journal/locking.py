@@ -22,8 +22,8 @@ SELECT h.last_entry_id,
   (SELECT MAX(p.ends_on) FROM closed_periods p WHERE p.territory_id = h.territory_id),
   (SELECT json_group_array(e.id) FROM json_each(?) AS wanted
    CROSS JOIN journal_entries e ON e.territory_id = h.territory_id AND e.key_digest = unhex(wanted.value)),
-  (SELECT json_group_array(json_array(b.account_id, b.kind, b.debits_cents, b.credits_cents)) FROM json_each(?) AS wanted
-   CROSS JOIN balances b ON b.territory_id = h.territory_id AND b.account_id = wanted.value)
+  (SELECT json_group_array(json_array(b.account_id, b.kind, b.debits_cents, b.credits_cents))
+   FROM json_each(?) AS wanted CROSS JOIN balances b ON b.territory_id = h.territory_id AND b.account_id = wanted.value)
 FROM ledger_heads h WHERE h.territory_id = ?
 """
 # One call, whose statements each see what the lock let through (migration 0008).

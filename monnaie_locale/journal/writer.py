@@ -1,13 +1,15 @@
 """Group commit: one thread posts whatever queued while the last commit was in flight, and answers after the commit.
 
-No timer: an idle service posts at once, a busy one fills its batches by itself. One writer per process; several
-processes share the territory's posting lock in the database.
+An idle service posts at once, a busy one fills its batches by itself. One writer per process; several processes share
+the territory's posting lock in the database.
 """
 
 import threading
-import time
-from collections.abc import Callable
-from queue import SimpleQueue
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from queue import Empty, SimpleQueue
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -19,29 +21,46 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.posting import Posted, Posting
 
 BATCH_MAX = 512
+# How long the thread waits for the callers it has just answered, at most: about a commit.
+GATHER_S = 0.001
+# More than will ever wait: while a batch is posted, nobody rings.
+NOBODY = 1 << 30
 
 
 class _Waiter:
-    """A request and the place where its answer arrives."""
+    """A request, the place where its answer arrives, and who is to be woken after it.
 
-    __slots__ = ("_answer", "_arrived", "posting")
+    The writer wakes the first caller of a batch, and each wakes the next: woken all at once, they would fight for
+    Python's lock, and that takes longer than the commit did.
+    """
+
+    __slots__ = ("_arrived", "answer", "following", "posting")
 
     def __init__(self, posting: Posting) -> None:
         self.posting = posting
-        self._answer: Posted | BaseException | None = None
+        self.answer: Posted | BaseException = LedgerUnavailable()
+        self.following: _Waiter | None = None
         self._arrived = threading.Lock()
         self._arrived.acquire()
 
-    def give(self, answer: Posted | BaseException) -> None:
-        self._answer = answer
+    def wake(self) -> None:
         self._arrived.release()
 
     def wait(self) -> Posted:
-        with self._arrived:
-            answer = self._answer
-        if isinstance(answer, Posted):
-            return answer
-        raise answer if answer is not None else LedgerUnavailable
+        try:
+            self._await_turn()
+        except BaseException:
+            # Interrupted: those behind must still be woken when the turn comes.
+            threading.Thread(target=self._await_turn, daemon=True).start()
+            raise
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    def _await_turn(self) -> None:
+        self._arrived.acquire()
+        if self.following is not None:
+            self.following.wake()
 
 
 class Writer:
@@ -52,7 +71,10 @@ class Writer:
         self._connection = StandingConnection(engine)
         self._clock_ms = clock_ms
         self._stopped = False
-        self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
+        self._waiting: deque[_Waiter] = deque()
+        # How many must have come for the bell to ring, and the bell that wakes the thread.
+        self._expected = 1
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -61,67 +83,71 @@ class Writer:
         if self._stopped:
             raise LedgerUnavailable
         waiter = _Waiter(posting)
-        self._queue.put(waiter)
+        self._waiting.append(waiter)
+        if len(self._waiting) >= self._expected:
+            self._bell.put(None)
         return waiter.wait()
 
     def stop(self) -> None:
         """Post what is queued, then end the thread."""
         self._stopped = True
-        self._queue.put(None)
+        self._expected = 1
+        self._bell.put(None)
         self._thread.join()
-        while not self._queue.empty():
+        while self._waiting:
             # Came in between the last look and the end: nothing was posted, and the caller must not wait for ever.
-            late = self._queue.get()
-            if late is not None:
-                late.give(LedgerUnavailable())
+            self._waiting.popleft().wake()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, stopping = self._gathered(first)
+        while batch := self._gathered():
             for group in _by_territory(batch):
                 self._post(group)
-            if stopping:
-                break
+            self._expected = len(batch)
         self._connection.close()
 
-    def _gathered(self, first: _Waiter) -> tuple[list[_Waiter], bool]:
-        """Take what has queued since; only this thread takes, so a queue that is not empty gives at once."""
-        batch = [first]
-        while len(batch) < BATCH_MAX and self._queued():
-            waiter = self._queue.get()
-            if waiter is None:
-                return batch, True
-            batch.append(waiter)
-        return batch, False
+    def _gathered(self) -> list[_Waiter]:
+        """Wait for requests and take them; none when the writer was stopped.
 
-    def _queued(self) -> bool:
-        """Return whether a request waits, after letting the threads that are about to ask do so.
-
-        Callers answered by the last commit ask again within microseconds: without a turn of their own they would
-        always miss this batch, and every other batch would be nearly empty.
+        Callers answered by the last commit ask again within microseconds. The thread sleeps until as many have come,
+        and no longer than the time of a commit: woken by the first of them, it would take Python's lock from the
+        others each time and post batches of half the size.
         """
-        if self._queue.empty():
-            time.sleep(0)
-        return not self._queue.empty()
+        if len(self._waiting) < self._expected:
+            with suppress(Empty):
+                self._bell.get(timeout=GATHER_S)
+        self._expected = 1
+        while not self._waiting:
+            if self._stopped:
+                return []
+            self._bell.get()
+        self._expected = NOBODY
+        with suppress(Empty):
+            while True:
+                self._bell.get_nowait()
+        batch = [self._waiting.popleft()]
+        while self._waiting and len(batch) < BATCH_MAX:
+            batch.append(self._waiting.popleft())
+        return batch
 
     def _post(self, waiters: list[_Waiter]) -> None:
+        for waiter, answer in zip(waiters, self._answers(waiters), strict=True):
+            waiter.answer = answer
+        for waiter, following in pairwise(waiters):
+            waiter.following = following
+        waiters[0].wake()
+
+    def _answers(self, waiters: list[_Waiter]) -> Sequence[Posted | BaseException]:
         postings = [waiter.posting for waiter in waiters]
         try:
-            answers = self._connection.transact(post_batch, postings, recorded_at_ms=self._clock_ms())
+            return self._connection.transact(post_batch, postings, recorded_at_ms=self._clock_ms())
         except OperationalError as error:
             # The database cannot be reached or written: one by one, each would wait as long for the same answer.
-            for waiter in waiters:
-                waiter.give(_unavailable(error))
+            return [_unavailable(error) for _ in waiters]
         except (Refusal, DBAPIError, CommitInDoubt):
             # The database refused the batch as a whole, or its commit is in doubt: one by one, the keys tell.
-            for waiter in waiters:
-                waiter.give(self._post_alone(waiter.posting))
+            return [self._post_alone(posting) for posting in postings]
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
-            for waiter in waiters:
-                waiter.give(error)
-        else:
-            for waiter, answer in zip(waiters, answers, strict=True):
-                waiter.give(answer)
+            return [error for _ in waiters]
 
     def _post_alone(self, posting: Posting) -> Posted | BaseException:
         try:
