@@ -11,8 +11,9 @@ from bench.promises import needed
 
 FOLDER = Path(__file__).parent
 DATABASES = ("sqlite", "postgresql")
-ROUNDS = 5
-USUAL = Timing(warm_up_s=1, seconds=5)
+# Many short rounds rather than few long ones: what disturbs the machine for a minute then spoils few of them.
+ROUNDS = 7
+USUAL = Timing(warm_up_s=1, seconds=4)
 QUICK = Timing(warm_up_s=0.2, seconds=0.5)
 
 

@@ -52,6 +52,11 @@ class Median:
     worst_ms: float
     cpu_ms_per_posting: float
 
+    @property
+    def key(self) -> Key:
+        """Return what tells the case from the others."""
+        return Key(self.database, self.work, self.callers, self.hot)
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
