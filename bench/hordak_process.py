@@ -1,0 +1,114 @@
+"""django-hordak at work, in a process of its own: Django is configured once for a process, and never in ours.
+
+Reads one job as JSON from the standard input (an address holds a password: it must not show in the list of processes),
+writes its figures as JSON to the standard output. `python -m bench.hordak_process` is called by bench/hordak.py only.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import django  # type: ignore[import-untyped]
+from django.apps import apps  # type: ignore[import-untyped]
+from django.conf import settings  # type: ignore[import-untyped]
+from django.core.management import call_command  # type: ignore[import-untyped]
+from django.db import connection  # type: ignore[import-untyped]
+from django.db.models import Sum  # type: ignore[import-untyped]
+from moneyed import Money
+
+from bench.books import SHOPS, WALLETS
+from bench.hordak import Job
+from bench.measure import Figures, Step, Timing, measure
+from bench.raw_cases import payments
+
+CURRENCY = "EUR"
+CENTS_PER_UNIT = 100
+
+
+class HordakWrong(Exception):
+    """Hordak's books do not add up: its figures would be no comparison."""
+
+
+def main() -> None:
+    job = Job(**json.load(sys.stdin))
+    _configure(job.database)
+    if not job.callers:
+        _prepare()
+        return
+    figures = _run(job.callers, Timing(job.warm_up_s, job.seconds))
+    _check(figures)
+    json.dump(asdict(figures), sys.stdout)
+
+
+def _configure(address: Mapping[str, str]) -> None:
+    """Set up Django as its tutorial does; nothing that makes a commit more or less durable, no debug log of queries."""
+    database = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": address["dbname"],
+        "USER": address.get("user", ""),
+        "PASSWORD": address.get("password", ""),
+        "HOST": address.get("host", ""),
+        "PORT": address.get("port", ""),
+    }
+    settings.configure(
+        DATABASES={"default": database},
+        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "mptt", "djmoney", "hordak"],
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        DEFAULT_CURRENCY=CURRENCY,
+        HORDAK_CURRENCIES=[CURRENCY],
+        USE_TZ=True,
+    )
+    django.setup()
+
+
+def _model(name: str) -> Any:  # noqa: ANN401 - Django has no types
+    return apps.get_model("hordak", name)
+
+
+def _prepare() -> None:
+    """Make hordak's tables and as many accounts as our town has, payers first, then shops."""
+    call_command("migrate", verbosity=0, interactive=False)
+    account = _model("Account")
+    account.objects.bulk_create(
+        [
+            # Each is a tree of its own, which mptt numbers itself only when accounts are saved one by one.
+            account(name=f"account {number}", type="LI", currencies=[CURRENCY], lft=1, rght=2, tree_id=number, level=0)
+            for number in range(1, WALLETS + SHOPS + 1)
+        ],
+        batch_size=1_000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _run(callers: int, timing: Timing) -> Figures:
+    """Measure threads with a connection each; the accounts are at hand, which spares hordak two queries a posting."""
+    accounts = {account.tree_id: account for account in _model("Account").objects.all()}
+
+    def step_of(caller: int) -> Step:
+        connection.ensure_connection()  # of this thread
+        drawn = payments(caller, hot=False)
+
+        def step() -> int:
+            payer, shop, amount_cents = next(drawn)
+            # Credits the first account and debits the second: more is owed to the shop, less to the payer.
+            accounts[shop].transfer_to(accounts[payer], Money(amount_cents, CURRENCY) / CENTS_PER_UNIT)
+            return 1
+
+        return step
+
+    return measure(step_of, callers=callers, timing=timing)
+
+
+def _check(figures: Figures) -> None:
+    legs = _model("Leg").objects
+    sums = legs.aggregate(credit=Sum("credit"), debit=Sum("debit"))
+    found = (_model("Transaction").objects.count(), legs.count(), sums["credit"] - sums["debit"])
+    if found != (figures.acknowledged, 2 * figures.acknowledged, 0):
+        raise HordakWrong(f"transactions, legs, sum: {found}; acknowledged: {figures.acknowledged}")
+
+
+if __name__ == "__main__":
+    main()
