@@ -1,6 +1,7 @@
 """The Merkle log of RFC 9162 §2.1: hashes of leaves and nodes, and a root kept up by appending.
 
-The frontier holds one hash for each complete subtree on the right edge: log2(size) hashes are enough to append.
+The frontier holds one hash for each complete subtree on the right edge: log2(size) hashes are enough to append. Proofs
+that an entry is in a log, or that a log only grew, are in `proofs`.
 """
 
 import hashlib
@@ -41,6 +42,25 @@ class Frontier:
             stack.append(node)
             size += 1
         return Frontier(size, tuple(stack))
+
+    def joined(self, part: "Frontier") -> "Frontier":
+        """Return the frontier after appending what a part hashed apart: a log of its own, begun at this size.
+
+        Only where the part is no larger than the smallest subtree here, so that its subtrees are also ours.
+        """
+        height = self.size & -self.size
+        if self.size and part.size > height:
+            message = f"a part of {part.size} leaves does not fit at {self.size}"
+            raise ValueError(message)
+        stack = [*self.hashes, *part.hashes]
+        if self.size and part.size == height:
+            # The part is a whole subtree as large as the one before it: carried as a leaf would be.
+            node = stack.pop()
+            while self.size & height:
+                node = hash_node(stack.pop(), node)
+                height <<= 1
+            stack.append(node)
+        return Frontier(self.size + part.size, tuple(stack))
 
     def root(self) -> bytes:
         """Return the root hash; an empty log hashes to SHA-256 of nothing."""
