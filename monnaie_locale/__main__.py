@@ -10,8 +10,9 @@ import click
 from monnaie_locale.closing.errors import MonthMalformed
 from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
-from monnaie_locale.commands import wording
+from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
+from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
 from monnaie_locale.commands.serving import BASE_URL_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE
 from monnaie_locale.commands.serving import serve as serve_installation
 from monnaie_locale.commands.verification import verify_installation
@@ -160,6 +161,42 @@ def verify(*, home: Path, database_url: str | None, as_json: bool) -> None:
         verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
     click.echo(wording.verdict_json(verdict) if as_json else wording.verdict_text(verdict))
     if not verdict.ok:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("entry", type=click.IntRange(min=1), required=False)
+@click.option("--head", type=click.IntRange(min=1), help="La taille du journal signé ; la plus récente par défaut.")
+@click.option("--from", "old_size", type=click.IntRange(min=1), help="La taille d’un journal signé plus ancien.")
+@click.option("--to", "new_size", type=click.IntRange(min=1), help="La taille d’un journal signé plus récent.")
+@home_option
+@database_option
+@json_option
+def prove(
+    *,
+    entry: int | None,
+    head: int | None,
+    old_size: int | None,
+    new_size: int | None,
+    home: Path,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Prouver qu’une écriture est dans le journal signé, ou (--from, --to) que le journal n’a fait que grandir."""
+    if (entry is None) == (old_size is None) or (entry is None and head) or (old_size is None and new_size):
+        raise click.UsageError("Donnez un numéro d’écriture (et --head), ou bien --from (et --to).")
+    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json), reading(rt.engine) as db:
+        territory_id, key = rt.territory_id, rt.keyring.public_key_pem
+        if entry is not None:
+            inclusion = prove_inclusion(db, territory_id=territory_id, entry_id=entry, size=head)
+            write = wording_proofs.inclusion_json if as_json else wording_proofs.inclusion_text
+            holds, said = inclusion.holds, write(inclusion, public_key_pem=key)
+        else:
+            growth = prove_consistency(db, territory_id=territory_id, old_size=old_size or 0, new_size=new_size)
+            tell = wording_proofs.consistency_json if as_json else wording_proofs.consistency_text
+            holds, said = growth.holds, tell(growth, public_key_pem=key)
+    click.echo(said)
+    if not holds:
         raise SystemExit(1)
 
 

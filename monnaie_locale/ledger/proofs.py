@@ -1,7 +1,7 @@
 """Proofs about the log, RFC 9162 §2.1.3 and §2.1.4: that an entry is in it, and that it only grew.
 
-A proof is the roots of a few spans of leaves. `inclusion_spans` and `consistency_spans` say which, so that one pass over
-the leaf hashes makes them: the work is that of hashing the log once, the memory that of the proof.
+A proof is the roots of a few spans of leaves. `inclusion_spans` and `consistency_spans` say which, so that one pass
+over the leaf hashes makes them: the work is that of hashing the log once, the memory that of the proof.
 """
 
 from collections.abc import Iterable, Iterator

@@ -58,7 +58,7 @@ def test_a_stranger_sees_by_our_path_that_the_log_only_grew(pair: list[int]) -> 
 
     proof = stranger_s_consistency(old, new, path)
 
-    pymerkle.verify_consistency(TREE.get_root(old), TREE.get_state(new), proof, prior_size=old, later_size=new)
+    pymerkle.verify_consistency(TREE.get_root(old), TREE.get_root(new), proof, prior_size=old, later_size=new)
 
 
 @given(pairs, st.data())
