@@ -153,6 +153,12 @@ def refunded_of(db: Connection, *, territory_id: int, charge_entry_ids: Collecti
     return {row[0]: row[1] for row in rows}
 
 
+def refunds_noted(db: Connection, *, territory_id: int) -> dict[int, int]:
+    """Return what is noted as refunded of every charge that was refunded, in cents."""
+    query = select(charge_refunds.c.charge_entry_id, charge_refunds.c.refunded_cents)
+    return {row[0]: row[1] for row in db.execute(query.where(charge_refunds.c.territory_id == territory_id))}
+
+
 def find_payout(db: Connection, *, territory_id: int, payout_id: int, locked: bool = False) -> Payout:
     """Return a payout with its lines, locked until the end of the transaction when asked; refuses payout_unknown."""
     query = select(*PAYOUT_COLUMNS).where(payouts.c.territory_id == territory_id, payouts.c.id == payout_id)

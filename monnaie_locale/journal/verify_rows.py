@@ -15,6 +15,7 @@ from monnaie_locale.ledger.entries import JournalEntry, Transfer
 ROWS_PER_READ = 10_000
 # Below any number: a row that somebody numbered -5 is read too.
 BELOW_ALL = -(2**63)
+ABOVE_ALL = 2**63 - 1
 UNREADABLE = (ValueError, TypeError, KeyError, OverflowError)
 
 
@@ -48,14 +49,22 @@ def whole(value: object) -> int:
     return value
 
 
-def stored_entries(db: Connection, *, territory_id: int) -> Iterator[StoredEntry]:
-    """Yield every entry with its transfers, in the order of the numbers; memory stays flat."""
-    after = BELOW_ALL
+def stored_entries(
+    db: Connection, *, territory_id: int, after: int = BELOW_ALL, through: int = ABOVE_ALL
+) -> Iterator[StoredEntry]:
+    """Yield the entries with their transfers, in the order of the numbers; memory stays flat.
+
+    `after` and `through` are numbers: those above the one, up to the other.
+    """
     while True:
         rows = (
             db.execute(
                 select(*raw_columns(journal_entries))
-                .where(journal_entries.c.territory_id == territory_id, journal_entries.c.id > after)
+                .where(
+                    journal_entries.c.territory_id == territory_id,
+                    journal_entries.c.id > after,
+                    journal_entries.c.id <= through,
+                )
                 .order_by(journal_entries.c.id)
                 .limit(ROWS_PER_READ)
             )
