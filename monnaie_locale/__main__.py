@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from monnaie_locale.audit import program as audit_program
 from monnaie_locale.closing.errors import MonthMalformed
 from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
 from monnaie_locale.commands import wording, wording_proofs
+from monnaie_locale.commands.audit_export import export_for_audit
 from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
 from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
 from monnaie_locale.commands.serving import BASE_URL_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE
@@ -254,6 +256,34 @@ def export(month: str, home: Path, database_url: str | None, out: Path | None) -
         )
     for path in write_folder(folder=out or Path(str(wanted)), files=files):
         click.echo(str(path))
+
+
+@main.command("export-audit")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@home_option
+@database_option
+def export_audit(*, file: Path, home: Path, database_url: str | None) -> None:
+    """Écrire dans un fichier tout ce qu’il faut à un auditeur pour recalculer les comptes, sans aucun nom."""
+    with _opened(home, database_url) as rt, _french_refusals(), reading(rt.engine) as db:
+        try:
+            counts = export_for_audit(
+                db,
+                territory_id=rt.territory_id,
+                path=file,
+                public_key_pem=rt.keyring.public_key_pem,
+                sign=rt.keyring.sign,
+                now=rt.clock(),
+            )
+        except OSError as error:
+            raise click.ClickException(f"Impossible d’écrire {file} ({error.strerror}).") from error
+    click.echo(f"{file} : {counts['entry']} écritures, {counts['account']} comptes, {counts['head']} signatures.")
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def audit(words: tuple[str, ...]) -> None:
+    """Contrôler un export (« export-audit ») sans rien croire du service ; 0 si rien ne cloche, 1 sinon."""
+    raise SystemExit(audit_program.main(words, program="monnaie-locale audit"))
 
 
 @main.group()

@@ -9,7 +9,7 @@ from monnaie_locale.journal.directory import as_account, opening_of
 from monnaie_locale.journal.sealer import LogHead
 from monnaie_locale.journal.tables import accounts
 from monnaie_locale.journal.verify_log import Finding, RebuiltLog
-from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, raw_columns
+from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, as_leaf, raw_columns
 from monnaie_locale.journal.verify_scan import UNFIT, iso_day, raw_rows
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.canonical import opening_bytes
@@ -88,4 +88,4 @@ def _read_carefully(
             kinds[account.account_id] = account.owner.kind
             if opening_of(account, territory_id=territory_id).leaf_hash() != row["leaf_hash"]:
                 yield Finding("account_altered", subject, f"Le compte {row['id']} n'est plus celui qui a été ouvert.")
-        yield from log.append(row["leaf_hash"])
+        yield from log.append(as_leaf(row["leaf_hash"]))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale.ledger.canonical import Line, entry_bytes
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
-from monnaie_locale.ledger.merkle import LEAF_PREFIX, Frontier
+from monnaie_locale.ledger.merkle import LEAF_PREFIX, Frontier, frontiers_at
 
 # A power of two, so that a span is a subtree of the log, hashed apart and joined.
 SPAN_ENTRIES = 2**14
@@ -106,7 +106,9 @@ class _Reading:
 
     def read(self, first: int, entries: Sequence[RawRow], lines: Sequence[RawRow]) -> None:
         """Look at every row; stops at the first that is not sound, or raises one of UNFIT."""
-        territory_id, kinds, debits, credits_ = self.territory_id, self.kinds, self.debits, self.credits
+        territory_id, kinds, debits, credits_, append = (
+            self.territory_id, self.kinds, self.debits, self.credits, self.leaves.append,
+        )  # fmt: skip
         iso_days: dict[object, str] = {}
         rest = iter(lines)
         line = next(rest, END)
@@ -117,33 +119,33 @@ class _Reading:
             moved: list[Line] = []
             while line[0] == number:
                 _, debit_kind, credit_kind, debit, credit, cents = line
-                if not (
-                    cents > 0 < debit != credit > 0
-                    and kinds[debit] == debit_kind > 0
-                    and kinds[credit] == credit_kind > 0
-                ):
+                if cents <= 0 or not 0 < debit != credit > 0:
+                    return
+                if not kinds[debit] == debit_kind > 0 or not kinds[credit] == credit_kind > 0:
                     return
                 moved.append((debit, credit, cents))
                 debits[debit] += cents
                 credits_[credit] += cents
                 total += cents
                 line = next(rest, END)
-            iso = iso_days.get(day) or _remembered(iso_days, day)
             content = entry_bytes(
-                territory_id, number, kind, happened, recorded, iso, caller, key, request, reverses, reference, moved
-            )
-            fits = number == expected and moved and kind in KINDS and sha256(LEAF_PREFIX + content).digest() == leaf
-            if not fits:
+                territory_id, number, kind, happened, recorded, iso_days.get(day) or _remembered(iso_days, day),
+                caller, key, request, reverses, reference, moved,
+            )  # fmt: skip
+            if sha256(LEAF_PREFIX + content).digest() != leaf or number != expected or kind not in KINDS or not moved:
                 return
-            total += happened + recorded + (reverses or 0)
-            self.leaves.append(leaf)
+            total += happened + recorded
+            append(leaf)
             if kind != CHARGE:
-                cents = sum(each[2] for each in moved)
-                self.events.append(
-                    Event(number, EntryKind(kind), cents, caller, request, reverses, reference, moved[0][1])
-                )
+                self._note(row, moved)
         # A line that is left belongs to no entry.
         self.is_sound = line is END and type(total) is int
+
+    def _note(self, row: RawRow, moved: Sequence[Line]) -> None:
+        number, kind, _, _, _, caller, _, request, reverses, reference, _ = row
+        whole(reverses or 0)
+        cents = sum(line[2] for line in moved)
+        self.events.append(Event(number, EntryKind(kind), cents, caller, request, reverses, reference, moved[0][1]))
 
 
 def event_of(entry: JournalEntry) -> Event:
@@ -158,6 +160,14 @@ def event_of(entry: JournalEntry) -> Event:
         entry.reference,
         entry.transfers[0].credit_account_id if entry.transfers else 0,
     )
+
+
+def whole(value: object) -> int:
+    """Return an integer that is one; TypeError for 1.5, which SQLite would keep in an integer column."""
+    if type(value) is not int:
+        message = f"{value!r} is not an integer"
+        raise TypeError(message)
+    return value
 
 
 def raw_rows(db: Connection, statement: str) -> list[RawRow]:
@@ -192,8 +202,6 @@ def _remembered(iso_days: dict[object, str], day: object) -> str:
 
 def _folded(leaves: Sequence[bytes], offset: int, sizes: Iterable[int]) -> tuple[Frontier, dict[int, Frontier]]:
     """Return the span's part of the log, and that part at each signed size."""
-    part, marks = Frontier(), {}
-    for size in sizes:
-        part = part.extended(leaves[part.size : size - offset])
-        marks[size] = part
-    return part.extended(leaves[part.size :]), marks
+    inside = list(sizes)
+    *marks, part = frontiers_at(leaves, [*(size - offset for size in inside), len(leaves)])
+    return part, dict(zip(inside, marks, strict=True))

@@ -9,6 +9,9 @@ from json.encoder import encode_basestring_ascii as quoted
 
 # The account debited, the account credited, the cents.
 Line = tuple[int, int, int]
+# %, not an f-string: with so many integers it takes half the time.
+ENTRY = '[1,%d,%d,%d,%d,%d,"%s",%s,"%s","%s",%s,%s,[%s]]'
+MOVED = "[%d,%d,%d]"
 
 
 def entry_bytes(  # noqa: PLR0917 - a million calls: naming the arguments would cost a tenth of it
@@ -26,16 +29,13 @@ def entry_bytes(  # noqa: PLR0917 - a million calls: naming the arguments would 
     lines: Sequence[Line],
 ) -> bytes:
     """Return an entry's canonical bytes; `day` is the accounting date, "2026-10-05"."""
-    if len(lines) == 1:
-        ((debit, credit, cents),) = lines
-        moved = f"[{debit},{credit},{cents}]"
-    else:
-        moved = ",".join([f"[{debit},{credit},{cents}]" for debit, credit, cents in lines])
-    reverses = "null" if reverses_entry_id is None else reverses_entry_id
-    return (
-        f'[1,{territory_id},{entry_id},{kind},{happened_at_ms},{recorded_at_ms},"{day}",{quoted(caller)}'
-        f',"{key_digest.hex()}","{request_digest.hex()}",{reverses},{quoted(reference)},[{moved}]]'
-    ).encode("ascii")
+    moved = MOVED % lines[0] if len(lines) == 1 else ",".join([MOVED % line for line in lines])
+    reverses = "null" if reverses_entry_id is None else str(reverses_entry_id)
+    fields = (
+        territory_id, entry_id, kind, happened_at_ms, recorded_at_ms, day, quoted(caller), key_digest.hex(),
+        request_digest.hex(), reverses, quoted(reference), moved,
+    )  # fmt: skip
+    return (ENTRY % fields).encode("ascii")
 
 
 def opening_bytes(  # noqa: PLR0917 - same

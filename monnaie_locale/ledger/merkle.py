@@ -4,9 +4,9 @@ The frontier holds one hash for each complete subtree on the right edge: log2(si
 that an entry is in a log, or that a log only grew, are in `proofs`.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 LEAF_PREFIX = b"\x00"
 NODE_PREFIX = b"\x01"
@@ -15,12 +15,12 @@ HASH_BYTES = 32
 
 def hash_leaf(content: bytes) -> bytes:
     """Return the leaf hash: SHA-256 of 0x00 and the content (RFC 9162 §2.1.1)."""
-    return hashlib.sha256(LEAF_PREFIX + content).digest()
+    return sha256(LEAF_PREFIX + content).digest()
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
     """Return the node hash: SHA-256 of 0x01, left and right (RFC 9162 §2.1.1)."""
-    return hashlib.sha256(NODE_PREFIX + left + right).digest()
+    return sha256(NODE_PREFIX + left + right).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Frontier:
     def root(self) -> bytes:
         """Return the root hash; an empty log hashes to SHA-256 of nothing."""
         if not self.hashes:
-            return hashlib.sha256(b"").digest()
+            return sha256(b"").digest()
         root = self.hashes[-1]
         for left in reversed(self.hashes[:-1]):
             root = hash_node(left, root)
@@ -79,6 +79,20 @@ class Frontier:
     def from_bytes(cls, size: int, joined: bytes) -> "Frontier":
         """Return the frontier stored by `to_bytes`."""
         return cls(size, tuple(joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)))
+
+
+def frontiers_at(leaves: Sequence[bytes], sizes: Iterable[int]) -> list[Frontier]:
+    """Return the frontier of the log of these leaves at each size; every node is hashed once, whatever the sizes."""
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        below = iter(levels[-1])
+        levels.append([sha256(NODE_PREFIX + left + right).digest() for left, right in zip(below, below, strict=False)])
+    found = []
+    for size in sizes:
+        # Each bit that is set is a complete subtree, the largest first.
+        heights = [height for height in range(size.bit_length() - 1, -1, -1) if size >> height & 1]
+        found.append(Frontier(size, tuple(levels[height][(size >> height) - 1] for height in heights)))
+    return found
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
