@@ -14,18 +14,11 @@ from monnaie_locale.journal.log import heads_of
 from monnaie_locale.journal.tables import balances
 from monnaie_locale.journal.tables import ledger_heads as heads_table
 from monnaie_locale.journal.verify_accounts import check_accounts
-from monnaie_locale.journal.verify_entries import (
-    Sums,
-    Visit,
-    check_entries,
-    check_orphans,
-    kinds_table,
-    scanned_here,
-    spans_of,
-)
+from monnaie_locale.journal.verify_entries import EntryCheck, Sums, Visit, check_orphans, kinds_table, spans_of
 from monnaie_locale.journal.verify_log import Finding
 from monnaie_locale.journal.verify_periods import check_periods
-from monnaie_locale.journal.verify_workers import Job, SignedText, forged_among, shared_state, workers
+from monnaie_locale.journal.verify_scan import Scanned
+from monnaie_locale.journal.verify_workers import Job, SignedText, forged_among, scanned, shared_state, workers
 from monnaie_locale.ledger.accounts import LIMITS, OWED_KINDS, AccountKind, Limit
 from monnaie_locale.ledger.money import format_euros
 
@@ -88,23 +81,9 @@ def verify(
             public_key_pem=public_key_pem,
             spans=spans,
         )
-        if started is None:
-            forged = forged_among(job.signed, public_key_pem=public_key_pem)
-            found = scanned_here(db, territory_id=territory_id, kinds=job.kinds, asked=job.spans)
-        else:
-            started.give(job)
-            forged, found = started.forged(), started.scanned()
-        on_entries = list(
-            check_entries(
-                db,
-                territory_id=territory_id,
-                heads=heads,
-                kinds=kinds,
-                found=zip(job.spans, found, strict=True),
-                sums=sums,
-                visit=visit,
-            )
-        )
+        forged, found = _here(db, job) if started is None else started.begun(job)
+        entries = EntryCheck(territory_id, kinds, sums, visit)
+        on_entries = list(entries.check(db, heads=heads, found=zip(spans, found, strict=True)))
     findings = [
         *_on_signatures(forged),
         *on_accounts,
@@ -115,6 +94,12 @@ def verify(
         *check_periods(db, territory_id=territory_id),
     ]
     return Verdict(sums.entries, tuple(findings))
+
+
+def _here(db: Connection, job: Job) -> tuple[list[int], Iterator[Scanned | None]]:
+    """Return what the workers would, found by this process."""
+    forged = forged_among(job.signed, public_key_pem=job.public_key_pem)
+    return forged, scanned(db, territory_id=job.territory_id, kinds=job.kinds, asked=job.spans)
 
 
 def _on_signatures(forged: Iterable[int]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from monnaie_locale.journal.sealer import LogHead
 from monnaie_locale.journal.tables import journal_entries, transfers
 from monnaie_locale.journal.verify_log import Finding, RebuiltLog
 from monnaie_locale.journal.verify_rows import ABOVE_ALL, BELOW_ALL, stored_entries
-from monnaie_locale.journal.verify_scan import Event, Scanned, event_of, scan_span, spans
+from monnaie_locale.journal.verify_scan import Event, Scanned, event_of, spans
 from monnaie_locale.journal.verify_workers import Span
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
@@ -64,65 +64,41 @@ def kinds_table(kinds: Mapping[int, AccountKind]) -> bytes:
     return bytes(table)
 
 
-def scanned_here(db: Connection, *, territory_id: int, kinds: bytes, asked: Iterable[Span]) -> Iterator[Scanned | None]:
-    """Yield what each span holds, scanned in this process."""
-    for span in asked:
-        yield scan_span(db, territory_id=territory_id, first=span.first, last=span.last, kinds=kinds, sizes=span.sizes)
-
-
-def check_entries(
-    db: Connection,
-    *,
-    territory_id: int,
-    heads: Sequence[LogHead],
-    kinds: Mapping[int, AccountKind],
-    found: Iterable[tuple[Span, Scanned | None]],
-    sums: Sums,
-    visit: Visit,
-) -> Iterator[Finding]:
-    """Numbers without a gap, content that hashes to the leaf, transfers that stand, the log that the heads signed.
-
-    Args:
-        db: a connection that sees one state of the database.
-        territory_id: whose books.
-        heads: every signed head.
-        kinds: of each account.
-        found: the spans in order, each with what a scan of it gave.
-        sums: filled on the way.
-        visit: called with the entries in order; those of a span that is as it must be only when they are no charge.
-
-    """
-    log = RebuiltLog({head.size: head.root for head in heads}, word="log", french="Les écritures")
-    reader = _Careful(territory_id, kinds, sums, log, visit)
-    after = BELOW_ALL
-    for span, scanned in found:
-        if scanned is None:
-            yield from reader.read(db, after=after, through=span.last)
-            after = span.last
-            if log.size != span.last:
-                # From here on nothing is where its number says.
-                break
-            continue
-        yield from log.join(scanned.part, scanned.marks)
-        sums.take(scanned, last=span.last)
-        for event in scanned.events:
-            visit(event)
-        after = span.last
-    yield from reader.read(db, after=after, through=ABOVE_ALL)
-    yield from log.end()
-
-
 @dataclass(frozen=True, slots=True)
-class _Careful:
-    """Reads rows one by one, as values, and names everything that is wrong with them."""
+class EntryCheck:
+    """Checks entries: numbers without a gap, content that hashes to the leaf, transfers that stand, the signed log.
+
+    `sums` is filled on the way; `visit` is called in order with every entry that is no charge.
+    """
 
     territory_id: int
     kinds: Mapping[int, AccountKind]
     sums: Sums
-    log: RebuiltLog
     visit: Visit
 
-    def read(self, db: Connection, *, after: int, through: int) -> Iterator[Finding]:
+    def check(
+        self, db: Connection, *, heads: Sequence[LogHead], found: Iterable[tuple[Span, Scanned | None]]
+    ) -> Iterator[Finding]:
+        """Yield what is wrong; `found` are the spans in order, each with what a scan of it gave."""
+        log = RebuiltLog({head.size: head.root for head in heads}, word="log", french="Les écritures")
+        after = BELOW_ALL
+        for span, scanned in found:
+            if scanned is not None:
+                yield from log.join(scanned.part, scanned.marks)
+                self.sums.take(scanned, last=span.last)
+                for event in scanned.events:
+                    self.visit(event)
+            else:
+                yield from self._read(db, log, after=after, through=span.last)
+            after = span.last
+            if log.size != span.last:
+                # From here on nothing is where its number says.
+                break
+        yield from self._read(db, log, after=after, through=ABOVE_ALL)
+        yield from log.end()
+
+    def _read(self, db: Connection, log: RebuiltLog, *, after: int, through: int) -> Iterator[Finding]:
+        """Read rows one by one, as values, and name everything that is wrong with them."""
         sums = self.sums
         sums.doubtful.append((after, through))
         for stored in stored_entries(db, territory_id=self.territory_id, after=after, through=through):
@@ -139,7 +115,7 @@ class _Careful:
                 yield Finding("row_unreadable", subject, f"L'écriture n° {stored.entry_id} est illisible.")
             else:
                 yield from self._check_entry(stored.entry, stored.leaf_hash)
-            yield from self.log.append(stored.leaf_hash)
+            yield from log.append(stored.leaf_hash)
 
     def _check_entry(self, entry: JournalEntry, leaf_hash: bytes) -> Iterator[Finding]:
         yield from self._check_transfers(entry)

@@ -9,7 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -69,11 +69,9 @@ class Workers:
             )
             for _ in range(count)
         ]
-        self._spans: Sequence[Span] = ()
 
-    def give(self, job: Job) -> None:
-        """Share the job out: every worker its share of the signatures and of the spans."""
-        self._spans = job.spans
+    def _give(self, job: Job) -> None:
+        """Give every worker its share of the signatures and of the spans."""
         count = len(self._processes)
         for number, process in enumerate(self._processes):
             share = Job(
@@ -88,13 +86,13 @@ class Workers:
             pickle.dump(share, _pipe(process.stdin))
             _pipe(process.stdin).flush()
 
-    def forged(self) -> list[int]:
-        """Return the sizes of the heads whose signature is false; asked once, before `scanned`."""
-        return sorted(size for process in self._processes for size in self._answer(process))
+    def begun(self, job: Job) -> tuple[list[int], Iterator[Scanned | None]]:
+        """Share a job out; return the sizes of the heads whose signature is false, and what each span holds."""
+        self._give(job)
+        return sorted(size for process in self._processes for size in self._answer(process)), self._scanned(job)
 
-    def scanned(self) -> Iterator[Scanned | None]:
-        """Yield what each span of the job holds, in order."""
-        for number, _ in enumerate(self._spans):
+    def _scanned(self, job: Job) -> Iterator[Scanned | None]:
+        for number, _ in enumerate(job.spans):
             answer: Scanned | None = self._answer(self._processes[number % len(self._processes)])
             yield answer
 
@@ -139,6 +137,12 @@ def forged_among(signed: Sequence[SignedText], *, public_key_pem: str) -> list[i
     ]
 
 
+def scanned(db: Connection, *, territory_id: int, kinds: bytes, asked: Iterable[Span]) -> Iterator[Scanned | None]:
+    """Yield what each span holds; None for one that must be read carefully."""
+    for span in asked:
+        yield scan_span(db, territory_id=territory_id, first=span.first, last=span.last, kinds=kinds, sizes=span.sizes)
+
+
 def main() -> None:
     """Do the job that comes in on the standard input, and answer on the standard output."""
     job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
@@ -149,15 +153,7 @@ def main() -> None:
             db.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{job.snapshot}'")
         pickle.dump(forged_among(job.signed, public_key_pem=job.public_key_pem), answers)
         answers.flush()
-        for span in job.spans:
-            found = scan_span(
-                db,
-                territory_id=job.territory_id,
-                first=span.first,
-                last=span.last,
-                kinds=job.kinds,
-                sizes=span.sizes,
-            )
+        for found in scanned(db, territory_id=job.territory_id, kinds=job.kinds, asked=job.spans):
             pickle.dump(found, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
     engine.dispose()
