@@ -213,9 +213,7 @@ def _fill(
             filler.add(EntryKind.DISTRIBUTION, [(funds, purse, PURSE_CENTS)], at_ms=opened_ms, reference="FILL")
         for at_ms, cents, two_purses in charges:
             shop, payers = chance.choice(shops), chance.sample(purses, 2 if two_purses else 1)
-            filler.add(
-                EntryKind.CHARGE, [(payer, shop, cents) for payer in payers], at_ms=at_ms, reference=f"M{shop}"
-            )
+            filler.add(EntryKind.CHARGE, [(payer, shop, cents) for payer in payers], at_ms=at_ms, reference=f"M{shop}")
         if filler.leaves:
             filler.seal(opened_ms)
         filler.flush()

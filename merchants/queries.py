@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, false, or_, select
 
 from merchants.errors import MerchantUnknown, PaymentRequestUnknown, PayoutLineUnknown, PayoutUnknown, TillUnknown
 from merchants.model import (
@@ -182,6 +182,25 @@ def lines_of(db: Connection, *, territory_id: int, payout_id: int) -> list[Payou
         select(*LINE_COLUMNS)
         .where(payout_lines.c.territory_id == territory_id, payout_lines.c.payout_id == payout_id)
         .order_by(payout_lines.c.line_no)
+    ).mappings()
+    return [as_line(row) for row in rows]
+
+
+def lines_undebited(db: Connection, *, territory_id: int, settled_from_entry_id: int | None) -> list[PayoutLine]:
+    """Return the lines that were ordered, newest payout first, and not debited before a certain entry.
+
+    Lines debited by an entry from `settled_from_entry_id` on are there too; None leaves out all that were debited.
+    """
+    settled = payout_lines.c.settled_entry_id
+    later = false() if settled_from_entry_id is None else settled >= settled_from_entry_id
+    rows = db.execute(
+        select(*LINE_COLUMNS)
+        .where(
+            payout_lines.c.territory_id == territory_id,
+            payout_lines.c.order_entry_id.is_not(None),
+            or_(settled.is_(None), later),
+        )
+        .order_by(payout_lines.c.payout_id.desc(), payout_lines.c.line_no)
     ).mappings()
     return [as_line(row) for row in rows]
 

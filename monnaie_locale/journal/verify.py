@@ -5,7 +5,7 @@ Each check takes the books and yields findings; a finding names its subject, so 
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -68,9 +68,8 @@ def verify(
     sums = Sums()
     spans = [] if carefully else spans_of(db, territory_id=territory_id, heads=heads)
     count = processes or (PROCESSES if len(spans) >= SPANS_FOR_PROCESSES else 1)
-    with ExitStack() as stack:
-        # Started first: they load while the accounts are read here.
-        started = stack.enter_context(workers(count)) if count > 1 else None
+    # Started first: they load while the accounts are read here.
+    with workers(count) if count > 1 else nullcontext() as started:
         on_accounts = list(check_accounts(db, territory_id=territory_id, heads=heads, kinds=kinds, carefully=carefully))
         job = Job(
             database_url=db.engine.url.render_as_string(hide_password=False),
