@@ -1,5 +1,6 @@
 """The command line, `monnaie-locale`: it reads the words typed and prints; the work is in `commands` and `demo`."""
 
+import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
 from monnaie_locale.commands.serving import BASE_URL_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE
 from monnaie_locale.commands.serving import serve as serve_installation
 from monnaie_locale.commands.verification import verify_installation
+from monnaie_locale.commands.verification_heads import KeptHead
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import drawing, run
 from monnaie_locale.demo.invitations import invitations, still_alive
@@ -50,6 +52,20 @@ database_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Répondre en JSON, pour un programme.")
 port_option = click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
+
+
+class KeptHeadType(click.ParamType[KeptHead]):
+    """A head as a document shows it, "1234:9f86…"; spaces between groups do not count."""
+
+    name = "taille:racine"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> KeptHead:
+        """Return the head that was typed."""
+        try:
+            head = audit_program.paper_head(str(value))
+        except argparse.ArgumentTypeError as error:
+            self.fail(str(error), param, ctx)
+        return KeptHead(head.size, head.root)
 
 
 @click.group()
@@ -157,10 +173,19 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
 @home_option
 @database_option
 @json_option
-def verify(*, home: Path, database_url: str | None, as_json: bool) -> None:
+@click.option(
+    "--head",
+    "kept",
+    type=KeptHeadType(),
+    multiple=True,
+    help="Une empreinte gardée sur papier, taille:racine (« 1234:9f86… ») ; peut être répété.",
+)
+def verify(*, home: Path, database_url: str | None, as_json: bool, kept: tuple[KeptHead, ...]) -> None:
     """Recalculer tous les comptes depuis les écritures ; 0 si rien ne cloche, 1 sinon."""
     with _opened(home, database_url) as rt, reading(rt.engine) as db:
-        verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
+        verdict = verify_installation(
+            db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem, kept=kept
+        )
     click.echo(wording.verdict_json(verdict) if as_json else wording.verdict_text(verdict))
     if not verdict.ok:
         raise SystemExit(1)

@@ -14,6 +14,8 @@ from merchants.queries import lines_of, list_payouts, refunds_noted
 from monnaie_locale.commands.told import Shares, Told
 from monnaie_locale.commands.verification_bank import check_bank
 from monnaie_locale.commands.verification_closes import check_closes
+from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
+from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
 from monnaie_locale.journal.queries import balance_of, owners_of
 from monnaie_locale.journal.verify import Finding, Verdict, verify
@@ -28,7 +30,12 @@ ROWS_PER_READ = 2_000
 
 
 def verify_installation(
-    db: Connection, *, territory_id: int, public_key_pem: str, processes: int | None = None
+    db: Connection,
+    *,
+    territory_id: int,
+    public_key_pem: str,
+    processes: int | None = None,
+    kept: Sequence[KeptHead] = (),
 ) -> Verdict:
     """Return how many entries were read, and everything that is wrong.
 
@@ -37,6 +44,7 @@ def verify_installation(
         territory_id: whose books.
         public_key_pem: the key that signed the heads of the log and the certificates.
         processes: how many read the entries; None is one, or two when there are many entries.
+        kept: heads of the log kept elsewhere, on paper.
 
     """
     told = Told()
@@ -49,11 +57,13 @@ def verify_installation(
     )
     findings = (
         *books.findings,
+        *_readable("log", check_kept_heads(db, territory_id=territory_id, kept=kept)),
         *_readable("distributions", _check_distributions(db, territory_id, told)),
         *_readable("funding orders", _check_funding(db, territory_id, told)),
         *_readable("refunds", _check_refunds(db, territory_id, told)),
         *_readable("payouts", _check_payouts(db, territory_id, told)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
+        *_readable("audit trail", check_trail(db, territory_id=territory_id)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
     )
     return Verdict(books.entries, findings)
