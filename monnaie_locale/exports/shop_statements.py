@@ -30,7 +30,7 @@ def shop_statement(
     merchant: Merchant,
     month: Month,
     head: LogHead | None,
-    paid: Mapping[int, Paid] | None = None,
+    paid: Mapping[int, Paid],
 ) -> MerchantStatement:
     """Return a shop's month: what was owed, each operation, what the month's payout pays.
 
@@ -40,12 +40,10 @@ def shop_statement(
         merchant: the shop.
         month: the month, by the accounting dates.
         head: the signed head to print, or None.
-        paid: of `paid_in`, read once for all shops; None reads it.
+        paid: what the month pays each shop, of `paid_in`.
 
     """
     territory_id = territory.territory_id
-    if paid is None:
-        paid = paid_in(db, territory_id=territory_id, month=month)
     accounts = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant.id)
     opening_cents = sum(
         movement_before(db, territory_id=territory_id, account_id=account_id, day=month.first_day)
@@ -59,15 +57,7 @@ def shop_statement(
     ]
     return MerchantStatement(
         issuer=issuer_of(territory),
-        merchant=MerchantParty(
-            name=merchant.name,
-            siret=merchant.siret,
-            address_lines=(
-                f"{merchant.address.building} {merchant.address.street}".strip(),
-                f"{merchant.address.postcode} {merchant.address.town}".strip(),
-            ),
-            iban=merchant.iban,
-        ),
+        merchant=_party(merchant),
         currency_name=territory.currency_name,
         month=month,
         opening_cents=opening_cents,
@@ -77,6 +67,18 @@ def shop_statement(
         payout_reference="" if payout is None else payout[0].rf_reference,
         head=head,
         is_demo=territory.is_demo,
+    )
+
+
+def _party(merchant: Merchant) -> MerchantParty:
+    return MerchantParty(
+        name=merchant.name,
+        siret=merchant.siret,
+        address_lines=(
+            f"{merchant.address.building} {merchant.address.street}".strip(),
+            f"{merchant.address.postcode} {merchant.address.town}".strip(),
+        ),
+        iban=merchant.iban,
     )
 
 

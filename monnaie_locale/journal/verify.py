@@ -4,7 +4,7 @@ Each check takes the books and yields findings; a finding names its subject, so 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -18,7 +18,16 @@ from monnaie_locale.journal.verify_entries import EntryCheck, Sums, Visit, check
 from monnaie_locale.journal.verify_log import Finding
 from monnaie_locale.journal.verify_periods import check_periods
 from monnaie_locale.journal.verify_scan import Scanned
-from monnaie_locale.journal.verify_workers import Job, SignedText, forged_among, scanned, shared_state, workers
+from monnaie_locale.journal.verify_workers import (
+    Job,
+    Signatures,
+    SignedText,
+    Span,
+    Workers,
+    scanned,
+    shared_state,
+    workers,
+)
 from monnaie_locale.ledger.accounts import LIMITS, OWED_KINDS, AccountKind, Limit
 from monnaie_locale.ledger.money import format_euros
 
@@ -68,19 +77,15 @@ def verify(
     sums = Sums()
     spans = [] if carefully else spans_of(db, territory_id=territory_id, heads=heads)
     count = processes or (PROCESSES if len(spans) >= SPANS_FOR_PROCESSES else 1)
-    # Started first: they load while the accounts are read here.
+    signatures = Signatures(
+        public_key_pem=public_key_pem,
+        signed=[SignedText(head.size, head.signature, head.signed_text()) for head in heads],
+    )
     with workers(count) if count > 1 else nullcontext() as started:
+        if started is not None:
+            started.check(signatures)
         on_accounts = list(check_accounts(db, territory_id=territory_id, heads=heads, kinds=kinds, carefully=carefully))
-        job = Job(
-            database_url=db.engine.url.render_as_string(hide_password=False),
-            snapshot=None if started is None else shared_state(db),
-            territory_id=territory_id,
-            kinds=kinds_table(kinds),
-            signed=[SignedText(head.size, head.signature, head.signed_text()) for head in heads],
-            public_key_pem=public_key_pem,
-            spans=spans,
-        )
-        forged, found = _here(db, job) if started is None else started.begun(job)
+        forged, found = _scan(db, started, signatures, territory_id=territory_id, kinds=kinds, spans=spans)
         entries = EntryCheck(territory_id, kinds, sums, visit)
         on_entries = list(entries.check(db, heads=heads, found=zip(spans, found, strict=True)))
     findings = [
@@ -95,10 +100,27 @@ def verify(
     return Verdict(sums.entries, tuple(findings))
 
 
-def _here(db: Connection, job: Job) -> tuple[list[int], Iterator[Scanned | None]]:
-    """Return what the workers would, found by this process."""
-    forged = forged_among(job.signed, public_key_pem=job.public_key_pem)
-    return forged, scanned(db, territory_id=job.territory_id, kinds=job.kinds, asked=job.spans)
+def _scan(
+    db: Connection,
+    started: Workers | None,
+    signatures: Signatures,
+    *,
+    territory_id: int,
+    kinds: Mapping[int, AccountKind],
+    spans: Sequence[Span],
+) -> tuple[list[int], Iterator[Scanned | None]]:
+    """Return the sizes of the heads whose signature is false, and what each span holds: by the workers, or here."""
+    table = kinds_table(kinds)
+    if started is None:
+        return signatures.forged(), scanned(db, territory_id=territory_id, kinds=table, asked=spans)
+    job = Job(
+        database_url=db.engine.url.render_as_string(hide_password=False),
+        snapshot=shared_state(db),
+        territory_id=territory_id,
+        kinds=table,
+        spans=spans,
+    )
+    return started.scan(job)
 
 
 def _on_signatures(forged: Iterable[int]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from sqlalchemy import Connection
@@ -46,15 +46,29 @@ class SignedText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What one worker does; `snapshot` is the state of a PostgreSQL database that the parent sees, to see it too."""
+    """The spans to scan; `snapshot` is the state of a PostgreSQL database that the parent sees, to see it too."""
 
     database_url: str
     snapshot: str | None
     territory_id: int
     kinds: bytes
-    signed: Sequence[SignedText]
-    public_key_pem: str
     spans: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signatures:
+    """The signatures to check, by one key."""
+
+    public_key_pem: str
+    signed: Sequence[SignedText]
+
+    def forged(self) -> list[int]:
+        """Return the sizes of the heads whose signature is not that of their text."""
+        return [
+            each.size
+            for each in self.signed
+            if not signature_is_valid(public_key_pem=self.public_key_pem, signature=each.signature, text=each.text)
+        ]
 
 
 class Workers:
@@ -70,30 +84,22 @@ class Workers:
             for _ in range(count)
         ]
 
-    def _give(self, job: Job) -> None:
-        """Give every worker its share of the signatures and of the spans."""
+    def check(self, signatures: Signatures) -> None:
+        """Share the signatures out; they are checked while the parent reads the accounts."""
         count = len(self._processes)
         for number, process in enumerate(self._processes):
-            share = Job(
-                database_url=job.database_url,
-                snapshot=job.snapshot,
-                territory_id=job.territory_id,
-                kinds=job.kinds,
-                signed=job.signed[number::count],
-                public_key_pem=job.public_key_pem,
-                spans=job.spans[number::count],
-            )
-            pickle.dump(share, _pipe(process.stdin))
-            _pipe(process.stdin).flush()
+            _tell(process, replace(signatures, signed=signatures.signed[number::count]))
 
-    def begun(self, job: Job) -> tuple[list[int], Iterator[Scanned | None]]:
-        """Share a job out; return the sizes of the heads whose signature is false, and what each span holds."""
-        self._give(job)
-        return sorted(size for process in self._processes for size in self._answer(process)), self._scanned(job)
+    def scan(self, job: Job) -> tuple[list[int], Iterator[Scanned | None]]:
+        """Share the spans out; return the sizes of the heads whose signature is false, and what each span holds."""
+        count = len(self._processes)
+        for number, process in enumerate(self._processes):
+            _tell(process, replace(job, spans=job.spans[number::count]))
+        return sorted(size for process in self._processes for size in _answer(process)), self._scanned(job)
 
     def _scanned(self, job: Job) -> Iterator[Scanned | None]:
         for number, _ in enumerate(job.spans):
-            answer: Scanned | None = self._answer(self._processes[number % len(self._processes)])
+            answer: Scanned | None = _answer(self._processes[number % len(self._processes)])
             yield answer
 
     def stop(self) -> None:
@@ -102,12 +108,18 @@ class Workers:
             process.kill()
             process.communicate()
 
-    def _answer(self, process: "subprocess.Popen[bytes]") -> Any:  # noqa: ANN401 - whatever the worker was asked for
-        try:
-            return pickle.load(_pipe(process.stdout))  # noqa: S301 - from the process that we started
-        except (EOFError, pickle.UnpicklingError) as error:
-            message = "a process of the verification ended before its work"
-            raise ChildProcessError(message) from error
+
+def _tell(process: "subprocess.Popen[bytes]", what: Signatures | Job) -> None:
+    pickle.dump(what, _pipe(process.stdin))
+    _pipe(process.stdin).flush()
+
+
+def _answer(process: "subprocess.Popen[bytes]") -> Any:  # noqa: ANN401 - whatever the worker was asked for
+    try:
+        return pickle.load(_pipe(process.stdout))  # noqa: S301 - from the process that we started
+    except (EOFError, pickle.UnpicklingError) as error:
+        message = "a process of the verification ended before its work"
+        raise ChildProcessError(message) from error
 
 
 @contextmanager
@@ -128,15 +140,6 @@ def shared_state(db: Connection) -> str | None:
     return str(db.exec_driver_sql(EXPORT_SNAPSHOT).scalar_one()) if db.dialect.name == "postgresql" else None
 
 
-def forged_among(signed: Sequence[SignedText], *, public_key_pem: str) -> list[int]:
-    """Return the sizes of the heads whose signature is not that of their text."""
-    return [
-        each.size
-        for each in signed
-        if not signature_is_valid(public_key_pem=public_key_pem, signature=each.signature, text=each.text)
-    ]
-
-
 def scanned(db: Connection, *, territory_id: int, kinds: bytes, asked: Iterable[Span]) -> Iterator[Scanned | None]:
     """Yield what each span holds; None for one that must be read carefully."""
     for span in asked:
@@ -144,15 +147,16 @@ def scanned(db: Connection, *, territory_id: int, kinds: bytes, asked: Iterable[
 
 
 def main() -> None:
-    """Do the job that comes in on the standard input, and answer on the standard output."""
-    job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
-    answers = sys.stdout.buffer
+    """Do what comes in on the standard input, first the signatures and then the job; answer on the standard output."""
+    told, answers = sys.stdin.buffer, sys.stdout.buffer
+    signatures: Signatures = pickle.load(told)  # noqa: S301 - from the process that started us
+    pickle.dump(signatures.forged(), answers)
+    answers.flush()
+    job: Job = pickle.load(told)  # noqa: S301 - same
     engine = open_engine(job.database_url, pool_size=1)
     with reading(engine) as db:
         if job.snapshot is not None:
             db.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{job.snapshot}'")
-        pickle.dump(forged_among(job.signed, public_key_pem=job.public_key_pem), answers)
-        answers.flush()
         for found in scanned(db, territory_id=job.territory_id, kinds=job.kinds, asked=job.spans):
             pickle.dump(found, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
