@@ -81,11 +81,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def owners() -> tuple[list[Owner], list[Owner]]:
+def owners(*, wallets: int = WALLETS, shops: int = SHOPS) -> tuple[list[Owner], list[Owner]]:
     """Return the owners of the purses and of the shops."""
-    purses = [Owner(AccountKind.PURSE, programme_id=1, wallet_id=number) for number in range(1, WALLETS + 1)]
-    shops = [Owner(AccountKind.MERCHANT, merchant_id=number) for number in range(1, SHOPS + 1)]
-    return purses, shops
+    purses = [Owner(AccountKind.PURSE, programme_id=1, wallet_id=number) for number in range(1, wallets + 1)]
+    merchants = [Owner(AccountKind.MERCHANT, merchant_id=number) for number in range(1, shops + 1)]
+    return purses, merchants
 
 
 def open_town(engine: Engine) -> Accounts:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, false, or_, select
 
 from merchants.errors import MerchantUnknown, PaymentRequestUnknown, PayoutLineUnknown, PayoutUnknown, TillUnknown
 from merchants.model import (
@@ -153,6 +153,12 @@ def refunded_of(db: Connection, *, territory_id: int, charge_entry_ids: Collecti
     return {row[0]: row[1] for row in rows}
 
 
+def refunds_noted(db: Connection, *, territory_id: int) -> dict[int, int]:
+    """Return what is noted as refunded of every charge that was refunded, in cents."""
+    query = select(charge_refunds.c.charge_entry_id, charge_refunds.c.refunded_cents)
+    return {row[0]: row[1] for row in db.execute(query.where(charge_refunds.c.territory_id == territory_id))}
+
+
 def find_payout(db: Connection, *, territory_id: int, payout_id: int, locked: bool = False) -> Payout:
     """Return a payout with its lines, locked until the end of the transaction when asked; refuses payout_unknown."""
     query = select(*PAYOUT_COLUMNS).where(payouts.c.territory_id == territory_id, payouts.c.id == payout_id)
@@ -176,6 +182,25 @@ def lines_of(db: Connection, *, territory_id: int, payout_id: int) -> list[Payou
         select(*LINE_COLUMNS)
         .where(payout_lines.c.territory_id == territory_id, payout_lines.c.payout_id == payout_id)
         .order_by(payout_lines.c.line_no)
+    ).mappings()
+    return [as_line(row) for row in rows]
+
+
+def lines_undebited(db: Connection, *, territory_id: int, settled_from_entry_id: int | None) -> list[PayoutLine]:
+    """Return the lines that were ordered, newest payout first, and not debited before a certain entry.
+
+    Lines debited by an entry from `settled_from_entry_id` on are there too; None leaves out all that were debited.
+    """
+    settled = payout_lines.c.settled_entry_id
+    later = false() if settled_from_entry_id is None else settled >= settled_from_entry_id
+    rows = db.execute(
+        select(*LINE_COLUMNS)
+        .where(
+            payout_lines.c.territory_id == territory_id,
+            payout_lines.c.order_entry_id.is_not(None),
+            or_(settled.is_(None), later),
+        )
+        .order_by(payout_lines.c.payout_id.desc(), payout_lines.c.line_no)
     ).mappings()
     return [as_line(row) for row in rows]
 

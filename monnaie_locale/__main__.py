@@ -1,5 +1,6 @@
 """The command line, `monnaie-locale`: it reads the words typed and prints; the work is in `commands` and `demo`."""
 
+import argparse
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +8,18 @@ from pathlib import Path
 
 import click
 
+from monnaie_locale.audit import program as audit_program
 from monnaie_locale.closing.errors import MonthMalformed
 from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
-from monnaie_locale.commands import wording
+from monnaie_locale.commands import wording, wording_proofs
+from monnaie_locale.commands.audit_export import export_for_audit
 from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
+from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
 from monnaie_locale.commands.serving import BASE_URL_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE
 from monnaie_locale.commands.serving import serve as serve_installation
 from monnaie_locale.commands.verification import verify_installation
+from monnaie_locale.commands.verification_heads import KeptHead
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import drawing, run
 from monnaie_locale.demo.invitations import invitations, still_alive
@@ -47,6 +52,20 @@ database_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Répondre en JSON, pour un programme.")
 port_option = click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
+
+
+class KeptHeadType(click.ParamType[KeptHead]):
+    """A head as a document shows it, "1234:9f86…"; spaces between groups do not count."""
+
+    name = "taille:racine"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> KeptHead:
+        """Return the head that was typed."""
+        try:
+            head = audit_program.paper_head(str(value))
+        except argparse.ArgumentTypeError as error:
+            self.fail(str(error), param, ctx)
+        return KeptHead(head.size, head.root)
 
 
 @click.group()
@@ -154,12 +173,57 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
 @home_option
 @database_option
 @json_option
-def verify(*, home: Path, database_url: str | None, as_json: bool) -> None:
+@click.option(
+    "--head",
+    "kept",
+    type=KeptHeadType(),
+    multiple=True,
+    help="Une empreinte gardée sur papier, taille:racine (« 1234:9f86… ») ; peut être répété.",
+)
+def verify(*, home: Path, database_url: str | None, as_json: bool, kept: tuple[KeptHead, ...]) -> None:
     """Recalculer tous les comptes depuis les écritures ; 0 si rien ne cloche, 1 sinon."""
     with _opened(home, database_url) as rt, reading(rt.engine) as db:
-        verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
+        verdict = verify_installation(
+            db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem, kept=kept
+        )
     click.echo(wording.verdict_json(verdict) if as_json else wording.verdict_text(verdict))
     if not verdict.ok:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("entry", type=click.IntRange(min=1), required=False)
+@click.option("--head", type=click.IntRange(min=1), help="La taille du journal signé ; la plus récente par défaut.")
+@click.option("--from", "old_size", type=click.IntRange(min=1), help="La taille d’un journal signé plus ancien.")
+@click.option("--to", "new_size", type=click.IntRange(min=1), help="La taille d’un journal signé plus récent.")
+@home_option
+@database_option
+@json_option
+def prove(
+    *,
+    entry: int | None,
+    head: int | None,
+    old_size: int | None,
+    new_size: int | None,
+    home: Path,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Prouver qu’une écriture est dans le journal signé, ou (--from, --to) que le journal n’a fait que grandir."""
+    if (entry is None) == (old_size is None) or (entry is None and head) or (old_size is None and new_size):
+        raise click.UsageError("Donnez un numéro d’écriture (et --head), ou bien --from (et --to).")
+    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json), reading(rt.engine) as db:
+        territory_id, key = rt.territory_id, rt.keyring.public_key_pem
+        if entry is not None:
+            inclusion = prove_inclusion(db, territory_id=territory_id, entry_id=entry, size=head)
+            write = wording_proofs.inclusion_json if as_json else wording_proofs.inclusion_text
+            holds, said = inclusion.holds, write(inclusion, public_key_pem=key)
+        else:
+            growth = prove_consistency(db, territory_id=territory_id, old_size=old_size or 0, new_size=new_size)
+            tell = wording_proofs.consistency_json if as_json else wording_proofs.consistency_text
+            holds, said = growth.holds, tell(growth, public_key_pem=key)
+    click.echo(said)
+    if not holds:
         raise SystemExit(1)
 
 
@@ -217,6 +281,34 @@ def export(month: str, home: Path, database_url: str | None, out: Path | None) -
         )
     for path in write_folder(folder=out or Path(str(wanted)), files=files):
         click.echo(str(path))
+
+
+@main.command("export-audit")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@home_option
+@database_option
+def export_audit(*, file: Path, home: Path, database_url: str | None) -> None:
+    """Écrire dans un fichier tout ce qu’il faut à un auditeur pour recalculer les comptes, sans aucun nom."""
+    with _opened(home, database_url) as rt, _french_refusals(), reading(rt.engine) as db:
+        try:
+            counts = export_for_audit(
+                db,
+                territory_id=rt.territory_id,
+                path=file,
+                public_key_pem=rt.keyring.public_key_pem,
+                sign=rt.keyring.sign,
+                now=rt.clock(),
+            )
+        except OSError as error:
+            raise click.ClickException(f"Impossible d’écrire {file} ({error.strerror}).") from error
+    click.echo(f"{file} : {counts['entry']} écritures, {counts['account']} comptes, {counts['head']} signatures.")
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def audit(words: tuple[str, ...]) -> None:
+    """Contrôler un export (« export-audit ») sans rien croire du service ; 0 si rien ne cloche, 1 sinon."""
+    raise SystemExit(audit_program.main(words, program="monnaie-locale audit"))
 
 
 @main.group()

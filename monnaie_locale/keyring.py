@@ -10,12 +10,14 @@ import json
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidKey, InvalidSignature
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
@@ -114,7 +116,7 @@ class Keyring:
 
 def signature_is_valid(*, public_key_pem: str, signature: bytes, text: bytes) -> bool:
     """Return whether an Ed25519 signature is that of the text by the key."""
-    key = load_pem_public_key(public_key_pem.encode())
+    key = _public_key(public_key_pem)
     if not isinstance(key, Ed25519PublicKey):
         return False
     try:
@@ -122,6 +124,12 @@ def signature_is_valid(*, public_key_pem: str, signature: bytes, text: bytes) ->
     except InvalidSignature:
         return False
     return True
+
+
+@lru_cache(maxsize=8)
+def _public_key(public_key_pem: str) -> PublicKeyTypes:
+    # A verification checks thousands of signatures by one key, and reading a key costs half a check.
+    return load_pem_public_key(public_key_pem.encode())
 
 
 def _argon2(pepper: bytes, salt: bytes) -> Argon2id:

@@ -25,9 +25,10 @@ SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One event of a wallet; `amount_cents` is signed: + received, − spent."""
+    """One event of a wallet; `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log."""
 
     entry_id: int
+    entry_hash: str
     at_ms: int
     label: str
     shop: str
@@ -54,6 +55,7 @@ def history_of(
     return [
         HistoryLine(
             entry_id=posted.entry.entry_id,
+            entry_hash=posted.leaf_hash.hex(),
             at_ms=posted.entry.happened_at_ms,
             label=LABELS.get(posted.entry.kind, OTHER_LABEL),
             shop=names.get(merchants.get(posted.entry.entry_id, 0), ""),

@@ -1,13 +1,14 @@
 """Gather what the books and the bank say at the end of a month, for the checklist to judge."""
 
+import datetime
 from collections import defaultdict
 
 from sqlalchemy import Connection
 
-from merchants.queries import lines_of, list_payouts
+from merchants.queries import lines_undebited
 from monnaie_locale.closing.model import Facts, InTransit
 from monnaie_locale.exports.books import closing_balances
-from monnaie_locale.journal.periods import kinds_through
+from monnaie_locale.journal.periods import kinds_through, span_of
 from monnaie_locale.journal.queries import entries_by_number
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.accounts import AccountKind
@@ -68,12 +69,16 @@ def facts_of(
 
 def in_transit(db: Connection, *, territory_id: int, month: Month) -> tuple[InTransit, ...]:
     """Return the transfers ordered and not yet debited at the end of a month, by the dates of their entries."""
-    lines = [
-        line
-        for payout in list_payouts(db, territory_id=territory_id)
-        for line in lines_of(db, territory_id=territory_id, payout_id=payout.id)
-        if line.order_entry_id is not None
-    ]
+    # A line that was debited before the first entry of a later month was debited by the end of this one.
+    later = span_of(
+        db,
+        territory_id=territory_id,
+        first_day=month.last_day + datetime.timedelta(days=1),
+        last_day=datetime.date.max,
+    )
+    lines = lines_undebited(
+        db, territory_id=territory_id, settled_from_entry_id=later.first_entry_id if later.entry_count else None
+    )
     numbers = {number for line in lines for number in (line.order_entry_id, line.settled_entry_id) if number}
     days = {
         posted.entry.entry_id: posted.entry.accounted_on

@@ -19,4 +19,34 @@ class HostMalformed(Refusal):
     french = "« {given} » n'est pas un nom d'hôte : écrivez « monnaie.exemple.fr », sans https:// ni barre oblique."
 
 
-REFUSALS: tuple[type[Refusal], ...] = (TerritoryCodeMalformed, HostMalformed)
+class EntryNotSealed(Refusal):
+    """No signed head covers this entry yet."""
+
+    code = "entry_not_sealed"
+    nature = Nature.CONFLICT
+    french = "L'écriture n° {entry_id} n'est pas encore scellée : le journal signé s'arrête à {size}."
+
+
+class HeadUnknown(Refusal):
+    """The log was never signed at this size."""
+
+    code = "head_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Le journal n'a jamais été signé à la taille {size}."
+
+
+class HeadsReversed(Refusal):
+    """A log does not shrink: the second head must not be smaller than the first."""
+
+    code = "heads_reversed"
+    nature = Nature.INVALID
+    french = "Le journal ne rétrécit pas : {new_size} est plus petit que {old_size}."
+
+
+REFUSALS: tuple[type[Refusal], ...] = (
+    TerritoryCodeMalformed,
+    HostMalformed,
+    HeadUnknown,
+    HeadsReversed,
+    EntryNotSealed,
+)

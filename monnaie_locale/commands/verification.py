@@ -10,14 +10,16 @@ from sqlalchemy import Connection
 
 from merchants.model import LineState, Payout, PayoutLine
 from merchants.payouts import order_digest
-from merchants.queries import lines_of, list_payouts, refunded_of
-from monnaie_locale.commands.told import Share, Told
+from merchants.queries import lines_of, list_payouts, refunds_noted
+from monnaie_locale.commands.told import Shares, Told
 from monnaie_locale.commands.verification_bank import check_bank
 from monnaie_locale.commands.verification_closes import check_closes
+from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
+from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
 from monnaie_locale.journal.queries import balance_of, owners_of
 from monnaie_locale.journal.verify import Finding, Verdict, verify
-from monnaie_locale.journal.verify_rows import UNREADABLE, stored_entries
+from monnaie_locale.journal.verify_rows import UNREADABLE
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.money import format_euros
@@ -25,30 +27,43 @@ from monnaie_locale.programmes.model import Distribution
 from monnaie_locale.programmes.queries import distribution_lines_of, distributions_of, funding_orders_of
 
 ROWS_PER_READ = 2_000
-CHARGES_PER_READ = 500
 
 
-def verify_installation(db: Connection, *, territory_id: int, public_key_pem: str) -> Verdict:
+def verify_installation(
+    db: Connection,
+    *,
+    territory_id: int,
+    public_key_pem: str,
+    processes: int | None = None,
+    kept: Sequence[KeptHead] = (),
+) -> Verdict:
     """Return how many entries were read, and everything that is wrong.
 
     Args:
         db: a connection that sees one state of the database.
         territory_id: whose books.
         public_key_pem: the key that signed the heads of the log and the certificates.
+        processes: how many read the entries; None is one, or two when there are many entries.
+        kept: heads of the log kept elsewhere, on paper.
 
     """
-    books = verify(db, territory_id=territory_id, public_key_pem=public_key_pem)
     told = Told()
-    for stored in stored_entries(db, territory_id=territory_id):
-        if stored.entry is not None:
-            told.take(stored.entry)
+    books = verify(
+        db,
+        territory_id=territory_id,
+        public_key_pem=public_key_pem,
+        processes=processes,
+        visit=told.take,
+    )
     findings = (
         *books.findings,
+        *_readable("log", check_kept_heads(db, territory_id=territory_id, kept=kept)),
         *_readable("distributions", _check_distributions(db, territory_id, told)),
         *_readable("funding orders", _check_funding(db, territory_id, told)),
         *_readable("refunds", _check_refunds(db, territory_id, told)),
         *_readable("payouts", _check_payouts(db, territory_id, told)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
+        *_readable("audit trail", check_trail(db, territory_id=territory_id)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
     )
     return Verdict(books.entries, findings)
@@ -65,18 +80,18 @@ def _readable(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 def _check_distributions(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
     """Each distribution has as many entries as lines posted, a whole one the total approved, by who approved it."""
     for each in distributions_of(db, territory_id=territory_id):
-        shares = told.distributed.get(f"D{each.distribution_id}", [])
-        cents = [share.amount_cents for share in shares]
+        shares = told.shares_of(f"D{each.distribution_id}")
         subject = f"distribution {each.distribution_id}"
         is_whole = each.posted_through_line == each.line_count
-        if len(cents) != each.posted_through_line or (is_whole and sum(cents) != each.total_cents):
+        if len(shares) != each.posted_through_line or (is_whole and shares.total_cents != each.total_cents):
             yield Finding(
                 "distribution_differs",
                 subject,
                 f"La distribution « {each.label} » annonce {each.posted_through_line} lignes versées, total"
-                f" {format_euros(each.total_cents)} ; le journal en porte {len(cents)}, {format_euros(sum(cents))}.",
+                f" {format_euros(each.total_cents)} ; le journal en porte {len(shares)},"
+                f" {format_euros(shares.total_cents)}.",
             )
-        if any(share.caller != each.approved_by for share in shares):
+        if shares.callers - {each.approved_by}:
             yield Finding(
                 "distribution_approver_differs",
                 subject,
@@ -86,11 +101,11 @@ def _check_distributions(db: Connection, territory_id: int, told: Told) -> Itera
 
 
 def _check_distribution_lines(
-    db: Connection, territory_id: int, distribution: Distribution, shares: Sequence[Share]
+    db: Connection, territory_id: int, distribution: Distribution, shares: Shares
 ) -> Iterator[Finding]:
     """Each line posted went to the purse of its wallet, with the programme, the expiry and the amount approved."""
     for start in range(0, len(shares), ROWS_PER_READ):
-        posted = shares[start : start + ROWS_PER_READ]
+        posted = shares.some(start, start + ROWS_PER_READ)
         # Lines are posted in the order of their numbers, one entry each.
         lines = distribution_lines_of(
             db,
@@ -128,10 +143,7 @@ def _check_funding(db: Connection, territory_id: int, told: Told) -> Iterator[Fi
 
 def _check_refunds(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
     """What is noted as refunded of each charge is the sum of its refunds."""
-    noted: dict[int, int] = {}
-    for start in range(0, len(told.charges), CHARGES_PER_READ):
-        asked = told.charges[start : start + CHARGES_PER_READ]
-        noted |= refunded_of(db, territory_id=territory_id, charge_entry_ids=asked)
+    noted = refunds_noted(db, territory_id=territory_id)
     for charge in sorted(noted.keys() | told.refunded.keys()):
         noted_cents, told_cents = noted.get(charge, 0), told.refunded.get(charge, 0)
         if noted_cents != told_cents:

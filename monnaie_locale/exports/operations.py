@@ -14,7 +14,7 @@ from monnaie_locale.exports.beancount import write_beancount
 from monnaie_locale.exports.books import book_entries, closing_balances
 from monnaie_locale.exports.fec import fec_file_name, write_fec
 from monnaie_locale.exports.payment_order import payment_order
-from monnaie_locale.exports.shop_statements import shop_statement
+from monnaie_locale.exports.shop_statements import paid_in, shop_statement
 from monnaie_locale.exports.trial_balance import trial_balance, write_trial_balance
 from monnaie_locale.journal.directory import Territory, territory_of
 from monnaie_locale.ledger.periods import Month
@@ -101,8 +101,9 @@ def shop_statements_of(
 ) -> list[ExportFile]:
     """Return one PDF for each shop that has something to read: an operation, a payout or a balance."""
     files = []
+    paid = paid_in(db, territory_id=territory.territory_id, month=month)
     for merchant in list_merchants(db, territory_id=territory.territory_id):
-        statement = shop_statement(db, territory=territory, merchant=merchant, month=month, head=head)
+        statement = shop_statement(db, territory=territory, merchant=merchant, month=month, head=head, paid=paid)
         if not (statement.lines or statement.payout_cents or statement.opening_cents):
             continue
         files.append(

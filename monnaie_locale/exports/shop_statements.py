@@ -1,6 +1,7 @@
 """Each shop's monthly statement, read from its accounts."""
 
 import datetime
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -18,8 +19,18 @@ PAID_STATES = frozenset({"approved", "sent", "settled"})
 LATE_NOTE = "reçu le {:%d/%m}"
 
 
+# What a month pays one shop: its line, and the execution day.
+Paid = tuple[PayoutLine, datetime.date]
+
+
 def shop_statement(
-    db: Connection, *, territory: Territory, merchant: Merchant, month: Month, head: LogHead | None
+    db: Connection,
+    *,
+    territory: Territory,
+    merchant: Merchant,
+    month: Month,
+    head: LogHead | None,
+    paid: Mapping[int, Paid],
 ) -> MerchantStatement:
     """Return a shop's month: what was owed, each operation, what the month's payout pays.
 
@@ -29,6 +40,7 @@ def shop_statement(
         merchant: the shop.
         month: the month, by the accounting dates.
         head: the signed head to print, or None.
+        paid: what the month pays each shop, of `paid_in`.
 
     """
     territory_id = territory.territory_id
@@ -37,7 +49,7 @@ def shop_statement(
         movement_before(db, territory_id=territory_id, account_id=account_id, day=month.first_day)
         for account_id in accounts
     )
-    payout = _payout_of(db, territory_id=territory_id, merchant_id=merchant.id, month=month)
+    payout = paid.get(merchant.id)
     movements = [
         movement
         for movement in month_movements(db, territory_id=territory_id, merchant_id=merchant.id, month=month)
@@ -45,15 +57,7 @@ def shop_statement(
     ]
     return MerchantStatement(
         issuer=issuer_of(territory),
-        merchant=MerchantParty(
-            name=merchant.name,
-            siret=merchant.siret,
-            address_lines=(
-                f"{merchant.address.building} {merchant.address.street}".strip(),
-                f"{merchant.address.postcode} {merchant.address.town}".strip(),
-            ),
-            iban=merchant.iban,
-        ),
+        merchant=_party(merchant),
         currency_name=territory.currency_name,
         month=month,
         opening_cents=opening_cents,
@@ -63,6 +67,18 @@ def shop_statement(
         payout_reference="" if payout is None else payout[0].rf_reference,
         head=head,
         is_demo=territory.is_demo,
+    )
+
+
+def _party(merchant: Merchant) -> MerchantParty:
+    return MerchantParty(
+        name=merchant.name,
+        siret=merchant.siret,
+        address_lines=(
+            f"{merchant.address.building} {merchant.address.street}".strip(),
+            f"{merchant.address.postcode} {merchant.address.town}".strip(),
+        ),
+        iban=merchant.iban,
     )
 
 
@@ -78,14 +94,12 @@ def _line(movement: Movement) -> StatementLine:
     )
 
 
-def _payout_of(
-    db: Connection, *, territory_id: int, merchant_id: int, month: Month
-) -> tuple[PayoutLine, datetime.date] | None:
-    """Return the shop's line in the newest payout ordered for the month, and its execution day."""
+def paid_in(db: Connection, *, territory_id: int, month: Month) -> dict[int, Paid]:
+    """Return what the newest payout ordered for the month pays each shop, by the shop's number."""
+    paid: dict[int, Paid] = {}
     for payout in list_payouts(db, territory_id=territory_id):
         if payout.state.value not in PAID_STATES or Month.of(payout.cutoff_on) != month:
             continue
         for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
-            if line.merchant_id == merchant_id:
-                return line, payout.execution_on
-    return None
+            paid.setdefault(line.merchant_id, (line, payout.execution_on))
+    return paid

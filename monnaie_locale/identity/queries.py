@@ -1,6 +1,6 @@
 """Reads of identity: sessions, staff, API keys, the audit trail."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -75,6 +75,26 @@ def audit_events_page(db: Connection, *, territory_id: int, offset: int, limit: 
         .limit(limit)
     ).mappings()
     return [AuditEvent(**row) for row in rows]
+
+
+def events_of_actions(db: Connection, *, territory_id: int, actions: Collection[str]) -> Iterator[AuditEvent]:
+    """Yield the lines of the audit trail about some actions, oldest first."""
+    columns = audit_events.c
+    rows = db.execute(
+        select(columns.id, columns.at_ms, columns.actor, columns.action, columns.target, columns.detail)
+        .where(columns.territory_id == territory_id, columns.action.in_(actions))
+        .order_by(columns.id)
+    ).mappings()
+    for row in rows:
+        yield AuditEvent(**row)
+
+
+def first_missing_event(db: Connection, *, territory_id: int) -> int | None:
+    """Return the number of the first line that is missing from the audit trail, or None: numbers have no gap."""
+    rank = func.row_number().over(order_by=audit_events.c.id).label("rank")
+    ranked = select(audit_events.c.id, rank).where(audit_events.c.territory_id == territory_id).subquery()
+    missing: int | None = db.scalar(select(func.min(ranked.c.rank)).where(ranked.c.id != ranked.c.rank))
+    return missing
 
 
 def _staff(db: Connection, *, territory_id: int, keyring: Keyring, staff_id: int | None = None) -> list[StaffMember]:

@@ -154,10 +154,20 @@ def flows_through(db: Connection, *, territory_id: int, last_day: datetime.date)
 
 def kinds_through(db: Connection, *, territory_id: int, last_day: datetime.date) -> dict[AccountKind, Balance]:
     """Return the debits and credits of each kind of account by the entries up to a day; every kind is there."""
-    totals = {kind: Balance(kind, 0, 0) for kind in AccountKind}
-    for balance in balances_through(db, territory_id=territory_id, last_day=last_day).values():
-        known = totals[balance.kind]
-        totals[balance.kind] = Balance(
-            balance.kind, known.debits_cents + balance.debits_cents, known.credits_cents + balance.credits_cents
+    kinds = (transfers.c.debit_kind, transfers.c.credit_kind)
+    rows = db.execute(
+        select(*kinds, func.sum(transfers.c.amount_cents))
+        .join(
+            journal_entries,
+            (journal_entries.c.territory_id == transfers.c.territory_id)
+            & (journal_entries.c.id == transfers.c.entry_id),
         )
-    return totals
+        .where(transfers.c.territory_id == territory_id, journal_entries.c.accounted_on <= last_day)
+        .group_by(*kinds)
+    )
+    debits: dict[AccountKind, int] = defaultdict(int)
+    credits_: dict[AccountKind, int] = defaultdict(int)
+    for debit_kind, credit_kind, cents in rows:
+        debits[AccountKind(debit_kind)] += int(cents)
+        credits_[AccountKind(credit_kind)] += int(cents)
+    return {kind: Balance(kind, debits[kind], credits_[kind]) for kind in AccountKind}

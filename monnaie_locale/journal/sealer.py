@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from monnaie_locale.database.transaction import CommitInDoubt, transact
 from monnaie_locale.journal.directory import lock_territory
 from monnaie_locale.journal.tables import accounts, journal_entries, log_heads
+from monnaie_locale.ledger.heads import head_text
 from monnaie_locale.ledger.merkle import Frontier
 
 SEALED_PER_READ = 20_000
@@ -32,16 +33,14 @@ class LogHead:
 
     def signed_text(self) -> bytes:
         """Return the bytes that the signature covers, in the manner of a signed note: one field a line."""
-        lines = (
-            "monnaie-locale log",
-            self.territory_id,
-            self.size,
-            self.root.hex(),
-            self.accounts_size,
-            self.accounts_root.hex(),
-            self.sealed_at_ms,
+        return head_text(
+            territory_id=self.territory_id,
+            size=self.size,
+            root=self.root,
+            accounts_size=self.accounts_size,
+            accounts_root=self.accounts_root,
+            sealed_at_ms=self.sealed_at_ms,
         )
-        return "".join(f"{field}\n" for field in lines).encode("ascii")
 
 
 def seal(db: Connection, *, territory_id: int, sign: Callable[[bytes], bytes], now_ms: int) -> LogHead | None:

@@ -3,34 +3,40 @@
 Each check takes the books and yields findings; a finding names its subject, so that a person knows where to look.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from monnaie_locale.journal.directory import as_account, opening_of
-from monnaie_locale.journal.sealer import LogHead, as_head
-from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, log_heads, transfers
+from monnaie_locale.journal.log import heads_of
+from monnaie_locale.journal.tables import balances
 from monnaie_locale.journal.tables import ledger_heads as heads_table
-from monnaie_locale.journal.verify_log import Finding, RebuiltLog
-from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, raw_columns, stored_entries
-from monnaie_locale.keyring import signature_is_valid
+from monnaie_locale.journal.verify_accounts import check_accounts
+from monnaie_locale.journal.verify_entries import EntryCheck, Sums, Visit, check_orphans, kinds_table, spans_of
+from monnaie_locale.journal.verify_log import Finding
+from monnaie_locale.journal.verify_periods import check_periods
+from monnaie_locale.journal.verify_scan import Scanned
+from monnaie_locale.journal.verify_workers import (
+    Job,
+    Signatures,
+    SignedText,
+    Span,
+    Workers,
+    scanned,
+    shared_state,
+    workers,
+)
 from monnaie_locale.ledger.accounts import LIMITS, OWED_KINDS, AccountKind, Limit
-from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.money import format_euros
 
 __all__ = ["Finding", "Verdict", "verify"]
 
 
-@dataclass(slots=True)
-class _Sums:
-    """What the journal says, gathered in one pass."""
-
-    entries: int = 0
-    last_entry_id: int = 0
-    debits: dict[int, int] = field(default_factory=dict)
-    credits: dict[int, int] = field(default_factory=dict)
+PROCESSES = min(2, os.cpu_count() or 1)
+# A process takes as long to start as a hundred thousand entries to read.
+SPANS_FOR_PROCESSES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,131 +52,83 @@ class Verdict:
         return not self.findings
 
 
-def verify(db: Connection, *, territory_id: int, public_key_pem: str) -> Verdict:
+def verify(
+    db: Connection,
+    *,
+    territory_id: int,
+    public_key_pem: str,
+    processes: int | None = None,
+    carefully: bool = False,
+    visit: Visit = lambda _event: None,
+) -> Verdict:
     """Verify a territory's books from the rows alone.
 
     Args:
         db: a connection that sees one state of the database.
         territory_id: whose books.
         public_key_pem: the key that signed the heads of the log.
+        processes: how many read the entries; None is one, or two processes of their own when there are many.
+        carefully: read every row the slow way, as is done anyhow where something is wrong.
+        visit: called with every entry that is no charge, in order, for whoever holds other tables against the journal.
 
     """
-    heads = _heads(db, territory_id)
+    heads = list(heads_of(db, territory_id=territory_id))
     kinds: dict[int, AccountKind] = {}
-    sums = _Sums()
+    sums = Sums()
+    spans = [] if carefully else spans_of(db, territory_id=territory_id, heads=heads)
+    count = processes or (PROCESSES if len(spans) >= SPANS_FOR_PROCESSES else 1)
+    signatures = Signatures(
+        public_key_pem=public_key_pem,
+        signed=[SignedText(head.size, head.signature, head.signed_text()) for head in heads],
+    )
+    with workers(count) if count > 1 else nullcontext() as started:
+        if started is not None:
+            started.check(signatures)
+        on_accounts = list(check_accounts(db, territory_id=territory_id, heads=heads, kinds=kinds, carefully=carefully))
+        forged, found = _scan(db, started, signatures, territory_id=territory_id, kinds=kinds, spans=spans)
+        entries = EntryCheck(territory_id, kinds, sums, visit)
+        on_entries = list(entries.check(db, heads=heads, found=zip(spans, found, strict=True)))
     findings = [
-        *_check_signatures(heads, public_key_pem),
-        *_check_accounts(db, territory_id, heads, kinds),
-        *_check_entries(db, territory_id, heads, kinds, sums),
-        *_check_orphans(db, territory_id),
+        *_on_signatures(forged),
+        *on_accounts,
+        *on_entries,
+        *check_orphans(db, territory_id=territory_id, sums=sums),
         *_check_balances(db, territory_id, kinds, sums),
         *_check_head(db, territory_id, kinds, sums),
-        *_check_periods(db, territory_id),
+        *check_periods(db, territory_id=territory_id),
     ]
     return Verdict(sums.entries, tuple(findings))
 
 
-def _check_signatures(heads: list[LogHead], public_key_pem: str) -> Iterator[Finding]:
-    for head in heads:
-        if not signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text()):
-            yield Finding(
-                "log_signature_invalid", f"log head {head.size}", f"La signature du journal à {head.size} est fausse."
-            )
-
-
-def _check_accounts(
-    db: Connection, territory_id: int, heads: list[LogHead], kinds: dict[int, AccountKind]
-) -> Iterator[Finding]:
-    """Accounts have numbers without a gap, belong to whom they were opened for, and are those that were sealed."""
-    log = RebuiltLog({head.accounts_size: head.accounts_root for head in heads}, word="accounts", french="Les comptes")
-    rows = db.execute(
-        select(*raw_columns(accounts)).where(accounts.c.territory_id == territory_id).order_by(accounts.c.id)
-    ).mappings()
-    for expected, row in enumerate(rows, start=1):
-        subject = f"account {row['id']}"
-        if row["id"] != expected:
-            yield Finding("account_number_gap", subject, f"La numérotation des comptes a un trou avant le {row['id']}.")
-        try:
-            account = as_account(dict(row) | {"expires_on": as_date(row["expires_on"])})
-        except UNREADABLE:
-            yield Finding("row_unreadable", subject, f"La ligne du compte {row['id']} est illisible.")
-        else:
-            kinds[account.account_id] = account.owner.kind
-            if opening_of(account, territory_id=territory_id).leaf_hash() != row["leaf_hash"]:
-                yield Finding("account_altered", subject, f"Le compte {row['id']} n'est plus celui qui a été ouvert.")
-        yield from log.append(row["leaf_hash"])
-    yield from log.end()
-
-
-def _check_entries(
-    db: Connection, territory_id: int, heads: list[LogHead], kinds: dict[int, AccountKind], sums: _Sums
-) -> Iterator[Finding]:
-    """Numbers without a gap, content that hashes to the leaf, transfers that stand, the log that the heads signed."""
-    log = RebuiltLog({head.size: head.root for head in heads}, word="log", french="Les écritures")
-    for stored in stored_entries(db, territory_id=territory_id):
-        subject = f"entry {stored.entry_id}"
-        if stored.entry_id != sums.last_entry_id + 1:
-            yield Finding(
-                "entry_number_gap",
-                subject,
-                f"L'écriture n° {stored.entry_id} suit la n° {sums.last_entry_id} : la numérotation a un trou.",
-            )
-        sums.entries += 1
-        sums.last_entry_id = stored.entry_id
-        if stored.entry is None:
-            yield Finding("row_unreadable", subject, f"L'écriture n° {stored.entry_id} est illisible.")
-        else:
-            yield from _check_transfers(stored.entry, kinds, sums)
-            if stored.entry.leaf_hash() != stored.leaf_hash:
-                yield Finding(
-                    "entry_altered",
-                    subject,
-                    f"L'écriture n° {stored.entry_id} n'est plus celle qui a été enregistrée : son empreinte diffère.",
-                )
-        yield from log.append(stored.leaf_hash)
-    yield from log.end()
-
-
-def _check_transfers(entry: JournalEntry, kinds: dict[int, AccountKind], sums: _Sums) -> Iterator[Finding]:
-    subject = f"entry {entry.entry_id}"
-    if not entry.transfers:
-        yield Finding("entry_without_transfer", subject, f"L'écriture n° {entry.entry_id} ne mouvemente aucun compte.")
-    for line in entry.transfers:
-        sums.debits[line.debit_account_id] = sums.debits.get(line.debit_account_id, 0) + line.amount_cents
-        sums.credits[line.credit_account_id] = sums.credits.get(line.credit_account_id, 0) + line.amount_cents
-        stands = (
-            line.amount_cents > 0
-            and line.debit_account_id != line.credit_account_id
-            and kinds.get(line.debit_account_id) is line.debit_kind
-            and kinds.get(line.credit_account_id) is line.credit_kind
-        )
-        if not stands:
-            yield Finding(
-                "transfer_invalid", subject, f"Un mouvement de l'écriture n° {entry.entry_id} est impossible."
-            )
-
-
-def _check_orphans(db: Connection, territory_id: int) -> Iterator[Finding]:
-    """Transfers whose entry does not exist, and therefore counted nowhere above."""
-    orphans = db.scalars(
-        select(transfers.c.entry_id)
-        .outerjoin(
-            journal_entries,
-            (journal_entries.c.territory_id == transfers.c.territory_id)
-            & (journal_entries.c.id == transfers.c.entry_id),
-        )
-        .where(transfers.c.territory_id == territory_id, journal_entries.c.id.is_(None))
-        .distinct()
+def _scan(
+    db: Connection,
+    started: Workers | None,
+    signatures: Signatures,
+    *,
+    territory_id: int,
+    kinds: Mapping[int, AccountKind],
+    spans: Sequence[Span],
+) -> tuple[list[int], Iterator[Scanned | None]]:
+    """Return the sizes of the heads whose signature is false, and what each span holds: by the workers, or here."""
+    table = kinds_table(kinds)
+    if started is None:
+        return signatures.forged(), scanned(db, territory_id=territory_id, kinds=table, asked=spans)
+    job = Job(
+        database_url=db.engine.url.render_as_string(hide_password=False),
+        snapshot=shared_state(db),
+        territory_id=territory_id,
+        kinds=table,
+        spans=spans,
     )
-    for entry_id in orphans:
-        yield Finding(
-            "transfer_without_entry",
-            f"entry {entry_id}",
-            f"Des mouvements renvoient à l'écriture n° {entry_id}, absente.",
-        )
+    return started.scan(job)
 
 
-def _check_balances(db: Connection, territory_id: int, kinds: dict[int, AccountKind], sums: _Sums) -> Iterator[Finding]:
+def _on_signatures(forged: Iterable[int]) -> Iterator[Finding]:
+    for size in forged:
+        yield Finding("log_signature_invalid", f"log head {size}", f"La signature du journal à {size} est fausse.")
+
+
+def _check_balances(db: Connection, territory_id: int, kinds: dict[int, AccountKind], sums: Sums) -> Iterator[Finding]:
     """Every account has its balance, equal to the sum of its transfers, on the side where it may be."""
     seen: set[int] = set()
     rows = db.execute(select(balances).where(balances.c.territory_id == territory_id))
@@ -193,7 +151,7 @@ def _check_balances(db: Connection, territory_id: int, kinds: dict[int, AccountK
         yield Finding("balance_missing", f"account {account_id}", f"Le compte {account_id} n'a pas de solde.")
 
 
-def _check_head(db: Connection, territory_id: int, kinds: dict[int, AccountKind], sums: _Sums) -> Iterator[Finding]:
+def _check_head(db: Connection, territory_id: int, kinds: dict[int, AccountKind], sums: Sums) -> Iterator[Finding]:
     """The head's counters are those of the journal, and the reserve covers what is owed."""
     head = db.execute(select(heads_table).where(heads_table.c.territory_id == territory_id)).first()
     if head is None:
@@ -218,40 +176,3 @@ def _check_head(db: Connection, territory_id: int, kinds: dict[int, AccountKind]
             f"territory {territory_id}",
             f"La réserve ({format_euros(reserve_cents)}) ne couvre pas ce qui est dû ({format_euros(owed_cents)}).",
         )
-
-
-def _check_periods(db: Connection, territory_id: int) -> Iterator[Finding]:
-    """Closed months follow each other, and hold no entry recorded after their close."""
-    previous: date | None = None
-    rows = db.execute(
-        select(*raw_columns(closed_periods))
-        .where(closed_periods.c.territory_id == territory_id)
-        .order_by(closed_periods.c.ends_on)
-    )
-    for row in rows:
-        try:
-            starts_on, ends_on = as_date(row.starts_on), as_date(row.ends_on)
-        except UNREADABLE:
-            yield Finding("row_unreadable", f"period {row.ends_on}", f"Le mois arrêté « {row.ends_on} » est illisible.")
-            continue
-        if previous is not None and (starts_on - previous).days != 1:
-            yield Finding("period_gap", f"period {starts_on}", f"Il manque un arrêté avant le {starts_on}.")
-        previous = ends_on
-        intruders = db.scalars(
-            select(journal_entries.c.id).where(
-                journal_entries.c.territory_id == territory_id,
-                journal_entries.c.accounted_on <= ends_on,
-                journal_entries.c.id > row.last_entry_id,
-            )
-        )
-        for entry_id in intruders:
-            yield Finding(
-                "entry_in_closed_period",
-                f"entry {entry_id}",
-                f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle.",
-            )
-
-
-def _heads(db: Connection, territory_id: int) -> list[LogHead]:
-    rows = db.execute(select(log_heads).where(log_heads.c.territory_id == territory_id).order_by(log_heads.c.size))
-    return [as_head(row) for row in rows.mappings()]

@@ -27,21 +27,38 @@ class RebuiltLog:
         self._pending: list[bytes] = []
         self._good_size = 0
 
+    @property
+    def size(self) -> int:
+        """Return how many leaves there are."""
+        return self._frontier.size + len(self._pending)
+
     def append(self, leaf_hash: bytes) -> Iterator[Finding]:
         """Add a leaf; compare when a root was signed at this size."""
         self._pending.append(leaf_hash)
-        root = self._roots.pop(self._frontier.size + len(self._pending), None)
-        if root is None:
-            return
+        if self.size in self._roots:
+            self._settle()
+            yield from self._compare(self._frontier)
+
+    def join(self, part: Frontier, marks: Mapping[int, Frontier]) -> Iterator[Finding]:
+        """Add a part that was hashed apart, `marks` its beginnings at the sizes where a root was signed."""
+        self._settle()
+        for mark in marks.values():
+            yield from self._compare(self._frontier.joined(mark))
+        self._frontier = self._frontier.joined(part)
+
+    def _settle(self) -> None:
         self._frontier = self._frontier.extended(self._pending)
         self._pending = []
-        if self._frontier.root() == root:
-            self._good_size = self._frontier.size
+
+    def _compare(self, frontier: Frontier) -> Iterator[Finding]:
+        root = self._roots.pop(frontier.size)
+        if frontier.root() == root:
+            self._good_size = frontier.size
             return
-        span = f"n° {self._good_size + 1} à {self._frontier.size}"
+        span = f"n° {self._good_size + 1} à {frontier.size}"
         yield Finding(
             f"{self._word}_rewritten",
-            f"{self._word} head {self._frontier.size}",
+            f"{self._word} head {frontier.size}",
             f"{self._french} {span} ne sont plus ce qui a été scellé.",
         )
 

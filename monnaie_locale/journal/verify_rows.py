@@ -10,11 +10,22 @@ from sqlalchemy import ColumnElement, Connection, Date, String, Table, select, t
 from monnaie_locale.journal.directory import StoredRow
 from monnaie_locale.journal.queries import as_entry, as_transfer
 from monnaie_locale.journal.tables import journal_entries, transfers
+from monnaie_locale.journal.verify_scan import whole
 from monnaie_locale.ledger.entries import JournalEntry, Transfer
 
 ROWS_PER_READ = 10_000
 # Below any number: a row that somebody numbered -5 is read too.
 BELOW_ALL = -(2**63)
+ABOVE_ALL = 2**63 - 1
+# SQLite keeps a value of any type in any column.
+VALUES = {
+    "recorded_at_ms": int,
+    "happened_at_ms": int,
+    "caller": str,
+    "reference": str,
+    "key_digest": bytes,
+    "request_digest": bytes,
+}
 UNREADABLE = (ValueError, TypeError, KeyError, OverflowError)
 
 
@@ -40,22 +51,27 @@ def as_date(value: object) -> datetime.date:
     return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(str(value))
 
 
-def whole(value: object) -> int:
-    """Return an integer that is one; TypeError for 1.5, which SQLite would keep in an integer column."""
-    if type(value) is not int:
-        message = f"{value!r} is not an integer"
-        raise TypeError(message)
-    return value
+def as_leaf(value: object) -> bytes:
+    """Return the leaf hash that a raw value says; nothing, which is the hash of no entry, when it is no hash."""
+    return value if isinstance(value, bytes) else b""
 
 
-def stored_entries(db: Connection, *, territory_id: int) -> Iterator[StoredEntry]:
-    """Yield every entry with its transfers, in the order of the numbers; memory stays flat."""
-    after = BELOW_ALL
+def stored_entries(
+    db: Connection, *, territory_id: int, after: int = BELOW_ALL, through: int = ABOVE_ALL
+) -> Iterator[StoredEntry]:
+    """Yield the entries with their transfers, in the order of the numbers; memory stays flat.
+
+    `after` and `through` are numbers: those above the one, up to the other.
+    """
     while True:
         rows = (
             db.execute(
                 select(*raw_columns(journal_entries))
-                .where(journal_entries.c.territory_id == territory_id, journal_entries.c.id > after)
+                .where(
+                    journal_entries.c.territory_id == territory_id,
+                    journal_entries.c.id > after,
+                    journal_entries.c.id <= through,
+                )
                 .order_by(journal_entries.c.id)
                 .limit(ROWS_PER_READ)
             )
@@ -66,7 +82,7 @@ def stored_entries(db: Connection, *, territory_id: int) -> Iterator[StoredEntry
             return
         lines = _lines(db, territory_id, rows)
         for row in rows:
-            yield StoredEntry(row["id"], _readable(row, lines[row["id"]]), row["leaf_hash"])
+            yield StoredEntry(row["id"], _readable(row, lines[row["id"]]), as_leaf(row["leaf_hash"]))
         after = rows[-1]["id"]
 
 
@@ -88,6 +104,9 @@ def _readable(row: StoredRow, lines: Sequence[StoredRow]) -> JournalEntry | None
         read: tuple[Transfer, ...] = tuple(as_transfer(line) for line in lines)
         for line in read:
             whole(line.amount_cents)
+        for column, wanted in VALUES.items():
+            if type(row[column]) is not wanted:
+                raise TypeError(column)
         return as_entry(dict(row) | {"accounted_on": as_date(row["accounted_on"])}, read)
     except UNREADABLE:
         return None

@@ -138,6 +138,7 @@ class Till {
       amount: shownEuros(receipt.amount_cents),
       remaining: shownEuros(receipt.remaining_cents),
       number: String(receipt.number),
+      hash: receipt.entry_hash,
       time: clock.format(new Date(receipt.happened_at)),
     };
     for (const [name, text] of Object.entries(values)) shown.querySelector(`[data-fill="${name}"]`).textContent = text;

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monnaie_locale.ledger.merkle import Frontier, hash_leaf, hash_node, root_of
+from monnaie_locale.ledger.merkle import Frontier, frontiers_at, hash_leaf, hash_node, root_of
 
 
 def _root_by_definition(leaves: list[bytes]) -> bytes:
@@ -42,3 +42,11 @@ def test_a_stranger_s_tree_has_the_same_root(size: int) -> None:
 
     assert root_of([hash_leaf(content) for content in contents]) == tree.get_root()
     assert root_of([hash_leaf(content) for content in reversed(contents)]) != tree.get_root() or size == 1
+
+
+@given(st.integers(min_value=0, max_value=70), st.data())
+def test_the_frontiers_of_many_sizes_are_those_of_appending(length: int, data: st.DataObject) -> None:
+    leaves = [hash_leaf(bytes([number])) for number in range(length)]
+    sizes = data.draw(st.lists(st.integers(min_value=0, max_value=length), max_size=5))
+
+    assert frontiers_at(leaves, sizes) == [Frontier().extended(leaves[:size]) for size in sizes]

@@ -1,0 +1,63 @@
+"""Verify the closed months: they follow each other, and hold no entry recorded after their close."""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from monnaie_locale.journal.tables import closed_periods, journal_entries
+from monnaie_locale.journal.verify_log import Finding
+from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, raw_columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """A closed period, and the last entry there was at its close."""
+
+    starts_on: datetime.date
+    ends_on: datetime.date
+    last_entry_id: int
+
+
+def check_periods(db: Connection, *, territory_id: int) -> Iterator[Finding]:
+    """Yield what is wrong with the closed months; each day of the books is looked at once."""
+    periods: list[_Period] = []
+    rows = db.execute(
+        select(*raw_columns(closed_periods))
+        .where(closed_periods.c.territory_id == territory_id)
+        .order_by(closed_periods.c.ends_on)
+    )
+    for row in rows:
+        try:
+            period = _Period(as_date(row.starts_on), as_date(row.ends_on), row.last_entry_id)
+        except UNREADABLE:
+            yield Finding("row_unreadable", f"period {row.ends_on}", f"Le mois arrêté « {row.ends_on} » est illisible.")
+            continue
+        if periods and (period.starts_on - periods[-1].ends_on).days != 1:
+            yield Finding(
+                "period_gap", f"period {period.starts_on}", f"Il manque un arrêté avant le {period.starts_on}."
+            )
+        periods.append(period)
+    yield from _intruders(db, territory_id, periods)
+
+
+def _intruders(db: Connection, territory_id: int, periods: list[_Period]) -> Iterator[Finding]:
+    after: datetime.date | None = None
+    for place, period in enumerate(periods):
+        # A day is closed by its own month and by all later ones: the earliest of their closes counts.
+        closed_at = min(each.last_entry_id for each in periods[place:])
+        query = select(journal_entries.c.id).where(
+            journal_entries.c.territory_id == territory_id,
+            journal_entries.c.accounted_on <= period.ends_on,
+            journal_entries.c.id > closed_at,
+        )
+        if after is not None:
+            query = query.where(journal_entries.c.accounted_on > after)
+        for entry_id in db.scalars(query):
+            yield Finding(
+                "entry_in_closed_period",
+                f"entry {entry_id}",
+                f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle.",
+            )
+        after = period.ends_on

@@ -1,0 +1,30 @@
+"""What a signature covers: the head of the log, and an export of the books, as text in the manner of a signed note."""
+
+
+def head_text(
+    *, territory_id: int, size: int, root: bytes, accounts_size: int, accounts_root: bytes, sealed_at_ms: int
+) -> bytes:
+    """Return the bytes that the signature of a head covers, one field a line.
+
+    Args:
+        territory_id: whose log.
+        size: how many entries it covers.
+        root: the Merkle root of their leaves.
+        accounts_size: how many openings of accounts it covers.
+        accounts_root: the Merkle root of theirs.
+        sealed_at_ms: when it was signed, milliseconds UTC.
+
+    """
+    lines = (
+        "monnaie-locale log", territory_id, size, root.hex(), accounts_size, accounts_root.hex(), sealed_at_ms,
+    )  # fmt: skip
+    return _note(*lines)
+
+
+def export_text(*, territory_id: int, sha256: bytes) -> bytes:
+    """Return the bytes that the signature of an export covers: whose books, and the digest of every line before it."""
+    return _note("monnaie-locale audit export", territory_id, sha256.hex())
+
+
+def _note(*lines: object) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("ascii")

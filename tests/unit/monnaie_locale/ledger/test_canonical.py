@@ -1,0 +1,97 @@
+"""The fast canonical bytes are those of the values, whatever is in them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.canonical import entry_bytes, opening_bytes
+from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
+from monnaie_locale.ledger.openings import AccountOpening
+
+numbers = st.integers(min_value=-(2**63), max_value=2**63 - 1)
+digests = st.binary(max_size=40)
+texts = st.text(max_size=20)
+transfers = st.builds(
+    Transfer,
+    debit_account_id=numbers,
+    debit_kind=st.sampled_from(AccountKind),
+    credit_account_id=numbers,
+    credit_kind=st.sampled_from(AccountKind),
+    amount_cents=numbers,
+)
+entries = st.builds(
+    JournalEntry,
+    territory_id=numbers,
+    entry_id=numbers,
+    kind=st.sampled_from(EntryKind),
+    happened_at_ms=numbers,
+    recorded_at_ms=numbers,
+    accounted_on=st.dates(),
+    caller=texts,
+    key_digest=digests,
+    request_digest=digests,
+    reverses_entry_id=st.none() | numbers,
+    reference=texts,
+    transfers=st.lists(transfers, max_size=4).map(tuple),
+)
+openings = st.builds(
+    AccountOpening,
+    territory_id=numbers,
+    account_id=numbers,
+    kind=st.sampled_from(AccountKind),
+    programme_id=numbers,
+    wallet_id=numbers,
+    merchant_id=numbers,
+    expires_on=st.dates(),
+    opened_at_ms=numbers,
+)
+
+
+@given(entries)
+def test_an_entry_has_the_same_bytes_either_way(entry: JournalEntry) -> None:
+    assert _fast(entry) == entry.canonical_bytes()
+
+
+@given(entries, entries)
+def test_two_entries_never_share_bytes(one: JournalEntry, other: JournalEntry) -> None:
+    def told(entry: JournalEntry) -> tuple[object, ...]:
+        lines = [(each.debit_account_id, each.credit_account_id, each.amount_cents) for each in entry.transfers]
+        return (
+            entry.territory_id, entry.entry_id, entry.kind, entry.happened_at_ms, entry.recorded_at_ms,
+            entry.accounted_on, entry.caller, entry.key_digest, entry.request_digest, entry.reverses_entry_id,
+            entry.reference, lines,
+        )  # fmt: skip
+
+    assert (_fast(one) == _fast(other)) == (told(one) == told(other))
+
+
+@given(openings)
+def test_an_opening_has_the_same_bytes_either_way(opening: AccountOpening) -> None:
+    fast = opening_bytes(
+        opening.territory_id,
+        opening.account_id,
+        opening.kind,
+        opening.programme_id,
+        opening.wallet_id,
+        opening.merchant_id,
+        opening.expires_on.isoformat(),
+        opening.opened_at_ms,
+    )
+    assert fast == opening.canonical_bytes()
+
+
+def _fast(entry: JournalEntry) -> bytes:
+    return entry_bytes(
+        entry.territory_id,
+        entry.entry_id,
+        entry.kind,
+        entry.happened_at_ms,
+        entry.recorded_at_ms,
+        entry.accounted_on.isoformat(),
+        entry.caller,
+        entry.key_digest,
+        entry.request_digest,
+        entry.reverses_entry_id,
+        entry.reference,
+        [(each.debit_account_id, each.credit_account_id, each.amount_cents) for each in entry.transfers],
+    )
