@@ -1,8 +1,10 @@
 """Territories and accounts: opening them, finding them."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
@@ -20,8 +22,23 @@ LOCK = (
     .where(ledger_heads.c.territory_id == bindparam("territory_id"))
     .with_for_update()
 )
-# How many owners one SELECT names: below the parameter limits of both databases.
+# How many values one SELECT names one by one: below the parameter limits of both databases.
 LOOKUP_MAX = 500
+# Owners are found by the unique index of owners, all of a kind in one statement: a wallet or a shop varies, the rest is
+# fixed. In SQLite, CROSS JOIN reads the wanted values first and finds each by the index.
+SAME_BUT_ONE = {
+    "sqlite": (
+        "SELECT wanted.value, accounts.id FROM json_each(?) AS wanted CROSS JOIN accounts"
+        " ON accounts.territory_id = ? AND accounts.{varying} = wanted.value AND accounts.{fixed} = ?"
+        " AND accounts.kind = ? AND accounts.programme_id = ? AND accounts.expires_on = ?"
+    ),
+    "postgresql": (
+        "SELECT {varying}, id FROM accounts WHERE {varying} = ANY((%s::text)::int[]) AND territory_id = %s"
+        " AND {fixed} = %s AND kind = %s AND programme_id = %s AND expires_on = %s"
+    ),
+}
+OWNED_BY_WALLETS = {"varying": "wallet_id", "fixed": "merchant_id"}
+OWNED_BY_SHOPS = {"varying": "merchant_id", "fixed": "wallet_id"}
 # A row as SQLAlchemy gives it, or the same fields read by somebody more careful (the verifier).
 StoredRow = RowMapping | Mapping[str, Any]
 # The accounts every territory has exactly one of, opened with it.
@@ -134,32 +151,35 @@ def open_accounts(db: Connection, *, territory_id: int, owners: Iterable[Owner],
         return found
     highest = db.scalar(select(func.max(accounts.c.id)).where(accounts.c.territory_id == territory_id)) or 0
     opened = {owner: highest + number for number, owner in enumerate(missing, start=1)}
-    openings = [
-        opening_of(Account(account_id, owner, now_ms), territory_id=territory_id)
-        for owner, account_id in opened.items()
-    ]
-    insert_rows(db, accounts, [(*astuple(opening), opening.leaf_hash()) for opening in openings])
+    rows = []
+    for owner, account_id in opened.items():
+        opening = _opening(owner, account_id, territory_id=territory_id, now_ms=now_ms)
+        rows.append(
+            (
+                territory_id, account_id, int(owner.kind), owner.programme_id, owner.wallet_id, owner.merchant_id,
+                owner.expires_on, now_ms, opening.leaf_hash(),
+            )
+        )  # fmt: skip
+    insert_rows(db, accounts, rows)
     return found | opened
 
 
-def find_accounts(db: Connection, *, territory_id: int, owners: Sequence[Owner]) -> dict[Owner, int]:
+def find_accounts(db: Connection, *, territory_id: int, owners: Iterable[Owner]) -> dict[Owner, int]:
     """Return the accounts that exist among the owners'."""
+    alike: dict[tuple[bool, int, AccountKind, int, datetime.date], dict[int, Owner]] = defaultdict(dict)
+    for owner in owners:
+        # No owner is both a wallet and a shop; what is neither is found as wallet 0.
+        by_shop = owner.merchant_id != 0
+        varying, fixed = (owner.merchant_id, owner.wallet_id) if by_shop else (owner.wallet_id, owner.merchant_id)
+        alike[by_shop, fixed, owner.kind, owner.programme_id, owner.expires_on][varying] = owner
     found: dict[Owner, int] = {}
-    for start in range(0, len(owners), LOOKUP_MAX):
-        wanted = set(owners[start : start + LOOKUP_MAX])
-        rows = db.execute(
-            select(accounts).where(
-                accounts.c.territory_id == territory_id,
-                accounts.c.wallet_id.in_({owner.wallet_id for owner in wanted}),
-                accounts.c.merchant_id.in_({owner.merchant_id for owner in wanted}),
-                accounts.c.kind.in_({int(owner.kind) for owner in wanted}),
-                accounts.c.programme_id.in_({owner.programme_id for owner in wanted}),
-            )
+    for (by_shop, fixed, kind, programme_id, expires_on), wanted in alike.items():
+        names = OWNED_BY_SHOPS if by_shop else OWNED_BY_WALLETS
+        rows = db.exec_driver_sql(
+            SAME_BUT_ONE[db.dialect.name].format(**names),
+            (_listed(db, wanted), territory_id, fixed, int(kind), programme_id, expires_on.isoformat()),
         )
-        for row in rows.mappings():
-            account = as_account(row)
-            if account.owner in wanted:
-                found[account.owner] = account.account_id
+        found.update({wanted[varying]: account_id for varying, account_id in rows})
     return found
 
 
@@ -170,17 +190,27 @@ def single_account(db: Connection, *, territory_id: int, kind: AccountKind) -> i
 
 def opening_of(account: Account, *, territory_id: int) -> AccountOpening:
     """Return the account as the log of openings hashes it."""
-    owner = account.owner
+    return _opening(account.owner, account.account_id, territory_id=territory_id, now_ms=account.opened_at_ms)
+
+
+def _opening(owner: Owner, account_id: int, *, territory_id: int, now_ms: int) -> AccountOpening:
     return AccountOpening(
         territory_id=territory_id,
-        account_id=account.account_id,
+        account_id=account_id,
         kind=owner.kind,
         programme_id=owner.programme_id,
         wallet_id=owner.wallet_id,
         merchant_id=owner.merchant_id,
         expires_on=owner.expires_on,
-        opened_at_ms=account.opened_at_ms,
+        opened_at_ms=now_ms,
     )
+
+
+def _listed(db: Connection, numbers: Iterable[int]) -> str:
+    """Return numbers as one parameter: each driver would take a thousand of them one by one."""
+    if db.dialect.name == "postgresql":
+        return f"{{{','.join(map(str, numbers))}}}"
+    return json.dumps(list(numbers))
 
 
 def as_account(row: StoredRow) -> Account:

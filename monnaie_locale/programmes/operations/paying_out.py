@@ -1,7 +1,7 @@
 """Post an approved distribution, in chunks that each commit: it resumes where it stopped, charges go on between."""
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, update
 
@@ -22,16 +22,9 @@ from monnaie_locale.programmes.errors import (
     ProgrammeClosed,
 )
 from monnaie_locale.programmes.model import Distribution, DistributionLine, DistributionState
+from monnaie_locale.programmes.operations.chunks import LINES_PER_CHUNK, GoesOn, Progress, no_progress, to_the_end
 from monnaie_locale.programmes.rules import is_expired
 from monnaie_locale.programmes.tables import distributions
-
-LINES_PER_CHUNK = 2000
-
-Progress = Callable[[int, int], None]
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Say nothing of how far a distribution is."""
 
 
 def post_distribution(
@@ -42,6 +35,7 @@ def post_distribution(
     actor: str,
     now: datetime.datetime,
     progress: Progress = no_progress,
+    goes_on: GoesOn = to_the_end,
     lines_per_chunk: int = LINES_PER_CHUNK,
 ) -> Distribution:
     """Post every line that is not posted yet, one journal entry a line, and return the distribution.
@@ -53,6 +47,7 @@ def post_distribution(
         actor: who asks for it, for the audit trail; the entries bear the caller who approved.
         now: aware UTC.
         progress: called with (lines posted, lines in all) after each chunk.
+        goes_on: asked after each chunk; no, and the distribution is returned as far as it is.
         lines_per_chunk: how many lines one transaction posts.
 
     Refuses: distribution_unknown, distribution_not_approved, programme_closed, expiry_past, distribution_unfunded
@@ -70,7 +65,7 @@ def post_distribution(
             lines_per_chunk=lines_per_chunk,
         )
         progress(distribution.posted_through_line, distribution.line_count)
-        if distribution.state is DistributionState.POSTED:
+        if distribution.state is DistributionState.POSTED or not goes_on():
             return distribution
 
 
@@ -138,18 +133,21 @@ def _postings(
     now: datetime.datetime,
 ) -> list[Posting]:
     funds = Owner(AccountKind.PROGRAMME_FUNDS, distribution.programme_id)
-    purses = {
-        line.line_no: Owner(
+    purses = [
+        Owner(
             AccountKind.PURSE, distribution.programme_id, wallet_id=line.wallet_id, expires_on=distribution.expires_on
         )
         for line in lines
-    }
-    accounts = open_accounts(db, territory_id=territory_id, owners=[funds, *purses.values()], now_ms=instant_ms(now))
+    ]
+    now_ms = instant_ms(now)
+    accounts = open_accounts(db, territory_id=territory_id, owners=[funds, *purses], now_ms=now_ms)
+    sources = (accounts[funds],)
+    # Who approved, whoever posts: a line posted again after a crash is the same request.
+    caller = str(distribution.approved_by)
     return [
         Posting(
             territory_id=territory_id,
-            # Who approved, whoever posts: a line posted again after a crash is the same request.
-            caller=str(distribution.approved_by),
+            caller=caller,
             idempotency_key=f"distribution:{distribution.distribution_id}:{line.line_no}",
             request_digest=request_digest(
                 distribution_id=distribution.distribution_id,
@@ -158,11 +156,11 @@ def _postings(
                 amount_cents=line.amount_cents,
             ),
             kind=EntryKind.DISTRIBUTION,
-            draws=(Draw((accounts[funds],), accounts[purses[line.line_no]], line.amount_cents),),
-            happened_at_ms=instant_ms(now),
+            draws=(Draw(sources, accounts[purse], line.amount_cents),),
+            happened_at_ms=now_ms,
             reference=f"D{distribution.distribution_id}",
         )
-        for line in lines
+        for line, purse in zip(lines, purses, strict=True)
     ]
 
 
