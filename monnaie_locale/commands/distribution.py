@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from monnaie_locale.database.transaction import CommitInDoubt, reading, transact
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.programmes.model import Distribution, DistributionState
-from monnaie_locale.programmes.operations.chunks import LINES_PER_CHUNK, Progress
+from monnaie_locale.programmes.operations.chunks import Progress, pace_of
 from monnaie_locale.programmes.operations.distributing import approve_distribution
 from monnaie_locale.programmes.operations.importing import import_distribution
 from monnaie_locale.programmes.operations.paying_out import post_distribution
@@ -36,9 +37,7 @@ DATE_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 chunk_option = click.option(
     "--lines-per-chunk",
     type=click.IntRange(1, 10_000),
-    default=LINES_PER_CHUNK,
-    show_default=True,
-    help="Combien de lignes sont enregistrées à la fois ; les paiements passent entre deux.",
+    help="Combien de lignes sont enregistrées à la fois (par défaut, un dixième de seconde de travail).",
 )
 login_option = click.option("--login", help=f"Votre identifiant, si votre clé d’accès n’est pas dans {KEY_VARIABLE}.")
 
@@ -69,7 +68,7 @@ def prepare(
     programme_id: int,
     expires_on: datetime.datetime,
     label: str,
-    lines_per_chunk: int,
+    lines_per_chunk: int | None,
     login: str | None,
     home: Path,
     database_url: str | None,
@@ -104,16 +103,18 @@ def prepare(
 @database_option
 @json_option
 def approve(
-    *, number: int, lines_per_chunk: int, login: str | None, home: Path, database_url: str | None, as_json: bool
+    *, number: int, lines_per_chunk: int | None, login: str | None, home: Path, database_url: str | None, as_json: bool
 ) -> None:
     """Valider et verser ce qu’une autre personne a préparé. Interrompue, la même commande reprend où elle en est."""
     with opened(home, database_url) as rt, french_refusals(as_json=as_json), _told_faults():
         actor = _caller(rt, login, Permission.APPROVE_DISTRIBUTION)
+        began = time.monotonic()
         with _progress("Versement") as progress:
             posted = approve_and_post(
                 rt, distribution_id=number, actor=actor, progress=progress, lines_per_chunk=lines_per_chunk
             )
-    _say(posted, as_json=as_json, sentence="Les porte-monnaie sont crédités.")
+        took_s = time.monotonic() - began
+    _say(posted, as_json=as_json, sentence="Les porte-monnaie sont crédités.", posting_seconds=round(took_s, 3))
 
 
 def approve_and_post(
@@ -122,7 +123,7 @@ def approve_and_post(
     distribution_id: int,
     actor: str,
     progress: Progress,
-    lines_per_chunk: int = LINES_PER_CHUNK,
+    lines_per_chunk: int | None = None,
 ) -> Distribution:
     """Approve a distribution unless somebody did, and post all of its lines; return it.
 
@@ -139,6 +140,7 @@ def approve_and_post(
             actor=actor,
             now=rt.clock(),
         )
+    pace = pace_of(lines_per_chunk)
     while found.state is not DistributionState.POSTED:
         # One chunk a call: each is recorded at its own instant, also when midnight passes meanwhile.
         found = post_distribution(
@@ -149,7 +151,7 @@ def approve_and_post(
             now=rt.clock(),
             progress=progress,
             goes_on=lambda: False,
-            lines_per_chunk=lines_per_chunk,
+            lines_per_chunk=pace,
         )
     return found
 
@@ -188,7 +190,7 @@ def _told_faults() -> Iterator[None]:
         ) from error
 
 
-def _say(done: Distribution, *, as_json: bool, sentence: str) -> None:
+def _say(done: Distribution, *, as_json: bool, sentence: str, **more: float) -> None:
     if as_json:
         click.echo(
             json.dumps(
@@ -199,6 +201,7 @@ def _say(done: Distribution, *, as_json: bool, sentence: str) -> None:
                     "lines": done.line_count,
                     "posted_through_line": done.posted_through_line,
                     "total_cents": done.total_cents,
+                    **more,
                 },
                 indent=2,
             )

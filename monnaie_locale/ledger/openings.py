@@ -28,12 +28,37 @@ class AccountOpening:
 
     def canonical_bytes(self) -> bytes:
         """Return the one byte string that stands for this opening: a JSON array, fields in this order."""
-        # Integers and a date: nothing needs escaping, and a distribution opens a hundred thousand purses.
-        return (
-            f"[{CANONICAL_VERSION},{self.territory_id},{self.account_id},{self.kind:d},{self.programme_id},"
-            f'{self.wallet_id},{self.merchant_id},"{self.expires_on.isoformat()}",{self.opened_at_ms}]'
-        ).encode("ascii")
+        return opening_bytes(
+            self.territory_id,
+            self.account_id,
+            self.kind,
+            self.programme_id,
+            self.wallet_id,
+            self.merchant_id,
+            self.expires_on.isoformat(),
+            self.opened_at_ms,
+        )
 
     def leaf_hash(self) -> bytes:
         """Return the opening's leaf in the log of accounts (RFC 9162 §2.1.1)."""
         return hash_leaf(self.canonical_bytes())
+
+
+def opening_bytes(  # noqa: PLR0917 - called a hundred thousand times: naming the arguments costs a fifth of it
+    territory_id: int,
+    account_id: int,
+    kind: int,
+    programme_id: int,
+    wallet_id: int,
+    merchant_id: int,
+    expires_on: str,
+    opened_at_ms: int,
+) -> bytes:
+    """Return the same bytes from plain values: a distribution opens a hundred thousand purses.
+
+    Integers and a date in ISO 8601: nothing needs escaping.
+    """
+    return (
+        f"[{CANONICAL_VERSION},{territory_id},{account_id},{kind:d},{programme_id},{wallet_id},{merchant_id},"
+        f'"{expires_on}",{opened_at_ms}]'
+    ).encode("ascii")

@@ -19,7 +19,7 @@ from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.errors import DistributionEmpty, DistributionNotPrepared
 from monnaie_locale.programmes.model import Distribution, DistributionState
 from monnaie_locale.programmes.operations.allocations import Allocations, read_allocations
-from monnaie_locale.programmes.operations.chunks import LINES_PER_CHUNK, Progress, no_progress
+from monnaie_locale.programmes.operations.chunks import Pace, Progress, no_progress, pace_of
 from monnaie_locale.programmes.operations.distributing import (
     cancel_distribution,
     check_programme,
@@ -43,7 +43,7 @@ def import_distribution(
     actor: str,
     now: datetime.datetime,
     progress: Progress = no_progress,
-    lines_per_chunk: int = LINES_PER_CHUNK,
+    lines_per_chunk: int | Pace | None = None,
 ) -> Distribution:
     """Prepare a distribution from a `reference;montant` file and return it, whole.
 
@@ -58,7 +58,7 @@ def import_distribution(
         actor: who prepares it, "staff:3"; may not approve it.
         now: aware UTC.
         progress: called with (lines written, lines in all) after each chunk.
-        lines_per_chunk: how many lines one transaction writes.
+        lines_per_chunk: how many lines one transaction writes; by default it paces itself.
 
     Refuses as `distributing.prepare_from_csv`. When a wallet was closed between the reading and the writing, what was
     written is cancelled.
@@ -78,17 +78,18 @@ def import_distribution(
         "prepared_by": actor,
     }
     distribution_id = transact(engine, _begin, head=head, allocations=allocations, actor=actor, now=now)
-    written = 0
+    written, pace = 0, pace_of(lines_per_chunk)
     try:
         while written < len(allocations):
-            written = transact(
-                engine,
-                _add_chunk,
-                territory_id=territory_id,
-                distribution_id=distribution_id,
-                allocations=allocations,
-                lines_per_chunk=lines_per_chunk,
-            )
+            with pace.measured():
+                written = transact(
+                    engine,
+                    _add_chunk,
+                    territory_id=territory_id,
+                    distribution_id=distribution_id,
+                    allocations=allocations,
+                    lines_per_chunk=pace.lines,
+                )
             progress(written, len(allocations))
     except Refusal:
         transact(engine, _cancel, territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
