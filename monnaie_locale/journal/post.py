@@ -2,15 +2,14 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 from sqlalchemy import Connection, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.journal.companions import Companion, CompanionBatch
-from monnaie_locale.journal.directory import lock_territory
-from monnaie_locale.journal.queries import balances_of, closed_through, posted_by_keys
+from monnaie_locale.journal.locking import lock_books
 from monnaie_locale.journal.tables import journal_entries, transfers
 from monnaie_locale.ledger.accounts import Balance
 from monnaie_locale.ledger.entries import JournalEntry, Transfer
@@ -44,14 +43,15 @@ def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: i
         return []
     territory_id = postings[0].territory_id
     keys = [posting.key_digest for posting in postings]
+    books = lock_books(db, territory_id=territory_id, key_digests=keys, account_ids=_account_ids(postings))
     batch = _Batch(
         territory_id=territory_id,
         recorded_at_ms=recorded_at_ms,
         today=paris_date(recorded_at_ms),
-        last_entry_id=lock_territory(db, territory_id=territory_id),
-        closed_through=closed_through(db, territory_id=territory_id),
-        posted=posted_by_keys(db, territory_id=territory_id, key_digests=keys),
-        balances=balances_of(db, territory_id=territory_id, account_ids=_account_ids(postings)),
+        last_entry_id=books.last_entry_id,
+        closed_through=books.closed_through,
+        posted=books.posted,
+        balances=books.balances,
         companions=_load_companions(db, postings),
         reversed_ids=_reversed_among(db, territory_id, postings),
     )
@@ -148,7 +148,7 @@ def replayed(earlier: Posted, posting: Posting) -> Posted:
     """Return what the key had posted; refuses idempotency_key_reused when the request is another one."""
     if earlier.entry.request_digest != posting.request_digest:
         raise IdempotencyKeyReused
-    return replace(earlier, replayed=True)
+    return earlier._replace(replayed=True)
 
 
 def _account_ids(postings: Sequence[Posting]) -> set[int]:

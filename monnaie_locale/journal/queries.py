@@ -154,13 +154,18 @@ def find_posted(
 
 def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> dict[bytes, Posted]:
     """Return what these keys already posted."""
-    numbers = rows_among(
-        db, journal_entries.c.id, key=journal_entries.c.key_digest, territory_id=territory_id, values=key_digests
-    )
+    numbers = numbers_of_keys(db, territory_id=territory_id, key_digests=key_digests)
     if not numbers:
         return {}
-    found = entries_by_number(db, territory_id=territory_id, entry_ids=[number for (number,) in numbers])
+    found = entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
     return {posted.entry.key_digest: posted for posted in found}
+
+
+def numbers_of_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> list[int]:
+    """Return the numbers of the entries that these keys posted."""
+    key = journal_entries.c.key_digest
+    rows = rows_among(db, journal_entries.c.id, key=key, territory_id=territory_id, values=key_digests)
+    return [number for (number,) in rows]
 
 
 def entry_of(db: Connection, *, territory_id: int, entry_id: int) -> Posted:

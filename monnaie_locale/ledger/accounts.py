@@ -6,6 +6,7 @@ books no charge and no product for the face value (CGCT D1611-22).
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class AccountKind(IntEnum):
@@ -73,8 +74,12 @@ ACCOUNT_MAP: dict[AccountKind, GeneralAccount] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+# By the number of the kind: a tuple is read in a third of the time of a dictionary of enumerations.
+CREDIT_LIMITED = tuple(kind is not None and LIMITS[kind] is Limit.CREDIT for kind in (None, *AccountKind))
+DEBIT_LIMITED = tuple(kind is not None and LIMITS[kind] is Limit.DEBIT for kind in (None, *AccountKind))
+
+
+class Balance(NamedTuple):
     """An account's counters, as locked at the moment of posting."""
 
     kind: AccountKind
@@ -88,8 +93,8 @@ class Balance:
 
     def debitable_cents(self) -> int | None:
         """Return how much may still be debited, or None when there is no limit."""
-        return self.net_credit_cents if LIMITS[self.kind] is Limit.CREDIT else None
+        return self.credits_cents - self.debits_cents if CREDIT_LIMITED[self.kind] else None
 
     def creditable_cents(self) -> int | None:
         """Return how much may still be credited, or None when there is no limit."""
-        return -self.net_credit_cents if LIMITS[self.kind] is Limit.DEBIT else None
+        return self.debits_cents - self.credits_cents if DEBIT_LIMITED[self.kind] else None

@@ -6,15 +6,15 @@ A journal entry groups 1..n transfers of one event.
 
 import datetime
 import json
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.merkle import hash_leaf
 
 CANONICAL_VERSION = 1
-# Made once: json.dumps with options makes an encoder at every call.
-CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+# One text as a JSON string, ASCII only: what json.dumps calls for it.
+quoted = json.encoder.encode_basestring_ascii
 
 
 class EntryKind(IntEnum):
@@ -38,8 +38,9 @@ class EntryKind(IntEnum):
     RESERVE_TOP_UP = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
+# Named tuples, here and in `posting`: as immutable as frozen dataclasses, and a posting makes a dozen of them; a third
+# of the time.
+class Transfer(NamedTuple):
     """One amount from the account debited to the account credited."""
 
     debit_account_id: int
@@ -49,8 +50,7 @@ class Transfer:
     amount_cents: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """One event of the books, as stored: its gapless number, its dates, its origin and its transfers."""
 
     territory_id: int
@@ -76,22 +76,16 @@ class JournalEntry:
 
         A JSON array (RFC 8259) without spaces, ASCII only, fields in this order: adding a field makes a new version.
         """
-        fields = [
-            CANONICAL_VERSION,
-            self.territory_id,
-            self.entry_id,
-            int(self.kind),
-            self.happened_at_ms,
-            self.recorded_at_ms,
-            self.accounted_on.isoformat(),
-            self.caller,
-            self.key_digest.hex(),
-            self.request_digest.hex(),
-            self.reverses_entry_id,
-            self.reference,
-            [[line.debit_account_id, line.credit_account_id, line.amount_cents] for line in self.transfers],
-        ]
-        return CANONICAL.encode(fields).encode("ascii")
+        reverses = "null" if self.reverses_entry_id is None else self.reverses_entry_id
+        moves = ",".join(
+            [f"[{line.debit_account_id},{line.credit_account_id},{line.amount_cents}]" for line in self.transfers]
+        )
+        # Written out rather than given to json.dumps: it is made for every posting, and this takes a third of the time.
+        return (
+            f"[{CANONICAL_VERSION},{self.territory_id},{self.entry_id},{int(self.kind)},{self.happened_at_ms},"
+            f'{self.recorded_at_ms},"{self.accounted_on.isoformat()}",{quoted(self.caller)},"{self.key_digest.hex()}",'
+            f'"{self.request_digest.hex()}",{reverses},{quoted(self.reference)},[{moves}]]'
+        ).encode("ascii")
 
     def leaf_hash(self) -> bytes:
         """Return the entry's leaf in the log (RFC 9162 §2.1.1), the hash that its receipt carries."""
