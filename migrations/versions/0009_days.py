@@ -6,7 +6,7 @@ On SQLite the index of a table without row ids ends with the primary key already
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 INDEX = "ix_journal_entries_accounted_on"
 

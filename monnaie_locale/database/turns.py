@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from sqlalchemy import Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 
 SUFFIX = "-turn"
 LOOK_EVERY_S = 0.001
@@ -30,10 +30,13 @@ def begin_in_turn(db: Connection, *, timeout_ms: int) -> None:
         timeout_ms: how long to wait for the turn, and again for the lock.
 
     """
-    connection = db.connection.dbapi_connection
     with _turn(db.engine.url.database, timeout_ms=timeout_ms):
-        if connection is None or not _has_begun(connection, timeout_ms=timeout_ms):
-            db.exec_driver_sql("BEGIN IMMEDIATE")
+        # SQLite's own waiting sleeps up to a hundred milliseconds between two looks: here it is one.
+        _set_busy_timeout(db, 0)
+        try:
+            _look_for_the_lock(db, timeout_ms=timeout_ms)
+        finally:
+            _set_busy_timeout(db, timeout_ms)
 
 
 @contextlib.contextmanager
@@ -73,22 +76,20 @@ def _is_taken(descriptor: int) -> bool:
     return True
 
 
-def _has_begun(connection: DBAPIConnection, *, timeout_ms: int) -> bool:
-    """Look for the lock every millisecond; SQLite's own waiting sleeps up to a hundred between two looks."""
-    cursor = connection.cursor()
+def _look_for_the_lock(db: Connection, *, timeout_ms: int) -> None:
     until = time.monotonic() + timeout_ms / 1000
-    try:
-        cursor.execute("PRAGMA busy_timeout = 0")
-        while time.monotonic() < until:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-            except connection.OperationalError as error:
-                if "locked" not in str(error):
-                    raise
-                time.sleep(LOOK_EVERY_S)
-            else:
-                return True
-        return False
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout = {timeout_ms}")
-        cursor.close()
+    while True:
+        try:
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() >= until:
+                raise
+            time.sleep(LOOK_EVERY_S)
+        else:
+            return
+
+
+def _set_busy_timeout(db: Connection, timeout_ms: int) -> None:
+    cursor = db.connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+    cursor.close()

@@ -78,24 +78,37 @@ def import_distribution(
         "prepared_by": actor,
     }
     distribution_id = transact(engine, _begin, head=head, allocations=allocations, actor=actor, now=now)
-    written, pace = 0, pace_of(lines_per_chunk)
+    asked = {"territory_id": territory_id, "distribution_id": distribution_id}
     try:
-        while written < len(allocations):
-            with pace.measured():
-                written = transact(
-                    engine,
-                    _add_chunk,
-                    territory_id=territory_id,
-                    distribution_id=distribution_id,
-                    allocations=allocations,
-                    lines_per_chunk=pace.lines,
-                )
-            progress(written, len(allocations))
+        _add_lines(engine, allocations=allocations, progress=progress, pace=pace_of(lines_per_chunk), **asked)
     except Refusal:
         transact(engine, _cancel, territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
         raise
     with reading(engine) as db:
         return queries.distribution_of(db, territory_id=territory_id, distribution_id=distribution_id)
+
+
+def _add_lines(
+    engine: Engine,
+    *,
+    territory_id: int,
+    distribution_id: int,
+    allocations: Allocations,
+    progress: Progress,
+    pace: Pace,
+) -> None:
+    written = 0
+    while written < len(allocations):
+        with pace.measured():
+            written = transact(
+                engine,
+                _add_chunk,
+                territory_id=territory_id,
+                distribution_id=distribution_id,
+                allocations=allocations,
+                lines_per_chunk=pace.lines,
+            )
+        progress(written, len(allocations))
 
 
 def _cancel(db: Connection, *, territory_id: int, distribution_id: int, actor: str, now: datetime.datetime) -> None:
