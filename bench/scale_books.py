@@ -195,6 +195,8 @@ def _write(engine: Engine, shape: dict[str, Any], *, last: int) -> None:
         triggers = cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
             cursor.execute(f"DROP TRIGGER {name}")
+        # One transaction: committed statement by statement, every page of the indexes would be written each time.
+        cursor.execute("BEGIN")
     else:
         cursor.execute(POSTGRESQL_DROPPED)
         for table in TABLES:

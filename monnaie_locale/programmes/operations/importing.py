@@ -60,8 +60,7 @@ def import_distribution(
         progress: called with (lines written, lines in all) after each chunk.
         lines_per_chunk: how many lines one transaction writes; by default it paces itself.
 
-    Refuses as `distributing.prepare_from_csv`. When a wallet was closed between the reading and the writing, what was
-    written is cancelled.
+    Refuses as `distributing.prepare_from_csv`; a wallet closed since it was read cancels what was written.
 
     """
     label = checked_label(label)
@@ -70,14 +69,10 @@ def import_distribution(
         allocations = read_allocations(db, territory_id=territory_id, file=file, directory=directory)
     if not len(allocations):
         raise DistributionEmpty
-    head: dict[str, object] = {
-        "territory_id": territory_id,
-        "programme_id": programme_id,
-        "label": label,
-        "expires_on": expires_on,
-        "prepared_by": actor,
-    }
-    distribution_id = transact(engine, _begin, head=head, allocations=allocations, actor=actor, now=now)
+    head = {"territory_id": territory_id, "programme_id": programme_id, "label": label, "expires_on": expires_on}
+    distribution_id = transact(
+        engine, _begin, head=head | {"prepared_by": actor}, allocations=allocations, actor=actor, now=now
+    )
     asked = {"territory_id": territory_id, "distribution_id": distribution_id}
     try:
         _add_lines(engine, allocations=allocations, progress=progress, pace=pace_of(lines_per_chunk), **asked)
