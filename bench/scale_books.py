@@ -1,7 +1,7 @@
 """Books of any length and of one shape, written straight into the tables by SQL: ten million transfers in minutes.
 
 The rows are those that the engine would have written: numbers, leaf hashes of the canonical bytes, balances that are
-the sums of the transfers. Only the triggers and the deferred key are out of the way meanwhile; the indexes are not, so
+the sums of the transfers. Only the triggers are out of the way meanwhile; the indexes are not, so
 that they are as large as grown ones.
 
 Of four entries one gives a purse 40 € and three spend 10 € of it. The measured wallet and the measured shop have the
@@ -41,11 +41,6 @@ LEAVES_CHECKED = 50
 SQLITE_FILLING = ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -3000000",
                   "PRAGMA foreign_keys = OFF")  # fmt: skip
 TABLES = ("journal_entries", "transfers", "balances", "ledger_heads")
-POSTGRESQL_DROPPED = "ALTER TABLE transfers DROP CONSTRAINT fk_transfers_entry"
-POSTGRESQL_RESTORED = (
-    "ALTER TABLE transfers ADD CONSTRAINT fk_transfers_entry FOREIGN KEY (territory_id, entry_id)"
-    " REFERENCES journal_entries (territory_id, id) DEFERRABLE INITIALLY DEFERRED"
-)
 # One quad is a gift and its three payments. {…} are numbers of ours.
 NUMBERED = """
 WITH quads AS (
@@ -198,7 +193,6 @@ def _write(engine: Engine, shape: dict[str, Any], *, last: int) -> None:
         # One transaction: committed statement by statement, every page of the indexes would be written each time.
         cursor.execute("BEGIN")
     else:
-        cursor.execute(POSTGRESQL_DROPPED)
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     _fill_entries(cursor, engine.dialect.name, shape, last=last)
@@ -208,7 +202,6 @@ def _write(engine: Engine, shape: dict[str, Any], *, last: int) -> None:
     if not is_sqlite:
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
-        cursor.execute(POSTGRESQL_RESTORED)
     connection.commit()
     cursor.close()
     connection.detach()
