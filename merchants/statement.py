@@ -8,13 +8,16 @@ from sqlalchemy import Connection
 
 from merchants.model import Movement
 from merchants.queries import merchant_accounts, refunded_of
-from monnaie_locale.journal.queries import entries_touching
+from monnaie_locale.journal.queries import (
+    entries_by_number,
+    entries_touching,
+    numbers_accounted,
+    numbers_touching,
+)
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
 from monnaie_locale.ledger.periods import Month, paris_date
 
 ENTRIES_PER_READ = 500
-# An entry may be accounted in a month that began after it was recorded only by some days, never by more than a month.
-ACCOUNTED_AHEAD_MAX = datetime.timedelta(days=31)
 
 
 def day_movements(db: Connection, *, territory_id: int, merchant_id: int, day: datetime.date) -> list[Movement]:
@@ -29,13 +32,18 @@ def day_movements(db: Connection, *, territory_id: int, merchant_id: int, day: d
 
 def month_movements(db: Connection, *, territory_id: int, merchant_id: int, month: Month) -> list[Movement]:
     """Return what is accounted in a month at a shop, oldest first."""
-    recorded_from = month.first_day - ACCOUNTED_AHEAD_MAX
-    found = [
-        movement
-        for movement in _movements(db, territory_id=territory_id, merchant_id=merchant_id, recorded_from=recorded_from)
-        if Month.of(movement.accounted_on) == month
+    own = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant_id)
+    bounds = numbers_accounted(db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day)
+    if bounds is None:
+        return []
+    lowest, highest = bounds
+    numbers = numbers_touching(db, territory_id=territory_id, account_ids=own, above=lowest - 1, below=highest + 1)
+    return [
+        as_movement(posted.entry, own_account_ids=own)
+        for posted in entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
+        # Between the first and the last of the month lie some of its neighbours, recorded late or accounted ahead.
+        if Month.of(posted.entry.accounted_on) == month
     ]
-    return found[::-1]
 
 
 def charged_cents(movements: list[Movement]) -> int:

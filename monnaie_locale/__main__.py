@@ -2,8 +2,6 @@
 
 import argparse
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,10 +12,21 @@ from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
+from monnaie_locale.commands.distribution import distribution
 from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
 from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
-from monnaie_locale.commands.serving import BASE_URL_VARIABLE, DATABASE_VARIABLE, HOME_VARIABLE
+from monnaie_locale.commands.serving import BASE_URL_VARIABLE
 from monnaie_locale.commands.serving import serve as serve_installation
+from monnaie_locale.commands.terminal import (
+    LISTEN_ON,
+    PORT,
+    check_home,
+    database_option,
+    french_refusals,
+    home_option,
+    json_option,
+    opened,
+)
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.commands.verification_heads import KeptHead
 from monnaie_locale.database.transaction import reading, transact
@@ -28,29 +37,10 @@ from monnaie_locale.demo.progress import Terminal
 from monnaie_locale.demo.summary import Row, table
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
-from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.reconciliation.operations import import_statement, rehearse_import
-from monnaie_locale.runtime import KEYRING_FILE, Runtime, open_home, wall_clock
+from monnaie_locale.runtime import wall_clock
 
-REFUSED_STATUS = 2
-LISTEN_ON = "127.0.0.1"
-PORT = 8000
-
-home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("instance"),
-    envvar=HOME_VARIABLE,
-    show_default=True,
-    help="Le dossier de l’installation.",
-)
-database_option = click.option(
-    "--database-url",
-    envvar=DATABASE_VARIABLE,
-    help="La base, si elle n’est pas dans le dossier (postgresql+psycopg://…).",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Répondre en JSON, pour un programme.")
 port_option = click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
 
 
@@ -97,7 +87,7 @@ def init(home: Path, database_url: str | None, operator_login: str, operator_nam
     """Créer une installation : ses clés, sa base, son territoire, son premier exploitant."""
     territory = Territory(territory_id=1, is_demo=False, **words)
     try:
-        with _french_refusals():
+        with french_refusals():
             credentials = found_installation(
                 home=home,
                 territory=territory,
@@ -120,7 +110,7 @@ def init(home: Path, database_url: str | None, operator_login: str, operator_nam
 @click.option("--base-url", envvar=BASE_URL_VARIABLE, help="L’adresse publique (https://…).")
 def serve(home: Path, database_url: str | None, port: int, address: str, base_url: str | None) -> None:
     """Servir une installation."""
-    _check_home(home)
+    check_home(home)
     serve_installation(
         home=home,
         base_url=base_url or f"http://{address}:{port}",
@@ -182,7 +172,7 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
 )
 def verify(*, home: Path, database_url: str | None, as_json: bool, kept: tuple[KeptHead, ...]) -> None:
     """Recalculer tous les comptes depuis les écritures ; 0 si rien ne cloche, 1 sinon."""
-    with _opened(home, database_url) as rt, reading(rt.engine) as db:
+    with opened(home, database_url) as rt, reading(rt.engine) as db:
         verdict = verify_installation(
             db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem, kept=kept
         )
@@ -212,7 +202,7 @@ def prove(
     """Prouver qu’une écriture est dans le journal signé, ou (--from, --to) que le journal n’a fait que grandir."""
     if (entry is None) == (old_size is None) or (entry is None and head) or (old_size is None and new_size):
         raise click.UsageError("Donnez un numéro d’écriture (et --head), ou bien --from (et --to).")
-    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json), reading(rt.engine) as db:
+    with opened(home, database_url) as rt, french_refusals(as_json=as_json), reading(rt.engine) as db:
         territory_id, key = rt.territory_id, rt.keyring.public_key_pem
         if entry is not None:
             inclusion = prove_inclusion(db, territory_id=territory_id, entry_id=entry, size=head)
@@ -235,7 +225,7 @@ def prove(
 @click.option("--dry-run", is_flag=True, help="Dire ce que l’import ferait, sans rien enregistrer.")
 def import_command(*, file: Path, home: Path, database_url: str | None, as_json: bool, dry_run: bool) -> None:
     """Importer un relevé bancaire camt.053."""
-    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json):
+    with opened(home, database_url) as rt, french_refusals(as_json=as_json):
         content = file.read_bytes()
         if dry_run:
             report = rehearse_import(
@@ -255,7 +245,7 @@ def import_command(*, file: Path, home: Path, database_url: str | None, as_json:
 @json_option
 def close(*, month: str, home: Path, database_url: str | None, as_json: bool) -> None:
     """Dire si un mois (2026-10) peut être arrêté. L’arrêté lui-même se fait à deux, dans l’application."""
-    with _opened(home, database_url) as rt, _french_refusals(as_json=as_json), reading(rt.engine) as db:
+    with opened(home, database_url) as rt, french_refusals(as_json=as_json), reading(rt.engine) as db:
         verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
         checks = check_month(db, territory_id=rt.territory_id, month=_month(month), verdict=verdict)
     click.echo(wording.checklist_json(checks) if as_json else wording.checklist_text(checks))
@@ -270,7 +260,7 @@ def close(*, month: str, home: Path, database_url: str | None, as_json: bool) ->
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Le dossier des fichiers (« 2026-10 »).")
 def export(month: str, home: Path, database_url: str | None, out: Path | None) -> None:
     """Écrire tous les fichiers d’un mois (2026-10) : FEC, journal, balance, virements, relevés, certificat."""
-    with _opened(home, database_url) as rt, _french_refusals(), reading(rt.engine) as db:
+    with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
         wanted = _month(month)
         files = month_package(
             db,
@@ -289,7 +279,7 @@ def export(month: str, home: Path, database_url: str | None, out: Path | None) -
 @database_option
 def export_audit(*, file: Path, home: Path, database_url: str | None) -> None:
     """Écrire dans un fichier tout ce qu’il faut à un auditeur pour recalculer les comptes, sans aucun nom."""
-    with _opened(home, database_url) as rt, _french_refusals(), reading(rt.engine) as db:
+    with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
         try:
             counts = export_for_audit(
                 db,
@@ -311,6 +301,9 @@ def audit(words: tuple[str, ...]) -> None:
     raise SystemExit(audit_program.main(words, program="monnaie-locale audit"))
 
 
+main.add_command(distribution)
+
+
 @main.group()
 def staff() -> None:
     """Le personnel."""
@@ -330,37 +323,9 @@ def staff() -> None:
 @database_option
 def add(login: str, name: str, roles: tuple[str, ...], home: Path, database_url: str | None) -> None:
     """Créer une personne et afficher une seule fois de quoi se connecter."""
-    with _opened(home, database_url) as rt, _french_refusals():
+    with opened(home, database_url) as rt, french_refusals():
         credentials = add_staff(rt, login=login, name=name, roles=[Role(role) for role in roles])
     click.echo(wording.credentials_text(credentials))
-
-
-@contextmanager
-def _opened(home: Path, database_url: str | None) -> Iterator[Runtime]:
-    """Open an installation for one command."""
-    _check_home(home)
-    rt = open_home(home, base_url=f"http://{LISTEN_ON}:{PORT}", database_url=database_url)
-    try:
-        yield rt
-    finally:
-        rt.stop()
-
-
-@contextmanager
-def _french_refusals(*, as_json: bool = False) -> Iterator[None]:
-    """Turn a refusal into its French sentence, or JSON, and status 2."""
-    try:
-        yield
-    except Refusal as refusal:
-        click.echo(wording.refusal_json(refusal) if as_json else f"Refusé : {refusal.sentence()}", err=not as_json)
-        raise SystemExit(REFUSED_STATUS) from refusal
-
-
-def _check_home(home: Path) -> None:
-    if not (home / KEYRING_FILE).exists():
-        raise click.ClickException(
-            f"Il n’y a pas d’installation dans {home} : créez-la avec « monnaie-locale init », ou indiquez --home."
-        )
 
 
 def _month(text: str) -> Month:

@@ -6,6 +6,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from monnaie_locale.database.turns import begin_in_turn
+
 # SQLite before 3.51.3 can corrupt a database when two connections checkpoint at once (the WAL-reset fault), so the
 # library comes from PyPI and not from the system.
 SQLITE_VERSION_MIN = (3, 51, 3)
@@ -18,7 +20,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA temp_store = MEMORY",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    # 32 MiB of log before it is folded into the file: at the default 4 MiB a busy town pays for that every tenth commit.
+    # 32 MiB of log before it is folded into the file: at the default 4 MiB, every tenth commit of a busy town pays.
     "PRAGMA wal_autocheckpoint = 8000",
 )
 # The statements of a posting exist in one text for each number of rows (database.bulk): keep them all prepared.
@@ -88,4 +90,7 @@ def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> N
 def _begin_immediate(db: Connection) -> None:
     # A writer takes the lock before it reads: two writers that both read first would each decide on a stale balance.
     read_only = db.get_execution_options().get(READ_ONLY, False)
-    db.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    if read_only:
+        db.exec_driver_sql("BEGIN")
+    else:
+        begin_in_turn(db, timeout_ms=BUSY_TIMEOUT_MS)

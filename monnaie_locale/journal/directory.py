@@ -1,8 +1,10 @@
 """Territories and accounts: opening them, finding them."""
 
 import datetime
+import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
@@ -11,6 +13,8 @@ from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.tables import accounts, ledger_heads, territories
 from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.canonical import opening_bytes
+from monnaie_locale.ledger.merkle import hash_leaf
 from monnaie_locale.ledger.openings import AccountOpening
 
 NEVER = datetime.date(9999, 12, 31)
@@ -20,8 +24,25 @@ LOCK = (
     .where(ledger_heads.c.territory_id == bindparam("territory_id"))
     .with_for_update()
 )
-# How many owners one SELECT names: below the parameter limits of both databases.
+# How many values one SELECT names one by one: below the parameter limits of both databases.
 LOOKUP_MAX = 500
+# Owners are found by the unique index of owners, all of a kind in one statement: a wallet or a shop varies, the rest is
+# fixed. In SQLite, CROSS JOIN reads the wanted values first and finds each by the index.
+SAME_BUT_ONE = {
+    "sqlite": (
+        "SELECT wanted.value, accounts.id FROM json_each(?) AS wanted CROSS JOIN accounts"
+        " ON accounts.territory_id = ? AND accounts.{varying} = wanted.value AND accounts.{fixed} = ?"
+        " AND accounts.kind = ? AND accounts.programme_id = ? AND accounts.expires_on = ?"
+    ),
+    "postgresql": (
+        "SELECT {varying}, id FROM accounts WHERE {varying} = ANY((%s::text)::int[]) AND territory_id = %s"
+        " AND {fixed} = %s AND kind = %s AND programme_id = %s AND expires_on = %s"
+    ),
+}
+# What owners found together have in common: the shop of wallets or the wallet of shops, kind, programme, expiry.
+Alike = tuple[int, AccountKind, int, datetime.date]
+OWNED_BY_WALLETS = {"varying": "wallet_id", "fixed": "merchant_id"}
+OWNED_BY_SHOPS = {"varying": "merchant_id", "fixed": "wallet_id"}
 # A row as SQLAlchemy gives it, or the same fields read by somebody more careful (the verifier).
 StoredRow = RowMapping | Mapping[str, Any]
 # The accounts every territory has exactly one of, opened with it.
@@ -132,35 +153,90 @@ def open_accounts(db: Connection, *, territory_id: int, owners: Iterable[Owner],
     missing = [owner for owner in wanted if owner not in found]
     if not missing:
         return found
-    highest = db.scalar(select(func.max(accounts.c.id)).where(accounts.c.territory_id == territory_id)) or 0
-    opened = {owner: highest + number for number, owner in enumerate(missing, start=1)}
-    openings = [
-        opening_of(Account(account_id, owner, now_ms), territory_id=territory_id)
-        for owner, account_id in opened.items()
-    ]
-    insert_rows(db, accounts, [(*astuple(opening), opening.leaf_hash()) for opening in openings])
-    return found | opened
+    opened = _open(
+        db,
+        territory_id=territory_id,
+        owned=[(each.kind, each.programme_id, each.wallet_id, each.merchant_id, each.expires_on) for each in missing],
+        now_ms=now_ms,
+    )
+    return found | dict(zip(missing, opened, strict=True))
 
 
-def find_accounts(db: Connection, *, territory_id: int, owners: Sequence[Owner]) -> dict[Owner, int]:
+def open_purses(
+    db: Connection,
+    *,
+    territory_id: int,
+    programme_id: int,
+    expires_on: datetime.date,
+    wallet_ids: Iterable[int],
+    now_ms: int,
+) -> dict[int, int]:
+    """Return the purse of each wallet for a programme and an expiry, opening those that do not exist yet."""
+    lock_territory(db, territory_id=territory_id)
+    wanted = list(dict.fromkeys(wallet_ids))
+    alike = (0, AccountKind.PURSE, programme_id, expires_on)
+    found = _find(db, OWNED_BY_WALLETS, territory_id=territory_id, varying=wanted, alike=alike)
+    missing = [wallet_id for wallet_id in wanted if wallet_id not in found]
+    if not missing:
+        return found
+    opened = _open(
+        db,
+        territory_id=territory_id,
+        owned=[(AccountKind.PURSE, programme_id, wallet_id, 0, expires_on) for wallet_id in missing],
+        now_ms=now_ms,
+    )
+    return found | dict(zip(missing, opened, strict=True))
+
+
+def find_accounts(db: Connection, *, territory_id: int, owners: Iterable[Owner]) -> dict[Owner, int]:
     """Return the accounts that exist among the owners'."""
+    groups: dict[tuple[bool, Alike], dict[int, Owner]] = defaultdict(dict)
+    for owner in owners:
+        # No owner is both a wallet and a shop; what is neither is found as wallet 0.
+        by_shop = owner.merchant_id != 0
+        varying, fixed = (owner.merchant_id, owner.wallet_id) if by_shop else (owner.wallet_id, owner.merchant_id)
+        groups[by_shop, (fixed, owner.kind, owner.programme_id, owner.expires_on)][varying] = owner
     found: dict[Owner, int] = {}
-    for start in range(0, len(owners), LOOKUP_MAX):
-        wanted = set(owners[start : start + LOOKUP_MAX])
-        rows = db.execute(
-            select(accounts).where(
-                accounts.c.territory_id == territory_id,
-                accounts.c.wallet_id.in_({owner.wallet_id for owner in wanted}),
-                accounts.c.merchant_id.in_({owner.merchant_id for owner in wanted}),
-                accounts.c.kind.in_({int(owner.kind) for owner in wanted}),
-                accounts.c.programme_id.in_({owner.programme_id for owner in wanted}),
-            )
-        )
-        for row in rows.mappings():
-            account = as_account(row)
-            if account.owner in wanted:
-                found[account.owner] = account.account_id
+    for (by_shop, alike), wanted in groups.items():
+        names = OWNED_BY_SHOPS if by_shop else OWNED_BY_WALLETS
+        numbers = _find(db, names, territory_id=territory_id, varying=wanted, alike=alike)
+        found.update({wanted[varying]: account_id for varying, account_id in numbers.items()})
     return found
+
+
+def _find(
+    db: Connection, names: Mapping[str, str], *, territory_id: int, varying: Iterable[int], alike: Alike
+) -> dict[int, int]:
+    """Return the accounts of those wallets, or shops, that have one, all else alike."""
+    fixed, kind, programme_id, expires_on = alike
+    rows = db.exec_driver_sql(
+        SAME_BUT_ONE[db.dialect.name].format(**names),
+        (_listed(db, varying), territory_id, fixed, int(kind), programme_id, expires_on.isoformat()),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _open(
+    db: Connection,
+    *,
+    territory_id: int,
+    owned: Sequence[tuple[AccountKind, int, int, int, datetime.date]],
+    now_ms: int,
+) -> range:
+    """Open accounts that do not exist, under the posting lock; return their numbers, in order and without a gap."""
+    highest = db.scalar(select(func.max(accounts.c.id)).where(accounts.c.territory_id == territory_id)) or 0
+    numbers = range(highest + 1, highest + 1 + len(owned))
+    rows = []
+    for account_id, (kind, programme_id, wallet_id, merchant_id, expires_on) in zip(numbers, owned, strict=True):
+        content = opening_bytes(
+            territory_id, account_id, kind, programme_id, wallet_id, merchant_id, expires_on.isoformat(), now_ms
+        )
+        rows.append((
+            territory_id, account_id, int(kind), programme_id, wallet_id, merchant_id, expires_on, now_ms,
+            hash_leaf(content),
+        ))  # fmt: skip
+    insert_rows(db, accounts, rows)
+    return numbers
 
 
 def single_account(db: Connection, *, territory_id: int, kind: AccountKind) -> int:
@@ -181,6 +257,13 @@ def opening_of(account: Account, *, territory_id: int) -> AccountOpening:
         expires_on=owner.expires_on,
         opened_at_ms=account.opened_at_ms,
     )
+
+
+def _listed(db: Connection, numbers: Iterable[int]) -> str:
+    """Return numbers as one parameter: each driver would take a thousand of them one by one."""
+    if db.dialect.name == "postgresql":
+        return f"{{{','.join(map(str, numbers))}}}"
+    return json.dumps(list(numbers))
 
 
 def as_account(row: StoredRow) -> Account:

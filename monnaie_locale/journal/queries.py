@@ -1,12 +1,14 @@
 """Read the books: balances, purses, entries. Reads never decide: the posting engine reads again under its lock."""
 
 import datetime
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from monnaie_locale.database.bulk import rows_among
 from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
@@ -23,6 +25,27 @@ KINDS = {int(kind): kind for kind in AccountKind}
 CLOSED_THROUGH = select(func.max(closed_periods.c.ends_on)).where(
     closed_periods.c.territory_id == bindparam("territory_id")
 )
+# Apart: asked for both at once, SQLite reads every day of the index.
+OLDEST_DAY, NEWEST_DAY = (
+    select(end(journal_entries.c.accounted_on)).where(journal_entries.c.territory_id == bindparam("territory_id"))
+    for end in (func.min, func.max)
+)
+# The first and the last number of each day are the two ends of its part of the index.
+_DAY_BOUNDS = (
+    "SELECT min(lowest), max(highest) FROM (SELECT"
+    " (SELECT id FROM journal_entries WHERE territory_id = {mark} AND accounted_on = {day}"
+    " ORDER BY id LIMIT 1) AS lowest,"
+    " (SELECT id FROM journal_entries WHERE territory_id = {mark} AND accounted_on = {day}"
+    " ORDER BY id DESC LIMIT 1) AS highest FROM {days}) AS bounds"
+)
+DAY_BOUNDS = {
+    "sqlite": _DAY_BOUNDS.format(mark="?", day="days.value", days="json_each(?) AS days"),
+    "postgresql": _DAY_BOUNDS.format(mark="%s", day="days.day", days="unnest((%s::text)::date[]) AS days (day)"),
+}
+# Above any entry's number, below what both databases count to.
+NUMBER_MAX = 2**62
+SIDES = ("debit", "credit")
+ACCOUNTS_PER_READ = 50
 T = TypeVar("T")
 
 
@@ -183,11 +206,15 @@ def entries(
 ) -> Iterator[Posted]:
     """Yield the entries accounted in the span (both days included), in the order of their numbers, memory flat."""
     span = [journal_entries.c.territory_id == territory_id]
+    after = 0
     if accounted_from is not None:
-        span.append(journal_entries.c.accounted_on >= accounted_from)
+        bounds = numbers_accounted(db, territory_id=territory_id, first_day=accounted_from, last_day=accounted_to)
+        if bounds is None:
+            return
+        after = bounds[0] - 1
+        span += [journal_entries.c.accounted_on >= accounted_from, journal_entries.c.id <= bounds[1]]
     if accounted_to is not None:
         span.append(journal_entries.c.accounted_on <= accounted_to)
-    after = 0
     while True:
         numbers = db.scalars(
             select(journal_entries.c.id)
@@ -208,19 +235,65 @@ def entries_touching(
 
     `before_entry_id` continues a page: only entries with a smaller number.
     """
-    if not account_ids:
-        return []
-    touched = or_(transfers.c.debit_account_id.in_(account_ids), transfers.c.credit_account_id.in_(account_ids))
-    query = select(transfers.c.entry_id).where(transfers.c.territory_id == territory_id, touched)
-    if before_entry_id is not None:
-        query = query.where(transfers.c.entry_id < before_entry_id)
-    numbers = db.scalars(query.distinct().order_by(transfers.c.entry_id.desc()).limit(limit)).all()
-    return entries_by_number(db, territory_id=territory_id, entry_ids=numbers)[::-1]
+    newest = numbers_touching(
+        db, territory_id=territory_id, account_ids=account_ids, below=before_entry_id or NUMBER_MAX, limit=limit
+    )[-limit:]
+    return entries_by_number(db, territory_id=territory_id, entry_ids=newest)[::-1]
+
+
+def numbers_touching(
+    db: Connection, *, territory_id: int, account_ids: Collection[int], above: int = 0, below: int = NUMBER_MAX,
+    limit: int = NUMBER_MAX,
+) -> list[int]:  # fmt: skip
+    """Return the numbers of the entries that debit or credit one of the accounts, in order.
+
+    Args:
+        db: a connection.
+        territory_id: whose books.
+        account_ids: the accounts.
+        above: only numbers above this one.
+        below: only numbers below this one.
+        limit: the last so many of each account and side: reading them costs as much however long its history.
+
+    """
+    found: set[int] = set()
+    for chunk in _chunks(sorted(account_ids), size=ACCOUNTS_PER_READ):
+        asked = [(territory_id, account_id, above, below, limit) for account_id in chunk for _ in SIDES]
+        parameters = tuple(value for one in asked for value in one)
+        found.update(row[0] for row in db.exec_driver_sql(_touching(db.dialect.name, len(chunk)), parameters))
+    return sorted(found)
+
+
+def numbers_accounted(
+    db: Connection, *, territory_id: int, first_day: datetime.date, last_day: datetime.date | None = None
+) -> tuple[int, int] | None:
+    """Return the lowest and the highest number accounted from a day to a day (to the last one there is), or None.
+
+    Entries accounted on other days may lie between them. Two looks into the index a day, whatever it holds.
+    """
+    oldest, newest = (db.scalar(end, {"territory_id": territory_id}) for end in (OLDEST_DAY, NEWEST_DAY))
+    if oldest is None or newest is None:
+        return None
+    first_day = max(first_day, oldest)
+    last_day = newest if last_day is None else min(last_day, newest)
+    days = [
+        (first_day + datetime.timedelta(days=offset)).isoformat() for offset in range((last_day - first_day).days + 1)
+    ]
+    written = json.dumps(days) if db.dialect.name == "sqlite" else f"{{{','.join(days)}}}"
+    row = db.exec_driver_sql(DAY_BOUNDS[db.dialect.name], (territory_id, territory_id, written)).one()
+    return None if row[0] is None else (row[0], row[1])
 
 
 def movement_before(db: Connection, *, territory_id: int, account_id: int, day: datetime.date) -> int:
-    """Return credits less debits of the account over all entries accounted before `day`: an opening balance."""
-    total = 0
+    """Return credits less debits of the account over all entries accounted before `day`: an opening balance.
+
+    It is what the account holds now less what it moved since: as much work as there was since `day`, not since the
+    beginning.
+    """
+    holds = balance_of(db, territory_id=territory_id, account_id=account_id)
+    bounds = numbers_accounted(db, territory_id=territory_id, first_day=day)
+    if bounds is None:
+        return holds
     for column, sign in ((transfers.c.credit_account_id, 1), (transfers.c.debit_account_id, -1)):
         moved = db.scalar(
             select(func.coalesce(func.sum(transfers.c.amount_cents), 0))
@@ -229,10 +302,15 @@ def movement_before(db: Connection, *, territory_id: int, account_id: int, day: 
                 (journal_entries.c.territory_id == transfers.c.territory_id)
                 & (journal_entries.c.id == transfers.c.entry_id),
             )
-            .where(transfers.c.territory_id == territory_id, column == account_id, journal_entries.c.accounted_on < day)
+            .where(
+                transfers.c.territory_id == territory_id,
+                column == account_id,
+                transfers.c.entry_id >= bounds[0],
+                journal_entries.c.accounted_on >= day,
+            )
         )
-        total += sign * int(moved or 0)
-    return total
+        holds -= sign * int(moved or 0)
+    return holds
 
 
 def credited_after(db: Connection, *, territory_id: int, kind: AccountKind, day: datetime.date) -> dict[int, int]:
@@ -297,6 +375,19 @@ def as_entry(row: StoredRow, lines: tuple[Transfer, ...]) -> JournalEntry:
     )
 
 
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), LOOKUP_MAX):
-        yield items[start : start + LOOKUP_MAX]
+@lru_cache
+def _touching(dialect: str, accounts_asked: int) -> str:
+    """Return one read per account and side, each in the order of its index: an OR would sort whole histories."""
+    mark = "?" if dialect == "sqlite" else "%s"
+    sides = [
+        f"SELECT entry_id FROM (SELECT entry_id FROM transfers WHERE territory_id = {mark}"  # noqa: S608 - our own names
+        f" AND {side}_account_id = {mark} AND entry_id > {mark} AND entry_id < {mark}"
+        f" ORDER BY entry_id DESC LIMIT {mark}) AS {side}ed"
+        for side in SIDES
+    ]
+    return " UNION ALL ".join(sides * accounts_asked)
+
+
+def _chunks(items: Sequence[T], *, size: int = LOOKUP_MAX) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

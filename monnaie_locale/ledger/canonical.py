@@ -1,12 +1,13 @@
-"""The canonical bytes of entries and openings from plain values: what verifying millions of rows can afford.
+"""The canonical bytes of entries and openings, from plain values: made for every posting and for every row verified.
 
-`JournalEntry.canonical_bytes` and `AccountOpening.canonical_bytes` say what the bytes are; a property test holds these
-to them. Values are trusted to be of their types: whoever reads rows from a database looks at that first.
+A JSON array (RFC 8259) without spaces, ASCII only; a property test holds them to what any JSON writer gives. Values are
+trusted to be of their types: whoever reads rows from a database looks at that first.
 """
 
 from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
+# The leading 1 is the version of the form: adding a field makes a new one.
 # The account debited, the account credited, the cents.
 Line = tuple[int, int, int]
 # %, not an f-string: with so many integers it takes half the time.

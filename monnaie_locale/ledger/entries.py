@@ -5,16 +5,12 @@ A journal entry groups 1..n transfers of one event.
 """
 
 import datetime
-import json
 from enum import IntEnum
 from typing import NamedTuple
 
 from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.canonical import entry_bytes
 from monnaie_locale.ledger.merkle import hash_leaf
-
-CANONICAL_VERSION = 1
-# One text as a JSON string, ASCII only: what json.dumps calls for it.
-quoted = json.encoder.encode_basestring_ascii
 
 
 class EntryKind(IntEnum):
@@ -76,16 +72,20 @@ class JournalEntry(NamedTuple):
 
         A JSON array (RFC 8259) without spaces, ASCII only, fields in this order: adding a field makes a new version.
         """
-        reverses = "null" if self.reverses_entry_id is None else self.reverses_entry_id
-        moves = ",".join(
-            [f"[{line.debit_account_id},{line.credit_account_id},{line.amount_cents}]" for line in self.transfers]
+        return entry_bytes(
+            self.territory_id,
+            self.entry_id,
+            self.kind,
+            self.happened_at_ms,
+            self.recorded_at_ms,
+            self.accounted_on.isoformat(),
+            self.caller,
+            self.key_digest,
+            self.request_digest,
+            self.reverses_entry_id,
+            self.reference,
+            [(line.debit_account_id, line.credit_account_id, line.amount_cents) for line in self.transfers],
         )
-        # Written out rather than given to json.dumps: it is made for every posting, and this takes a third of the time.
-        return (
-            f"[{CANONICAL_VERSION},{self.territory_id},{self.entry_id},{int(self.kind)},{self.happened_at_ms},"
-            f'{self.recorded_at_ms},"{self.accounted_on.isoformat()}",{quoted(self.caller)},"{self.key_digest.hex()}",'
-            f'"{self.request_digest.hex()}",{reverses},{quoted(self.reference)},[{moves}]]'
-        ).encode("ascii")
 
     def leaf_hash(self) -> bytes:
         """Return the entry's leaf in the log (RFC 9162 §2.1.1), the hash that its receipt carries."""

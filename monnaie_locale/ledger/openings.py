@@ -5,14 +5,11 @@ hands by moving an account.
 """
 
 import datetime
-import json
 from dataclasses import dataclass
 
 from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.canonical import opening_bytes
 from monnaie_locale.ledger.merkle import hash_leaf
-
-CANONICAL_VERSION = 1
-CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +27,16 @@ class AccountOpening:
 
     def canonical_bytes(self) -> bytes:
         """Return the one byte string that stands for this opening: a JSON array, fields in this order."""
-        fields = [
-            CANONICAL_VERSION,
+        return opening_bytes(
             self.territory_id,
             self.account_id,
-            int(self.kind),
+            self.kind,
             self.programme_id,
             self.wallet_id,
             self.merchant_id,
             self.expires_on.isoformat(),
             self.opened_at_ms,
-        ]
-        return CANONICAL.encode(fields).encode("ascii")
+        )
 
     def leaf_hash(self) -> bytes:
         """Return the opening's leaf in the log of accounts (RFC 9162 §2.1.1)."""

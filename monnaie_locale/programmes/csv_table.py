@@ -1,16 +1,24 @@
-"""Read a small CSV file exactly as a town hall saves it, and name the line and column of whatever is wrong. Pure."""
+"""Read a CSV file exactly as a town hall saves it, line by line, and name the line and column of whatever is wrong.
 
+Nothing here holds the file: it is read twice, once for its encoding and once for its lines.
+"""
+
+import codecs
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import IO
 
 from monnaie_locale.ledger.amounts import read_amount
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes.errors import CsvLineInvalid, CsvTooLarge, CsvUnreadable
 
-LINES_MAX = 50_000
-BYTES_MAX = 8_000_000
+LINES_MAX = 200_000
+BYTES_MAX = 16_000_000
+BLOCK_BYTES = 65_536
 VALUE_LENGTH_MAX = 200
 SEPARATORS = (";", ",", "\t")
 HEADER_LINE = 1
@@ -33,14 +41,14 @@ class AmountLine:
     amount_cents: int
 
 
-def read_amounts(content: bytes) -> list[AmountLine]:
-    """Return the lines of a `reference;montant` file, euros written with a comma or a point.
+def read_amounts(file: IO[bytes], *, lines_max: int = LINES_MAX) -> Generator[AmountLine]:
+    """Yield the lines of a `reference;montant` file, euros written with a comma or a point.
 
     Refuses csv_unreadable, csv_too_large, csv_line_invalid (which names the line, the column and the reason).
     """
-    lines: list[AmountLine] = []
+    # All that is kept of the lines before: a reference and a number each.
     seen: dict[str, int] = {}
-    for row in read_table(content, required=("reference", "montant")):
+    for row in read_table(file, required=("reference", "montant"), lines_max=lines_max):
         reference = row.values["reference"]
         if reference in seen:
             raise CsvLineInvalid(
@@ -51,61 +59,85 @@ def read_amounts(content: bytes) -> list[AmountLine]:
             amount_cents = read_amount(row.values["montant"])
         except Refusal as refusal:
             raise CsvLineInvalid(line=row.line, column="montant", reason=refusal.sentence()) from refusal
-        lines.append(AmountLine(row.line, reference, amount_cents))
-    return lines
+        yield AmountLine(row.line, reference, amount_cents)
 
 
-def read_table(content: bytes, *, required: Sequence[str], optional: Sequence[str] = ()) -> list[CsvRow]:
-    """Return the rows of a CSV file that starts with a header line; blank lines are skipped.
+def read_table(
+    file: IO[bytes], *, required: Sequence[str], optional: Sequence[str] = (), lines_max: int = LINES_MAX
+) -> Iterator[CsvRow]:
+    """Yield the rows of a CSV file that starts with a header line; blank lines are skipped.
 
     Args:
-        content: the file, UTF-8 with or without a byte order mark, or Windows-1252.
+        file: UTF-8 with or without a byte order mark, or Windows-1252; read from its beginning, it must be seekable.
         required: the columns that must be there and filled on every line.
         optional: the columns that may be there; an unknown column is refused, it would be lost in silence.
+        lines_max: how many lines it may have below its titles.
 
     Refuses csv_unreadable, csv_too_large, csv_line_invalid.
 
     """
-    text = _decoded(content)
-    rows = _parsed(text)
-    if not rows:
+    encoding = _encoding_of(file, lines_max=lines_max)
+    columns: list[str] | None = None
+    for count, (line, values) in enumerate(_parsed(file, encoding)):
+        if count > lines_max:
+            raise CsvTooLarge(lines_max=lines_max)
+        if columns is None:
+            columns = _columns(line, values, required=required, optional=optional)
+        else:
+            yield _row(line, values, columns=columns, required=required)
+    if columns is None:
         raise CsvLineInvalid(line=HEADER_LINE, column=required[0], reason="le fichier est vide.")
-    header_line, header = rows[0]
-    columns = _columns(header_line, header, required=required, optional=optional)
-    return [_row(line, values, columns=columns, required=required) for line, values in rows[1:]]
 
 
-def _decoded(content: bytes) -> str:
-    if len(content) > BYTES_MAX:
-        raise CsvTooLarge(lines_max=LINES_MAX)
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" in text:
-            break
-        return text
-    raise CsvUnreadable
+def _encoding_of(file: IO[bytes], *, lines_max: int) -> str:
+    """Return the first encoding in which the whole file has a meaning."""
+    file.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8, size = True, 0
+    for block in iter(partial(file.read, BLOCK_BYTES), b""):
+        size += len(block)
+        if size > BYTES_MAX:
+            raise CsvTooLarge(lines_max=lines_max)
+        if b"\x00" in block:
+            raise CsvUnreadable
+        is_utf8 = is_utf8 and _is_decodable(decoder, block)
+    return "utf-8-sig" if is_utf8 and _is_decodable(decoder, b"", final=True) else "cp1252"
 
 
-def _parsed(text: str) -> list[tuple[int, list[str]]]:
-    """Return the lines that hold something, with their numbers in the file."""
-    first_line = text.lstrip("\r\n").partition("\n")[0]
-    separator = next((mark for mark in SEPARATORS if mark in first_line), SEPARATORS[0])
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    started = 1
+def _is_decodable(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
     try:
-        for values in reader:
-            if any(value.strip() for value in values):
-                rows.append((started, [value.strip() for value in values]))
-            if len(rows) > LINES_MAX + 1:
-                raise CsvTooLarge(lines_max=LINES_MAX)
-            started = reader.line_num + 1
-    except csv.Error as error:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parsed(file: IO[bytes], encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines that hold something, with their numbers in the file."""
+    try:
+        with _text_of(file, encoding) as lines:
+            first_line = next((line for line in lines if line.strip("\r\n")), "")
+        separator = next((mark for mark in SEPARATORS if mark in first_line), SEPARATORS[0])
+        with _text_of(file, encoding) as lines:
+            reader = csv.reader(lines, delimiter=separator, strict=True)
+            started = 1
+            for values in reader:
+                if any(value.strip() for value in values):
+                    yield started, [value.strip() for value in values]
+                started = reader.line_num + 1
+    except (csv.Error, UnicodeDecodeError) as error:
         raise CsvUnreadable from error
-    return rows
+
+
+@contextmanager
+def _text_of(file: IO[bytes], encoding: str) -> Iterator[io.TextIOWrapper]:
+    """Give the file's text from its beginning; the file itself stays open."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _columns(line: int, header: list[str], *, required: Sequence[str], optional: Sequence[str]) -> list[str]:

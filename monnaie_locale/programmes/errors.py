@@ -158,6 +158,17 @@ class MakerIsChecker(Refusal):
     french = "Vous avez préparé cette opération : une autre personne doit la valider."
 
 
+class DistributionIncomplete(Refusal):
+    """Its preparation was interrupted: lines are missing, so it cannot be approved."""
+
+    code = "distribution_incomplete"
+    nature = Nature.CONFLICT
+    french = (
+        "Cette distribution n’est pas enregistrée en entier ({written} lignes sur {lines}) : la personne qui l’a"
+        " préparée envoie de nouveau le même fichier pour la compléter, ou l’annule."
+    )
+
+
 class DistributionNotApproved(Refusal):
     """The distribution is not approved, so it cannot be posted."""
 
@@ -205,6 +216,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     ExpiryBeyondYear,
     DistributionNotPrepared,
     MakerIsChecker,
+    DistributionIncomplete,
     DistributionNotApproved,
     DistributionUnfunded,
     DistributionFrozen,

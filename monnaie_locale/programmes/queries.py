@@ -130,6 +130,16 @@ def distribution_lines_of(
     return [DistributionLine(*row) for row in rows]
 
 
+def written_through_line(db: Connection, *, territory_id: int, distribution_id: int) -> int:
+    """Return the number of the last line written: less than announced while a big file is being prepared."""
+    last = db.scalar(
+        select(func.max(distribution_lines.c.line_no)).where(
+            distribution_lines.c.territory_id == territory_id, distribution_lines.c.distribution_id == distribution_id
+        )
+    )
+    return int(last or 0)
+
+
 def promised_cents(db: Connection, *, territory_id: int, programme_id: int, besides: int) -> int:
     """Return what distributions half posted still take from the programme's funds, `besides` one of them."""
     total = db.scalar(

@@ -1,6 +1,7 @@
 """Enrol households, open their wallets, erase their identities. The identity is sealed, the books never hold it."""
 
 import datetime
+import io
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -19,6 +20,8 @@ from wallets.tables import households, wallets
 REFERENCE_LENGTH_MAX = 40
 ALIAS_LENGTH_MAX = 80
 CHANNEL_LENGTH_MAX = 80
+# One file is one transaction, several statements a household.
+HOUSEHOLDS_MAX = 50_000
 
 
 def enrol_household(
@@ -83,7 +86,10 @@ def enrol_from_csv(
     """
     opened: list[tuple[str, int]] = []
     seen: dict[str, int] = {}
-    for row in read_table(content, required=("reference",), optional=("alias", "contact")):
+    rows = read_table(
+        io.BytesIO(content), required=("reference",), optional=("alias", "contact"), lines_max=HOUSEHOLDS_MAX
+    )
+    for row in rows:
         reference = row.values["reference"]
         if reference in seen:
             reason = f"« {reference} » figure déjà à la ligne {seen[reference]}."

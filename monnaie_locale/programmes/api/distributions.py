@@ -1,5 +1,7 @@
 """Distributions over JSON: prepared by one person, approved by another, posted, resumed."""
 
+import io
+
 from flask import current_app
 from sqlalchemy import Connection
 
@@ -20,7 +22,7 @@ from monnaie_locale.programmes.api.replies import (
     distribution_reply,
     town,
 )
-from monnaie_locale.programmes.operations import distributing, paying_out
+from monnaie_locale.programmes.operations import chunks, distributing, paying_out
 from monnaie_locale.programmes.wallet_directory import EXTENSION, WalletDirectory
 
 PREPARE_REFUSALS = (
@@ -84,7 +86,7 @@ def prepare_distribution_from_csv(
         db,
         territory_id=town(),
         programme_id=programme_id,
-        content=body.csv.encode(),
+        file=io.BytesIO(body.csv.encode()),
         directory=directory,
         expires_on=body.expires_on,
         label=body.label,
@@ -162,6 +164,7 @@ def show_distribution(db: Connection, *, call: Call, distribution_id: int) -> Di
         errors.DistributionUnknown,
         errors.DistributionNotPrepared,
         errors.MakerIsChecker,
+        errors.DistributionIncomplete,
         errors.ProgrammeClosed,
         errors.ExpiryPast,
         errors.ExpiryBeyondYear,
@@ -212,12 +215,16 @@ def cancel_distribution(db: Connection, *, call: Call, distribution_id: int) -> 
     idempotent="journal",
 )
 def post_distribution(*, call: Call, distribution_id: int) -> DistributionReply:
-    """Post every line not posted yet; each line has a key of its own, so that asking again posts nothing twice."""
+    """Post the lines not posted yet, for some seconds: ask again until `state` is "posted".
+
+    Each line has a key of its own, so that asking again posts nothing twice, whatever happened meanwhile.
+    """
     posted = paying_out.post_distribution(
         runtime.current().engine,
         territory_id=town(),
         distribution_id=distribution_id,
         actor=call.caller,
         now=call.now,
+        goes_on=chunks.for_seconds(chunks.SECONDS_PER_REQUEST),
     )
     return distribution_reply(posted)

@@ -1,7 +1,8 @@
-"""A distribution: prepared by one person, approved by another."""
+"""A distribution: prepared by one person, approved by another. A big file is prepared by `importing`."""
 
 import datetime
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from sqlalchemy import Connection, insert, update
 
@@ -11,10 +12,9 @@ from monnaie_locale.identity import audit
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.programmes import queries
-from monnaie_locale.programmes.csv_table import read_amounts
 from monnaie_locale.programmes.errors import (
-    CsvLineInvalid,
     DistributionEmpty,
+    DistributionIncomplete,
     DistributionLabelInvalid,
     DistributionNotPrepared,
     DistributionWalletTwice,
@@ -24,11 +24,14 @@ from monnaie_locale.programmes.errors import (
     ProgrammeClosed,
 )
 from monnaie_locale.programmes.model import Distribution, DistributionState
+from monnaie_locale.programmes.operations.allocations import read_allocations
 from monnaie_locale.programmes.rules import expiry_is_lawful, is_expired
 from monnaie_locale.programmes.tables import distribution_lines, distributions
 from monnaie_locale.programmes.wallet_directory import WalletDirectory
 
 LABEL_LENGTH_MAX = 120
+# One transaction holds the books of a SQLite town all along; above, a file is prepared in chunks.
+LINES_PER_TRANSACTION_MAX = 50_000
 
 
 def prepare_distribution(
@@ -59,11 +62,9 @@ def prepare_distribution(
     distribution_wallet_unknown.
 
     """
-    label = label.strip()
-    if not 1 <= len(label) <= LABEL_LENGTH_MAX:
-        raise DistributionLabelInvalid
+    label = checked_label(label)
     _check_lines(lines)
-    _check_programme(db, territory_id=territory_id, programme_id=programme_id, expires_on=expires_on, now=now)
+    check_programme(db, territory_id=territory_id, programme_id=programme_id, expires_on=expires_on, now=now)
     distribution_id = next_id(db, distributions, territory_id=territory_id)
     head = {
         "territory_id": territory_id,
@@ -75,7 +76,7 @@ def prepare_distribution(
         "prepared_at_ms": instant_ms(now),
     }
     _insert(db, head=head, lines=lines)
-    _record(db, "prepare", territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
+    record_step(db, "prepare", territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
     return queries.distribution_of(db, territory_id=territory_id, distribution_id=distribution_id)
 
 
@@ -84,31 +85,26 @@ def prepare_from_csv(
     *,
     territory_id: int,
     programme_id: int,
-    content: bytes,
+    file: IO[bytes],
     directory: WalletDirectory,
     expires_on: datetime.date,
     label: str,
     actor: str,
     now: datetime.datetime,
 ) -> Distribution:
-    """Prepare a distribution from a `reference;montant` file; one bad line and nothing is imported.
+    """Prepare a distribution from a `reference;montant` file in one transaction; one bad line, nothing is imported.
 
     Refuses as `prepare_distribution`, and csv_unreadable, csv_too_large, csv_line_invalid (an unknown household too,
     with its line).
     """
-    amounts = read_amounts(content)
-    found = directory.wallets_by_reference(
-        db, territory_id=territory_id, references=[amount.reference for amount in amounts]
+    allocations = read_allocations(
+        db, territory_id=territory_id, file=file, directory=directory, lines_max=LINES_PER_TRANSACTION_MAX
     )
-    for amount in amounts:
-        if amount.reference not in found:
-            reason = f"aucun porte-monnaie ouvert pour « {amount.reference} »."
-            raise CsvLineInvalid(line=amount.line, column="reference", reason=reason)
     return prepare_distribution(
         db,
         territory_id=territory_id,
         programme_id=programme_id,
-        lines=[(found[amount.reference], amount.amount_cents) for amount in amounts],
+        lines=[(wallet_id, amount_cents) for _, wallet_id, amount_cents in allocations.lines()],
         expires_on=expires_on,
         label=label,
         actor=actor,
@@ -121,13 +117,16 @@ def approve_distribution(
 ) -> Distribution:
     """Approve a prepared distribution; the database too refuses that it be who prepared it.
 
-    Refuses: distribution_unknown, distribution_not_prepared, maker_is_checker, programme_closed, expiry_past,
-    expiry_beyond_year.
+    Refuses: distribution_unknown, distribution_not_prepared, maker_is_checker, distribution_incomplete,
+    programme_closed, expiry_past, expiry_beyond_year.
     """
     distribution = _prepared(db, territory_id=territory_id, distribution_id=distribution_id)
     if distribution.prepared_by == actor:
         raise MakerIsChecker
-    _check_programme(
+    written = queries.written_through_line(db, territory_id=territory_id, distribution_id=distribution_id)
+    if written < distribution.line_count:
+        raise DistributionIncomplete(written=written, lines=distribution.line_count)
+    check_programme(
         db,
         territory_id=territory_id,
         programme_id=distribution.programme_id,
@@ -142,7 +141,7 @@ def approve_distribution(
         approved_by=actor,
         approved_at_ms=instant_ms(now),
     )
-    _record(db, "approve", territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
+    record_step(db, "approve", territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
     return queries.distribution_of(db, territory_id=territory_id, distribution_id=distribution_id)
 
 
@@ -164,8 +163,16 @@ def cancel_distribution(
         state=DistributionState.CANCELLED,
         ended_at_ms=instant_ms(now),
     )
-    _record(db, "cancel", territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
+    record_step(db, "cancel", territory_id=territory_id, distribution_id=distribution_id, actor=actor, now=now)
     return queries.distribution_of(db, territory_id=territory_id, distribution_id=distribution_id)
+
+
+def checked_label(label: str) -> str:
+    """Return the label trimmed; refuses distribution_label_invalid."""
+    label = label.strip()
+    if not 1 <= len(label) <= LABEL_LENGTH_MAX:
+        raise DistributionLabelInvalid
+    return label
 
 
 def _check_lines(lines: Sequence[tuple[int, int]]) -> None:
@@ -179,9 +186,10 @@ def _check_lines(lines: Sequence[tuple[int, int]]) -> None:
         seen[wallet_id] = line_no
 
 
-def _check_programme(
+def check_programme(
     db: Connection, *, territory_id: int, programme_id: int, expires_on: datetime.date, now: datetime.datetime
 ) -> None:
+    """Let a distribution be made under the programme; refuses programme_unknown, _closed, expiry_past, _beyond_year."""
     programme = queries.programme_of(db, territory_id=territory_id, programme_id=programme_id)
     if not programme.is_open:
         raise ProgrammeClosed(name=programme.name)
@@ -192,10 +200,14 @@ def _check_programme(
         raise ExpiryBeyondYear(expires_on=f"{expires_on:%d/%m/%Y}")
 
 
-def _insert(db: Connection, *, head: Mapping[str, object], lines: Sequence[tuple[int, int]]) -> None:
-    total_cents = check_amount(sum(amount_cents for _, amount_cents in lines))
-    counts = {"line_count": len(lines), "total_cents": total_cents, "posted_through_line": 0}
+def insert_head(db: Connection, *, head: Mapping[str, object], line_count: int, total_cents: int) -> None:
+    """Write what a distribution is, before its lines; refuses amount_too_large."""
+    counts = {"line_count": line_count, "total_cents": check_amount(total_cents), "posted_through_line": 0}
     db.execute(insert(distributions), {**head, **counts, "state": DistributionState.PREPARED})
+
+
+def _insert(db: Connection, *, head: Mapping[str, object], lines: Sequence[tuple[int, int]]) -> None:
+    insert_head(db, head=head, line_count=len(lines), total_cents=sum(amount_cents for _, amount_cents in lines))
     rows = [
         (head["territory_id"], head["id"], line_no, wallet_id, amount_cents)
         for line_no, (wallet_id, amount_cents) in enumerate(lines, start=1)
@@ -218,9 +230,10 @@ def _change(db: Connection, *, territory_id: int, distribution_id: int, **values
     )
 
 
-def _record(
+def record_step(
     db: Connection, step: str, *, territory_id: int, distribution_id: int, actor: str, now: datetime.datetime
 ) -> None:
+    """Leave the step in the audit trail."""
     audit.record(
         db,
         territory_id=territory_id,

@@ -1,19 +1,20 @@
 """Post an approved distribution, in chunks that each commit: it resumes where it stopped, charges go on between."""
 
 import datetime
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, update
 
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity import audit
-from monnaie_locale.journal.directory import Owner, lock_territory, open_accounts
+from monnaie_locale.journal.directory import Owner, lock_territory, open_account, open_purses
 from monnaie_locale.journal.post import post_batch
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
 from monnaie_locale.ledger.periods import instant_ms, paris_date
-from monnaie_locale.ledger.posting import Draw, Posting, request_digest
+from monnaie_locale.ledger.posting import Draw, Posting
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.errors import (
     DistributionNotApproved,
@@ -22,16 +23,9 @@ from monnaie_locale.programmes.errors import (
     ProgrammeClosed,
 )
 from monnaie_locale.programmes.model import Distribution, DistributionLine, DistributionState
+from monnaie_locale.programmes.operations.chunks import GoesOn, Pace, Progress, no_progress, pace_of, to_the_end
 from monnaie_locale.programmes.rules import is_expired
 from monnaie_locale.programmes.tables import distributions
-
-LINES_PER_CHUNK = 2000
-
-Progress = Callable[[int, int], None]
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Say nothing of how far a distribution is."""
 
 
 def post_distribution(
@@ -42,7 +36,8 @@ def post_distribution(
     actor: str,
     now: datetime.datetime,
     progress: Progress = no_progress,
-    lines_per_chunk: int = LINES_PER_CHUNK,
+    goes_on: GoesOn = to_the_end,
+    lines_per_chunk: int | Pace | None = None,
 ) -> Distribution:
     """Post every line that is not posted yet, one journal entry a line, and return the distribution.
 
@@ -53,24 +48,27 @@ def post_distribution(
         actor: who asks for it, for the audit trail; the entries bear the caller who approved.
         now: aware UTC.
         progress: called with (lines posted, lines in all) after each chunk.
-        lines_per_chunk: how many lines one transaction posts.
+        goes_on: asked after each chunk; no, and the distribution is returned as far as it is.
+        lines_per_chunk: how many lines one transaction posts; by default it paces itself.
 
     Refuses: distribution_unknown, distribution_not_approved, programme_closed, expiry_past, distribution_unfunded
     (the whole batch is looked at before the first line), issue_exceeds_reserve.
 
     """
+    pace = pace_of(lines_per_chunk)
     while True:
-        distribution = transact(
-            engine,
-            _post_chunk,
-            territory_id=territory_id,
-            distribution_id=distribution_id,
-            actor=actor,
-            now=now,
-            lines_per_chunk=lines_per_chunk,
-        )
+        with pace.measured():
+            distribution = transact(
+                engine,
+                _post_chunk,
+                territory_id=territory_id,
+                distribution_id=distribution_id,
+                actor=actor,
+                now=now,
+                lines_per_chunk=pace.lines,
+            )
         progress(distribution.posted_through_line, distribution.line_count)
-        if distribution.state is DistributionState.POSTED:
+        if distribution.state is DistributionState.POSTED or not goes_on():
             return distribution
 
 
@@ -137,33 +135,44 @@ def _postings(
     lines: Sequence[DistributionLine],
     now: datetime.datetime,
 ) -> list[Posting]:
-    funds = Owner(AccountKind.PROGRAMME_FUNDS, distribution.programme_id)
-    purses = {
-        line.line_no: Owner(
-            AccountKind.PURSE, distribution.programme_id, wallet_id=line.wallet_id, expires_on=distribution.expires_on
-        )
-        for line in lines
-    }
-    accounts = open_accounts(db, territory_id=territory_id, owners=[funds, *purses.values()], now_ms=instant_ms(now))
+    now_ms = instant_ms(now)
+    funds = open_account(
+        db,
+        territory_id=territory_id,
+        owner=Owner(AccountKind.PROGRAMME_FUNDS, distribution.programme_id),
+        now_ms=now_ms,
+    )
+    purses = open_purses(
+        db,
+        territory_id=territory_id,
+        programme_id=distribution.programme_id,
+        expires_on=distribution.expires_on,
+        wallet_ids=[line.wallet_id for line in lines],
+        now_ms=now_ms,
+    )
+    # Who approved, whoever posts: a line posted again after a crash is the same request.
+    caller, reference = str(distribution.approved_by), f"D{distribution.distribution_id}"
     return [
         Posting(
             territory_id=territory_id,
-            # Who approved, whoever posts: a line posted again after a crash is the same request.
-            caller=str(distribution.approved_by),
+            caller=caller,
             idempotency_key=f"distribution:{distribution.distribution_id}:{line.line_no}",
-            request_digest=request_digest(
-                distribution_id=distribution.distribution_id,
-                line_no=line.line_no,
-                wallet_id=line.wallet_id,
-                amount_cents=line.amount_cents,
-            ),
+            request_digest=_digest(distribution.distribution_id, line),
             kind=EntryKind.DISTRIBUTION,
-            draws=(Draw((accounts[funds],), accounts[purses[line.line_no]], line.amount_cents),),
-            happened_at_ms=instant_ms(now),
-            reference=f"D{distribution.distribution_id}",
+            draws=(Draw((funds,), purses[line.wallet_id], line.amount_cents),),
+            happened_at_ms=now_ms,
+            reference=reference,
         )
         for line in lines
     ]
+
+
+def _digest(distribution_id: int, line: DistributionLine) -> bytes:
+    """Return `request_digest` of the line's own fields, without an encoder: they are integers."""
+    return hashlib.sha256(
+        f'{{"amount_cents":{line.amount_cents},"distribution_id":{distribution_id},'
+        f'"line_no":{line.line_no},"wallet_id":{line.wallet_id}}}'.encode("ascii")
+    ).digest()
 
 
 def _advance(

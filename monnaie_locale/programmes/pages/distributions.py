@@ -10,7 +10,7 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.model import DistributionState
-from monnaie_locale.programmes.operations import distributing, paying_out
+from monnaie_locale.programmes.operations import chunks, distributing, importing, paying_out
 from monnaie_locale.programmes.wallet_directory import EXTENSION, WalletDirectory
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
@@ -48,19 +48,17 @@ def prepare(programme_id: int) -> ResponseReturnValue:
     label = form.text("label", length_max=distributing.LABEL_LENGTH_MAX)
     expires_on = form.date("expires_on")
     sent = request.files.get("file")
-    content = b"" if sent is None else sent.read()
-    if not content:
+    if sent is None or not sent.filename:
         form.add_error("file", "Choisissez un fichier CSV.")
-    if form.errors:
+    if form.errors or sent is None:
         return _new_page(programme_id, form, status=422)
     directory: WalletDirectory = current_app.extensions[EXTENSION]
     try:
-        prepared = transact(
+        prepared = importing.import_distribution(
             rt.engine,
-            distributing.prepare_from_csv,
             territory_id=rt.territory_id,
             programme_id=programme_id,
-            content=content,
+            file=sent.stream,
             directory=directory,
             expires_on=expires_on,
             label=label,
@@ -123,19 +121,26 @@ def cancel(distribution_id: int) -> ResponseReturnValue:
 @blueprint.post("/bureau/distributions/<int:distribution_id>/verser")
 @access.requires(Permission.APPROVE_DISTRIBUTION)
 def post(distribution_id: int) -> ResponseReturnValue:
-    """Post every line; asked again after a fault, it goes on where it stopped."""
+    """Post the lines for some seconds; asked again, also after a fault, it goes on where it stopped."""
     rt = runtime.current()
     try:
-        paying_out.post_distribution(
+        posted = paying_out.post_distribution(
             rt.engine,
             territory_id=rt.territory_id,
             distribution_id=distribution_id,
             actor=access.subject().caller,
             now=pages.now(),
+            goes_on=chunks.for_seconds(chunks.SECONDS_PER_REQUEST),
         )
     except Refusal as refusal:
         return _show(distribution_id, refusal=refusal)
-    pages.say("La distribution est versée dans les porte-monnaie.")
+    if posted.state is DistributionState.POSTED:
+        pages.say("La distribution est versée dans les porte-monnaie.")
+    else:
+        pages.say(
+            f"{posted.posted_through_line} lignes sur {posted.line_count} sont versées :"
+            " appuyez sur « Reprendre le versement » pour la suite."
+        )
     return pages.see_other("distributions.show", distribution_id=distribution_id)
 
 
@@ -154,6 +159,7 @@ def _show(distribution_id: int, *, refusal: Refusal | None = None) -> Response:
             after_line=offset_of(number),
             limit=ROWS_PER_PAGE,
         )
+        written = queries.written_through_line(db, territory_id=rt.territory_id, distribution_id=distribution_id)
         funds_cents = queries.funds_of(db, territory_id=rt.territory_id, programme_id=distribution.programme_id)
         references: dict[int, str] = {}
         if subject.may(Permission.VIEW_WALLETS):
@@ -166,6 +172,7 @@ def _show(distribution_id: int, *, refusal: Refusal | None = None) -> Response:
         page=Page(lines, number, distribution.line_count),
         references=references,
         funds_cents=funds_cents,
+        written=written,
         is_maker=distribution.prepared_by == subject.caller,
         refusal=refusal,
     )

@@ -1,11 +1,22 @@
 """The CSV that town halls save: read exactly, or refused with its line and column."""
 
+import io
+import itertools
+import tracemalloc
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monnaie_locale.ledger.errors import Refusal
-from monnaie_locale.programmes.csv_table import LINES_MAX, AmountLine, read_amounts, read_table
+from monnaie_locale.programmes import csv_table
+from monnaie_locale.programmes.csv_table import BLOCK_BYTES, LINES_MAX, AmountLine
+
+
+def read_amounts(content: bytes) -> list[AmountLine]:
+    """Return the lines of a file held in memory."""
+    return list(csv_table.read_amounts(io.BytesIO(content)))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +77,7 @@ def test_too_many_lines_are_refused() -> None:
 
 
 def test_optional_columns_may_be_missing() -> None:
-    (row,) = read_table(b"reference\nA-1\n", required=("reference",), optional=("alias",))
+    (row,) = csv_table.read_table(io.BytesIO(b"reference\nA-1\n"), required=("reference",), optional=("alias",))
     assert dict(row.values) == {"reference": "A-1"}
 
 
@@ -81,3 +92,57 @@ def read_or_code(content: bytes) -> tuple[str, list[AmountLine]]:
         return "", read_amounts(content)
     except Refusal as refusal:
         return refusal.code, []
+
+
+class WatchedFile(io.BytesIO):
+    """A file that remembers how far it was read after its last return to the beginning, and the largest read."""
+
+    furthest = 0
+    largest = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self.furthest = 0
+        return super().seek(offset, whence)
+
+    def _seen(self, block: bytes) -> bytes:
+        self.largest = max(self.largest, len(block))
+        self.furthest = self.tell()
+        return block
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._seen(super().read(size))
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self._seen(super().read1(size))
+
+
+BIG = b"reference;montant\n" + b"".join(b"DOSSIER-%06d;12,50\n" % number for number in range(20_000))
+
+
+def test_a_big_file_is_read_as_its_lines_are_asked_for() -> None:
+    file = WatchedFile(BIG)
+    first = list(itertools.islice(csv_table.read_amounts(file), 100))
+    assert [line.line for line in first] == list(range(2, 102))
+    assert file.furthest <= BLOCK_BYTES < len(BIG)
+    assert file.largest <= BLOCK_BYTES
+
+
+def peak_bytes(read: Any) -> int:
+    """Return the most memory that reading a big file took, lines thrown away as they come."""
+    tracemalloc.start()
+    read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_reading_a_big_file_holds_none_of_it() -> None:
+    """A table keeps nothing; the amounts keep which references were seen, for the line of a double."""
+    columns = ("reference", "montant")
+    table = peak_bytes(lambda: sum(1 for _ in csv_table.read_table(io.BytesIO(BIG), required=columns)))
+    amounts = peak_bytes(lambda: sum(1 for _ in csv_table.read_amounts(io.BytesIO(BIG))))
+    whole = peak_bytes(lambda: list(csv_table.read_table(io.BytesIO(BIG), required=columns)))
+    assert table < len(BIG)
+    assert amounts < 5_000_000
+    # The check can see a reader that keeps the rows.
+    assert whole > 10 * len(BIG)

@@ -1,0 +1,60 @@
+"""What the commands share: their options, opening an installation, saying a refusal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from monnaie_locale.commands import wording
+from monnaie_locale.commands.serving import DATABASE_VARIABLE, HOME_VARIABLE
+from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.runtime import KEYRING_FILE, Runtime, open_home
+
+REFUSED_STATUS = 2
+LISTEN_ON = "127.0.0.1"
+PORT = 8000
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("instance"),
+    envvar=HOME_VARIABLE,
+    show_default=True,
+    help="Le dossier de l’installation.",
+)
+database_option = click.option(
+    "--database-url",
+    envvar=DATABASE_VARIABLE,
+    help="La base, si elle n’est pas dans le dossier (postgresql+psycopg://…).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Répondre en JSON, pour un programme.")
+
+
+@contextmanager
+def opened(home: Path, database_url: str | None) -> Iterator[Runtime]:
+    """Open an installation for one command."""
+    check_home(home)
+    rt = open_home(home, base_url=f"http://{LISTEN_ON}:{PORT}", database_url=database_url)
+    try:
+        yield rt
+    finally:
+        rt.stop()
+
+
+@contextmanager
+def french_refusals(*, as_json: bool = False) -> Iterator[None]:
+    """Turn a refusal into its French sentence, or JSON, and status 2."""
+    try:
+        yield
+    except Refusal as refusal:
+        click.echo(wording.refusal_json(refusal) if as_json else f"Refusé : {refusal.sentence()}", err=not as_json)
+        raise SystemExit(REFUSED_STATUS) from refusal
+
+
+def check_home(home: Path) -> None:
+    """Say that a folder holds no installation."""
+    if not (home / KEYRING_FILE).exists():
+        raise click.ClickException(
+            f"Il n’y a pas d’installation dans {home} : créez-la avec « monnaie-locale init », ou indiquez --home."
+        )
