@@ -14,6 +14,7 @@ from merchants.queries import lines_of, list_payouts, refunded_of
 from monnaie_locale.commands.told import Share, Told
 from monnaie_locale.commands.verification_bank import check_bank
 from monnaie_locale.commands.verification_closes import check_closes
+from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
 from monnaie_locale.journal.queries import balance_of, owners_of
 from monnaie_locale.journal.verify import Finding, Verdict, verify
@@ -50,6 +51,7 @@ def verify_installation(db: Connection, *, territory_id: int, public_key_pem: st
         *_readable("payouts", _check_payouts(db, territory_id, told)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
+        *_readable("audit trail", check_trail(db, territory_id=territory_id, public_key_pem=public_key_pem)),
     )
     return Verdict(books.entries, findings)
 

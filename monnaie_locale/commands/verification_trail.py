@@ -1,0 +1,86 @@
+"""Hold the audit trail against its signed heads, and the cards against what the trail says of them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from monnaie_locale.identity.audit_log import audit_heads_of, audit_trail, event_leaf
+from monnaie_locale.identity.model import AuditEvent
+from monnaie_locale.journal.verify import Finding
+from monnaie_locale.journal.verify_log import RebuiltLog
+from monnaie_locale.keyring import signature_is_valid
+from wallets.model import CardState
+from wallets.queries import card_seals
+
+SEALING = frozenset({"card.issue", "card.reset-pin"})
+ENDING = frozenset({"card.block", "card.replace"})
+CARD = "card:"
+
+
+@dataclass(slots=True)
+class _CardsTold:
+    """What the trail says of the cards: the last seal of each ("" when an older version noted none), those ended."""
+
+    seals: dict[int, str] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
+
+    def take(self, event: AuditEvent) -> None:
+        """Remember a line that is about a card."""
+        number = event.target.removeprefix(CARD)
+        if not event.target.startswith(CARD) or not number.isdigit():
+            return
+        if event.action in SEALING:
+            self.seals[int(number)] = str(json.loads(event.detail).get("seal", ""))
+        elif event.action in ENDING:
+            self.ended.add(int(number))
+
+
+def check_trail(db: Connection, *, territory_id: int, public_key_pem: str) -> Iterator[Finding]:
+    """No line of the audit trail is missing nor changed since it was signed, and each card is the one it tells of."""
+    heads = audit_heads_of(db, territory_id=territory_id)
+    for head in heads:
+        if not signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text()):
+            yield Finding(
+                "audit_signature_invalid",
+                f"audit head {head.size}",
+                f"La signature du journal d’audit à {head.size} est fausse.",
+            )
+    log = RebuiltLog({head.size: head.root for head in heads}, word="audit", french="Les lignes d’audit")
+    told = _CardsTold()
+    previous = 0
+    for event in audit_trail(db, territory_id=territory_id):
+        if event.id != previous + 1:
+            yield Finding(
+                "audit_event_missing",
+                f"audit event {previous + 1}",
+                f"Le journal d’audit passe de la ligne {previous} à la ligne {event.id}.",
+            )
+        previous = event.id
+        told.take(event)
+        yield from log.append(event_leaf(event, territory_id=territory_id))
+    yield from log.end()
+    yield from _check_cards(db, territory_id, told)
+
+
+def _check_cards(db: Connection, territory_id: int, told: _CardsTold) -> Iterator[Finding]:
+    """Each card was issued, is sealed as it stands, pays no more once it was ended, and none has disappeared."""
+    missing = set(told.seals)
+    for card_id, seal, state in card_seals(db, territory_id=territory_id):
+        missing.discard(card_id)
+        subject = f"card {card_id}"
+        noted = told.seals.get(card_id)
+        if noted is None:
+            yield Finding("card_never_issued", subject, f"Personne n’a émis la carte {card_id}.")
+        elif noted and noted != seal:
+            yield Finding(
+                "card_altered",
+                subject,
+                f"La carte {card_id} n’est plus celle qui a été émise : son code, son numéro, son porte-monnaie ou son"
+                " code secret a changé.",
+            )
+        if card_id in told.ended and state is CardState.ACTIVE:
+            yield Finding("card_revived", subject, f"La carte {card_id} a été arrêtée et paie de nouveau.")
+    for card_id in sorted(missing):
+        yield Finding("card_missing", f"card {card_id}", f"La carte {card_id} a été émise et a disparu.")
