@@ -97,12 +97,23 @@ def payment_orders_of(db: Connection, *, territory_id: int, month: Month) -> lis
 
 
 def shop_statements_of(
-    db: Connection, *, territory: Territory, month: Month, head: LogHead | None, created_at: datetime.datetime
+    db: Connection,
+    *,
+    territory: Territory,
+    month: Month,
+    head: LogHead | None,
+    created_at: datetime.datetime,
+    through_entry_id: int | None = None,
 ) -> list[ExportFile]:
-    """Return one PDF for each shop that has something to read: an operation, a payout or a balance."""
+    """Return one PDF for each shop that has something to read: an operation, a payout or a balance.
+
+    `through_entry_id` as in `shop_statement`.
+    """
     files = []
     for merchant in list_merchants(db, territory_id=territory.territory_id):
-        statement = shop_statement(db, territory=territory, merchant=merchant, month=month, head=head)
+        statement = shop_statement(
+            db, territory=territory, merchant=merchant, month=month, head=head, through_entry_id=through_entry_id
+        )
         if not (statement.lines or statement.payout_cents or statement.opening_cents):
             continue
         files.append(

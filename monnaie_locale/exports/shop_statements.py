@@ -19,7 +19,13 @@ LATE_NOTE = "reçu le {:%d/%m}"
 
 
 def shop_statement(
-    db: Connection, *, territory: Territory, merchant: Merchant, month: Month, head: LogHead | None
+    db: Connection,
+    *,
+    territory: Territory,
+    merchant: Merchant,
+    month: Month,
+    head: LogHead | None,
+    through_entry_id: int | None = None,
 ) -> MerchantStatement:
     """Return a shop's month: what was owed, each operation, what the month's payout pays.
 
@@ -29,6 +35,7 @@ def shop_statement(
         merchant: the shop.
         month: the month, by the accounting dates.
         head: the signed head to print, or None.
+        through_entry_id: no payout ordered after this entry is told: the statement of a closed month never changes.
 
     """
     territory_id = territory.territory_id
@@ -37,7 +44,9 @@ def shop_statement(
         movement_before(db, territory_id=territory_id, account_id=account_id, day=month.first_day)
         for account_id in accounts
     )
-    payout = _payout_of(db, territory_id=territory_id, merchant_id=merchant.id, month=month)
+    payout = _payout_of(
+        db, territory_id=territory_id, merchant_id=merchant.id, month=month, through_entry_id=through_entry_id
+    )
     movements = [
         movement
         for movement in month_movements(db, territory_id=territory_id, merchant_id=merchant.id, month=month)
@@ -79,13 +88,14 @@ def _line(movement: Movement) -> StatementLine:
 
 
 def _payout_of(
-    db: Connection, *, territory_id: int, merchant_id: int, month: Month
+    db: Connection, *, territory_id: int, merchant_id: int, month: Month, through_entry_id: int | None
 ) -> tuple[PayoutLine, datetime.date] | None:
     """Return the shop's line in the newest payout ordered for the month, and its execution day."""
     for payout in list_payouts(db, territory_id=territory_id):
         if payout.state.value not in PAID_STATES or Month.of(payout.cutoff_on) != month:
             continue
         for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
-            if line.merchant_id == merchant_id:
+            is_told = through_entry_id is None or (line.order_entry_id or 0) <= through_entry_id
+            if line.merchant_id == merchant_id and is_told:
                 return line, payout.execution_on
     return None
