@@ -7,12 +7,10 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
-from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy import Connection, Engine, text
 
-from monnaie_locale.database.engine import open_engine
-from tests.conftest import Databases
 from tests.torture.edits import KINDS, SUBTLE, Edit
+from tests.torture.fresh_databases import fresh_engine_fixture  # noqa: F401 - a fixture of these tests
 from tests.torture.oracles import balances_are_sums, entries_balance, money_is_conserved
 from tests.torture.random_worlds import RandomWorld, random_world
 
@@ -43,22 +41,6 @@ def a_world(engine_of: Callable[[], Engine], rng: random.Random) -> Iterator[Ran
     yield world
     world.writer.stop()
     world.engine.dispose()
-
-
-@pytest.fixture
-def fresh_engine(
-    db_engine: Engine, dialect: str, databases: Databases, migrated_templates: dict[str, URL]
-) -> Iterator[Callable[[], Engine]]:
-    """Give a function that opens an engine on one more migrated database."""
-    made: list[URL] = []
-
-    def fresh() -> Engine:
-        made.append(databases.copy_of(migrated_templates[dialect]))
-        return open_engine(made[-1].render_as_string(hide_password=False), pool_size=5)
-
-    yield fresh
-    for url in made:
-        databases.drop(url)
 
 
 def found_by_verify(world: RandomWorld, edit: Edit, rng: random.Random) -> tuple[bool, str]:
