@@ -187,7 +187,14 @@ MUTANTS = (
     ),
     Mutant(
         "a statement cut where a clock was wrong",
-        (("merchants/statement.py", "is_past = all(", "is_past = any("),),
+        (
+            (
+                "merchants/statement.py",
+                "own_account_ids=own) for posted in page)",
+                ("own_account_ids=own) for posted in page\n"
+                "                    if paris_date(posted.entry.recorded_at_ms) >= recorded_from)"),
+            ),
+        ),
         ("tests/torture/test_clocks.py::test_the_books_follow_their_numbers_and_the_days_of_paris",),
     ),
 )  # fmt: skip
