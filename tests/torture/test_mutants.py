@@ -1,11 +1,23 @@
 """Guards taken away one by one in a copy of the tree: for each, tests named beforehand fail; with all of them, none."""
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.torture.mutants import FAILED, MUTANTS, PASSED, Aimless, Mutant, applied, copy_of_the_tree, run_tests
+from tests.torture.mutants import (
+    FAILED,
+    MUTANTS,
+    PASSED,
+    PROJECT,
+    Aimless,
+    Mutant,
+    applied,
+    copy_of_the_tree,
+    run_tests,
+)
 
 
 def test_each_guard_taken_away_is_noticed(tmp_path: Path, dose, seed, figures) -> None:
@@ -35,3 +47,13 @@ def test_every_mutant_still_finds_what_it_changes(tmp_path: Path) -> None:
     lost = Mutant("lost", (("pyproject.toml", "a text that is nowhere", ""),), ())
     with pytest.raises(Aimless), applied(lost, tmp_path):
         pass
+
+
+def test_nine_changes_in_ten_of_the_pure_ledger_are_noticed(dose, figures) -> None:
+    if dose(short=1, full=100) == 1:
+        pytest.skip("mutmut takes minutes: it has its turn in the full dose, and by `python scripts/mutation.py`")
+    run = subprocess.run(
+        [sys.executable, "scripts/mutation.py"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    figures(mutmut=run.stdout.partition(";")[0])
+    assert run.returncode == 0, run.stdout + run.stderr[-2000:]
