@@ -120,6 +120,13 @@ def test_a_source_without_limit_pays_what_its_target_may_take() -> None:
     assert caught.value.details == {"available_cents": 250, "amount_cents": 900}
 
 
+def test_the_smaller_of_what_is_held_and_what_is_owed_limits_a_draw() -> None:
+    poor = {**BALANCES, SHOP: Balance(AccountKind.MERCHANT, 0, 100)}
+    with pytest.raises(InsufficientFunds) as caught:
+        decide(posting(EntryKind.RECOVERY, Draw((SHOP,), DEBT, 200), key="k"), poor)
+    assert caught.value.details["available_cents"] == 100
+
+
 def test_a_source_named_twice_holds_its_money_once() -> None:
     with pytest.raises(InsufficientFunds):
         _amounts(Draw((PURSE, PURSE), SHOP, 1_001))
