@@ -54,15 +54,7 @@ def shop_statement(
     ]
     return MerchantStatement(
         issuer=issuer_of(territory),
-        merchant=MerchantParty(
-            name=merchant.name,
-            siret=merchant.siret,
-            address_lines=(
-                f"{merchant.address.building} {merchant.address.street}".strip(),
-                f"{merchant.address.postcode} {merchant.address.town}".strip(),
-            ),
-            iban=merchant.iban,
-        ),
+        merchant=_party(merchant),
         currency_name=territory.currency_name,
         month=month,
         opening_cents=opening_cents,
@@ -72,6 +64,18 @@ def shop_statement(
         payout_reference="" if payout is None else payout[0].rf_reference,
         head=head,
         is_demo=territory.is_demo,
+    )
+
+
+def _party(merchant: Merchant) -> MerchantParty:
+    return MerchantParty(
+        name=merchant.name,
+        siret=merchant.siret,
+        address_lines=(
+            f"{merchant.address.building} {merchant.address.street}".strip(),
+            f"{merchant.address.postcode} {merchant.address.town}".strip(),
+        ),
+        iban=merchant.iban,
     )
 
 
