@@ -88,7 +88,7 @@ def read_statement(engine: Engine) -> object:
     """Read a month's statement of the measured shop."""
     with reading(engine) as db:
         statement = shop_statement(
-            db, territory=books.TOWN, merchant=SHOP, month=scale_books.statement_month(), head=None
+            db, territory=books.TOWN, merchant=SHOP, month=scale_books.statement_month(), head=None, paid={}
         )
     return statement.opening_cents, len(statement.lines), statement.closing_cents
 

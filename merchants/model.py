@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from monnaie_locale.ledger.entries import EntryKind
 
+# Two machines may differ by this much; a clock that went back further makes nothing live longer.
+CLOCK_SKEW_MS = 30_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -127,7 +130,9 @@ class PaymentRequest:
             return "paid"
         if self.cancelled_at_ms is not None:
             return "cancelled"
-        return "expired" if now_ms >= self.expires_at_ms else "waiting"
+        # Before it was made: the clock went back, and how old the request really is cannot be known.
+        is_of_now = self.created_at_ms - CLOCK_SKEW_MS <= now_ms < self.expires_at_ms
+        return "waiting" if is_of_now else "expired"
 
 
 class PayoutState(StrEnum):

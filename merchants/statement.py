@@ -73,11 +73,10 @@ def _movements(
         page = entries_touching(
             db, territory_id=territory_id, account_ids=own, before_entry_id=before, limit=ENTRIES_PER_READ
         )
-        for posted in page:
-            if paris_date(posted.entry.recorded_at_ms) < recorded_from:
-                return
-            yield as_movement(posted.entry, own_account_ids=own)
-        if len(page) < ENTRIES_PER_READ:
+        yield from (as_movement(posted.entry, own_account_ids=own) for posted in page)
+        # Not at the first one recorded before: a clock that was wrong for a moment would cut the month there.
+        is_past = all(paris_date(posted.entry.recorded_at_ms) < recorded_from for posted in page)
+        if is_past or len(page) < ENTRIES_PER_READ:
             return
         before = page[-1].entry.entry_id
 

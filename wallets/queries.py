@@ -1,15 +1,16 @@
 """Read households, wallets, cards and what they hold."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from monnaie_locale.journal.directory import LOOKUP_MAX
 from monnaie_locale.journal.queries import PurseBalance, purses_of
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.programmes.model import Programme
 from monnaie_locale.programmes.queries import programmes_by_id
+from wallets.card_seal import card_seal
 from wallets.errors import CardUnknown, HouseholdUnknown, WalletUnknown
 from wallets.model import Card, CardState, Household, PurseView, Wallet
 from wallets.tables import cards, households, wallets
@@ -40,6 +41,20 @@ def card_of(db: Connection, *, territory_id: int, card_id: int) -> Card:
     if row is None:
         raise CardUnknown(card_id=card_id)
     return _as_card(row)
+
+
+def card_seal_of(db: Connection, *, territory_id: int, card_id: int) -> str:
+    """Return the seal of a card's row as it stands; refuses card_unknown."""
+    row = db.execute(_sealed_cards(territory_id).where(cards.c.id == card_id)).mappings().first()
+    if row is None:
+        raise CardUnknown(card_id=card_id)
+    return _seal_of(row)
+
+
+def card_seals(db: Connection, *, territory_id: int) -> Iterator[tuple[int, str, CardState]]:
+    """Yield each card's number, the seal of its row as it stands, and its state, in order."""
+    for row in db.execute(_sealed_cards(territory_id).order_by(cards.c.id)).mappings():
+        yield row["id"], _seal_of(row), CardState(row["state"])
 
 
 def cards_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[Card]:
@@ -225,6 +240,21 @@ def as_purse_view(purse: PurseBalance, *, programmes: Mapping[int, Programme]) -
         categories=frozenset() if programme is None else programme.categories,
         expires_on=purse.expires_on,
         balance_cents=purse.balance_cents,
+    )
+
+
+def _sealed_cards(territory_id: int) -> Select[Any]:
+    columns = (cards.c.id, cards.c.wallet_id, cards.c.token_digest, cards.c.number, cards.c.pin_hash, cards.c.state)
+    return select(*columns).where(cards.c.territory_id == territory_id)
+
+
+def _seal_of(row: RowMapping) -> str:
+    return card_seal(
+        card_id=row["id"],
+        wallet_id=row["wallet_id"],
+        token_digest=row["token_digest"],
+        number=row["number"],
+        pin_hash=row["pin_hash"],
     )
 
 

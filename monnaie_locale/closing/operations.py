@@ -25,6 +25,7 @@ from monnaie_locale.closing.queries import checks_to_text, close_of, close_of_mo
 from monnaie_locale.closing.tables import closes
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
+from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.directory import lock_territory, territory_of
 from monnaie_locale.journal.periods import close_period, first_month, kinds_through, span_of
 from monnaie_locale.journal.queries import closed_through
@@ -138,6 +139,7 @@ def approve_close(
     }
     db.execute(update(closes).where(closes.c.territory_id == territory_id, closes.c.id == close_id).values(**final))
     _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
+    seal_audit(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
     return close_of(db, territory_id=territory_id, close_id=close_id)
 
 

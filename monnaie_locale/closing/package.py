@@ -54,9 +54,12 @@ def month_package(
     territory = territory_of(db, territory_id=territory_id)
     close = close_of_month(db, territory_id=territory_id, month=month)
     created_at = now if close is None or close.closed_at_ms is None else moment_of(close.closed_at_ms)
+    sealed = certified_head(close.certificate).size if close is not None and close.is_closed else None
     head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
     files = [
-        *shop_statements_of(db, territory=territory, month=month, head=head, created_at=created_at),
+        *shop_statements_of(
+            db, territory=territory, month=month, head=head, created_at=created_at, through_entry_id=sealed
+        ),
         *payment_orders_of(db, territory_id=territory_id, month=month),
         fec_of(db, territory_id=territory_id, year=month.year, last_day=month.last_day),
         beancount_of(db, territory_id=territory_id, last_day=month.last_day),

@@ -14,6 +14,7 @@ from granian.log import LOGGING_CONFIG
 from granian.server import Server
 
 from monnaie_locale.app import create_app
+from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.sealer import BackgroundSealer
 from monnaie_locale.runtime import open_home
 
@@ -64,7 +65,9 @@ def application() -> Flask:
         database_url=os.environ.get(DATABASE_VARIABLE),
     )
     app = create_app(rt)
-    BackgroundSealer(rt.engine, territory_id=rt.territory_id, sign=rt.keyring.sign, clock_ms=rt.now_ms)
+    BackgroundSealer(
+        rt.engine, territory_id=rt.territory_id, sign=rt.keyring.sign, clock_ms=rt.now_ms, also=(seal_audit,)
+    )
     return app
 
 

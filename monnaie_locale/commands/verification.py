@@ -12,6 +12,7 @@ from merchants.model import LineState, Payout, PayoutLine
 from merchants.payouts import order_digest
 from merchants.queries import lines_of, list_payouts, refunds_noted
 from monnaie_locale.commands.told import Shares, Told
+from monnaie_locale.commands.verification_approvals import check_approvals
 from monnaie_locale.commands.verification_bank import check_bank
 from monnaie_locale.commands.verification_closes import check_closes
 from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
@@ -63,8 +64,9 @@ def verify_installation(
         *_readable("refunds", _check_refunds(db, territory_id, told)),
         *_readable("payouts", _check_payouts(db, territory_id, told)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
-        *_readable("audit trail", check_trail(db, territory_id=territory_id)),
+        *_readable("approvals", check_approvals(db, territory_id=territory_id)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
+        *_readable("audit trail", check_trail(db, territory_id=territory_id, public_key_pem=public_key_pem)),
     )
     return Verdict(books.entries, findings)
 

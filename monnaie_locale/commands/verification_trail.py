@@ -1,73 +1,86 @@
-"""Hold who prepared and who approved, as it is stored, against the audit trail; and the trail against its numbers.
+"""Hold the audit trail against its signed heads, and the cards against what the trail says of them."""
 
-A month whose close, lock and certificate were all taken away leaves nothing in the books to miss: the trail remembers.
-"""
-
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from merchants.queries import list_payouts
-from monnaie_locale.closing.queries import closes_of
-from monnaie_locale.identity.queries import events_of_actions, first_missing_event
+from monnaie_locale.identity.audit_log import audit_heads_of, audit_trail, event_leaf
+from monnaie_locale.identity.model import AuditEvent
 from monnaie_locale.journal.verify import Finding
-from monnaie_locale.programmes.queries import distributions_of
+from monnaie_locale.journal.verify_log import RebuiltLog
+from monnaie_locale.keyring import signature_is_valid
+from wallets.model import CardState
+from wallets.queries import card_seals
 
-ACTIONS = tuple(f"{what}.{step}" for what in ("distribution", "payout", "close") for step in ("prepare", "approve"))
-FRENCH = {"distribution": "La distribution", "payout": "Le virement groupé", "close": "L’arrêté"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """What two people did: who is stored as having prepared and approved it."""
-
-    target: str
-    prepared_by: str
-    approved_by: str | None
+SEALING = frozenset({"card.issue", "card.reset-pin"})
+ENDING = frozenset({"card.block", "card.replace"})
+CARD = "card:"
 
 
-def check_trail(db: Connection, *, territory_id: int) -> Iterator[Finding]:
-    """The trail has no gap, and what it says was prepared and approved is there, by whom it says."""
-    missing = first_missing_event(db, territory_id=territory_id)
-    if missing is not None:
-        yield Finding("audit_trail_gap", f"audit event {missing}", f"La ligne {missing} du journal d’audit a disparu.")
-    told: dict[tuple[str, str], str] = {}
-    # The last one counts: what is prepared again replaces what was prepared.
-    for event in events_of_actions(db, territory_id=territory_id, actions=ACTIONS):
-        told[event.action, event.target] = event.actor
-    stored = {each.target: each for each in _stored(db, territory_id)}
-    for each in stored.values():
-        yield from _check(each, told)
-    for (_, target), actor in told.items():
-        if target not in stored:
-            what, _, number = target.partition(":")
+@dataclass(slots=True)
+class _CardsTold:
+    """What the trail says of the cards: the last seal of each ("" when an older version noted none), those ended."""
+
+    seals: dict[int, str] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
+
+    def take(self, event: AuditEvent) -> None:
+        """Remember a line that is about a card."""
+        number = event.target.removeprefix(CARD)
+        if not event.target.startswith(CARD) or not number.isdigit():
+            return
+        if event.action in SEALING:
+            self.seals[int(number)] = str(json.loads(event.detail).get("seal", ""))
+        elif event.action in ENDING:
+            self.ended.add(int(number))
+
+
+def check_trail(db: Connection, *, territory_id: int, public_key_pem: str) -> Iterator[Finding]:
+    """No line of the audit trail is missing nor changed since it was signed, and each card is the one it tells of."""
+    heads = audit_heads_of(db, territory_id=territory_id)
+    for head in heads:
+        if not signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text()):
             yield Finding(
-                "approval_missing",
-                target.replace(":", " "),
-                f"{FRENCH[what]} n° {number}, dont le journal d’audit se souvient ({actor}), a disparu.",
+                "audit_signature_invalid",
+                f"audit head {head.size}",
+                f"La signature du journal d’audit à {head.size} est fausse.",
             )
-
-
-def _check(signed: _Signed, told: dict[tuple[str, str], str]) -> Iterator[Finding]:
-    what, _, number = signed.target.partition(":")
-    for step, by in (("prepare", signed.prepared_by), ("approve", signed.approved_by)):
-        actor = told.get((f"{what}.{step}", signed.target))
-        if actor != by:
-            verb = "préparé" if step == "prepare" else "approuvé"
+    log = RebuiltLog({head.size: head.root for head in heads}, word="audit", french="Les lignes d’audit")
+    told = _CardsTold()
+    previous = 0
+    for event in audit_trail(db, territory_id=territory_id):
+        if event.id != previous + 1:
             yield Finding(
-                "preparer_differs" if step == "prepare" else "approver_differs",
-                signed.target.replace(":", " "),
-                f"{FRENCH[what]} n° {number} : {verb} par {by or 'personne'} selon sa ligne, par {actor or 'personne'}"
-                " selon le journal d’audit.",
+                "audit_event_missing",
+                f"audit event {previous + 1}",
+                f"Le journal d’audit passe de la ligne {previous} à la ligne {event.id}.",
             )
+        previous = event.id
+        told.take(event)
+        yield from log.append(event_leaf(event, territory_id=territory_id))
+    yield from log.end()
+    yield from _check_cards(db, territory_id, told)
 
 
-def _stored(db: Connection, territory_id: int) -> Iterator[_Signed]:
-    for distribution in distributions_of(db, territory_id=territory_id):
-        target = f"distribution:{distribution.distribution_id}"
-        yield _Signed(target, distribution.prepared_by, distribution.approved_by)
-    for payout in list_payouts(db, territory_id=territory_id):
-        yield _Signed(f"payout:{payout.id}", payout.prepared_by, payout.approved_by)
-    for close in closes_of(db, territory_id=territory_id):
-        yield _Signed(f"close:{close.close_id}", close.prepared_by, close.approved_by)
+def _check_cards(db: Connection, territory_id: int, told: _CardsTold) -> Iterator[Finding]:
+    """Each card was issued, is sealed as it stands, pays no more once it was ended, and none has disappeared."""
+    missing = set(told.seals)
+    for card_id, seal, state in card_seals(db, territory_id=territory_id):
+        missing.discard(card_id)
+        subject = f"card {card_id}"
+        noted = told.seals.get(card_id)
+        if noted is None:
+            yield Finding("card_never_issued", subject, f"Personne n’a émis la carte {card_id}.")
+        elif noted and noted != seal:
+            yield Finding(
+                "card_altered",
+                subject,
+                f"La carte {card_id} n’est plus celle qui a été émise : son code, son numéro, son porte-monnaie ou son"
+                " code secret a changé.",
+            )
+        if card_id in told.ended and state is CardState.ACTIVE:
+            yield Finding("card_revived", subject, f"La carte {card_id} a été arrêtée et paie de nouveau.")
+    for card_id in sorted(missing):
+        yield Finding("card_missing", f"card {card_id}", f"La carte {card_id} a été émise et a disparu.")

@@ -13,6 +13,7 @@ from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.installation import HOST, Clock
 from monnaie_locale.demo.people import People
 from monnaie_locale.demo.plan import BlockCard, CardShown, Charge, PinTyped, Refund, ReplaceCard, ResetPin, day_of
+from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.sealer import seal
 from monnaie_locale.ledger.errors import Refusal
@@ -238,4 +239,5 @@ class Counters:
 
     def _seal(self) -> None:
         now_ms = self.rt.now_ms() + SEALED_AFTER // datetime.timedelta(milliseconds=1)
-        transact(self.rt.engine, seal, territory_id=self.rt.territory_id, sign=self.rt.keyring.sign, now_ms=now_ms)
+        for step in (seal, seal_audit):
+            transact(self.rt.engine, step, territory_id=self.rt.territory_id, sign=self.rt.keyring.sign, now_ms=now_ms)

@@ -97,11 +97,20 @@ def payment_orders_of(db: Connection, *, territory_id: int, month: Month) -> lis
 
 
 def shop_statements_of(
-    db: Connection, *, territory: Territory, month: Month, head: LogHead | None, created_at: datetime.datetime
+    db: Connection,
+    *,
+    territory: Territory,
+    month: Month,
+    head: LogHead | None,
+    created_at: datetime.datetime,
+    through_entry_id: int | None = None,
 ) -> list[ExportFile]:
-    """Return one PDF for each shop that has something to read: an operation, a payout or a balance."""
+    """Return one PDF for each shop that has something to read: an operation, a payout or a balance.
+
+    `through_entry_id` as in `paid_in`.
+    """
     files = []
-    paid = paid_in(db, territory_id=territory.territory_id, month=month)
+    paid = paid_in(db, territory_id=territory.territory_id, month=month, through_entry_id=through_entry_id)
     for merchant in list_merchants(db, territory_id=territory.territory_id):
         statement = shop_statement(db, territory=territory, merchant=merchant, month=month, head=head, paid=paid)
         if not (statement.lines or statement.payout_cents or statement.opening_cents):

@@ -94,12 +94,17 @@ def _line(movement: Movement) -> StatementLine:
     )
 
 
-def paid_in(db: Connection, *, territory_id: int, month: Month) -> dict[int, Paid]:
-    """Return what the newest payout ordered for the month pays each shop, by the shop's number."""
+def paid_in(db: Connection, *, territory_id: int, month: Month, through_entry_id: int | None = None) -> dict[int, Paid]:
+    """Return what the newest payout ordered for the month pays each shop, by the shop's number.
+
+    `through_entry_id`: no payout ordered after this entry is told, so that a closed month's statement never changes.
+    """
     paid: dict[int, Paid] = {}
     for payout in list_payouts(db, territory_id=territory_id):
         if payout.state.value not in PAID_STATES or Month.of(payout.cutoff_on) != month:
             continue
         for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
-            paid.setdefault(line.merchant_id, (line, payout.execution_on))
+            is_told = through_entry_id is None or (line.order_entry_id or 0) <= through_entry_id
+            if is_told:
+                paid.setdefault(line.merchant_id, (line, payout.execution_on))
     return paid

@@ -89,14 +89,6 @@ def events_of_actions(db: Connection, *, territory_id: int, actions: Collection[
         yield AuditEvent(**row)
 
 
-def first_missing_event(db: Connection, *, territory_id: int) -> int | None:
-    """Return the number of the first line that is missing from the audit trail, or None: numbers have no gap."""
-    rank = func.row_number().over(order_by=audit_events.c.id).label("rank")
-    ranked = select(audit_events.c.id, rank).where(audit_events.c.territory_id == territory_id).subquery()
-    missing: int | None = db.scalar(select(func.min(ranked.c.rank)).where(ranked.c.id != ranked.c.rank))
-    return missing
-
-
 def _staff(db: Connection, *, territory_id: int, keyring: Keyring, staff_id: int | None = None) -> list[StaffMember]:
     columns = (staff.c.id, staff.c.login, staff.c.sealed_name, staff.c.is_active)
     makers = (staff.c.opened_by, staff.c.credentials_by, staff.c.confirmed_by)

@@ -132,6 +132,20 @@ audit_events = Table(
     _territory_key("audit_events"),
 )
 
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("sealed_at_ms", BigInteger, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    CheckConstraint("size > 0", name="ck_audit_heads_size"),
+    CheckConstraint("length(root) = 32", name="ck_audit_heads_root"),
+    _territory_key("audit_heads"),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, insert, select
@@ -104,9 +104,16 @@ class BackgroundSealer:
     """Seals what was committed, every few seconds, while a service runs."""
 
     def __init__(
-        self, engine: Engine, *, territory_id: int, sign: Callable[[bytes], bytes], clock_ms: Callable[[], int]
+        self,
+        engine: Engine,
+        *,
+        territory_id: int,
+        sign: Callable[[bytes], bytes],
+        clock_ms: Callable[[], int],
+        also: Sequence[Callable[..., object]] = (),
     ) -> None:
-        """Start the thread."""
+        """Start the thread; `also` are operations like `seal`, for the logs of other packages."""
+        self._steps = (seal, *also)
         self._engine = engine
         self._territory_id = territory_id
         self._sign = sign
@@ -127,7 +134,8 @@ class BackgroundSealer:
 
     def _seal(self) -> None:
         try:
-            transact(self._engine, seal, territory_id=self._territory_id, sign=self._sign, now_ms=self._clock_ms())
+            for step in self._steps:
+                transact(self._engine, step, territory_id=self._territory_id, sign=self._sign, now_ms=self._clock_ms())
         except (DBAPIError, CommitInDoubt):
             # Nothing is lost: what is not sealed now is sealed at the next turn, and verify works from the rows.
             logger.exception("The log could not be sealed")

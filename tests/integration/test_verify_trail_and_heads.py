@@ -35,7 +35,7 @@ FAULTS = {
     ),
     "a line of the audit trail taken away": (
         ["DELETE FROM audit_events WHERE id = 3"],
-        ("audit_trail_gap", "audit event 3"),
+        ("audit_event_missing", "audit event 3"),
     ),
     "an approval that the trail does not know": (
         ["UPDATE audit_events SET actor = 'staff:77' WHERE action = 'close.approve'"],

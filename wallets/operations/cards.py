@@ -16,6 +16,7 @@ from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
 from wallets import queries
+from wallets.card_seal import card_seal
 from wallets.card_token import RandomBytes, draw_card_number, draw_pin, draw_token, token_digest
 from wallets.errors import CardEnded, WalletClosed, WalletHasCard
 from wallets.model import PIN_TRIES_MAX, CardSecrets, CardState, IssuedCard, NewPin
@@ -102,7 +103,14 @@ def issue_cards(
                 "issued_at_ms": instant_ms(now),
             },
         )
-        _record(db, "issue", territory_id=territory_id, card_id=card_id, actor=actor, now=now)
+        seal = card_seal(
+            card_id=card_id,
+            wallet_id=wallet_id,
+            token_digest=token_digest(drawn.token),
+            number=number,
+            pin_hash=drawn.pin_hash,
+        )
+        _record(db, "issue", territory_id=territory_id, card_id=card_id, actor=actor, now=now, seal=seal)
         issued.append(IssuedCard(card_id=card_id, wallet_id=wallet_id, token=drawn.token, number=number, pin=drawn.pin))
     return issued
 
@@ -177,7 +185,8 @@ def reset_pin(
         .values(pin_hash=keyring.hash_secret(pin), tries_left=PIN_TRIES_MAX)
     )
     close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.HOLDER, subject_id=card_id)
-    _record(db, "reset-pin", territory_id=territory_id, card_id=card_id, actor=actor, now=now)
+    seal = queries.card_seal_of(db, territory_id=territory_id, card_id=card_id)
+    _record(db, "reset-pin", territory_id=territory_id, card_id=card_id, actor=actor, now=now, seal=seal)
     return NewPin(card_id=card_id, number=card.number, pin=pin)
 
 
@@ -198,5 +207,15 @@ def _free_number(db: Connection, number: str, *, territory_id: int, random_bytes
     raise RuntimeError("The random source keeps giving the same numbers")
 
 
-def _record(db: Connection, step: str, *, territory_id: int, card_id: int, actor: str, now: datetime.datetime) -> None:
-    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=f"card.{step}", target=f"card:{card_id}")
+def _record(
+    db: Connection, step: str, *, territory_id: int, card_id: int, actor: str, now: datetime.datetime, seal: str = ""
+) -> None:
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action=f"card.{step}",
+        target=f"card:{card_id}",
+        detail={"seal": seal} if seal else None,
+    )

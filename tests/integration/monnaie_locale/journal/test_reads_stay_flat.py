@@ -160,6 +160,7 @@ READS: dict[str, Callable[[Connection, Market], object]] = {
         merchant=find_merchant(db, **TOWN, merchant_id=market.merchant.id),
         month=Month(2026, 10),
         head=None,
+        paid={},
     ),
     "export of a month": lambda db, _market: list(
         entries(db, **TOWN, accounted_from=datetime.date(2026, 10, 1), accounted_to=datetime.date(2026, 10, 31))

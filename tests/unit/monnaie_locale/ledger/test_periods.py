@@ -36,3 +36,16 @@ def test_a_month_knows_its_ends_its_name_and_the_next() -> None:
     assert str(Month(2026, 3)) == "2026-03"
     with pytest.raises(ValueError, match="month"):
         Month.parse("2026-13")
+
+
+def test_every_month_is_followed_by_the_next() -> None:
+    year = [Month(2026, number) for number in range(1, 13)]
+    assert [month.next() for month in year] == [*year[1:], Month(2027, 1)]
+    assert Month(2026, 8).genitive_fr == "d’août 2026"
+    assert Month(2026, 3).genitive_fr == "de mars 2026"
+
+
+def test_an_instant_is_an_integer_cut_to_the_millisecond() -> None:
+    moment = datetime.datetime(2026, 10, 25, 1, 2, 3, 456_999, tzinfo=datetime.UTC)
+    assert instant_ms(moment) == 1_792_890_123_456
+    assert type(instant_ms(moment)) is int

@@ -13,7 +13,7 @@ from monnaie_locale.ledger.errors import (
     SameAccount,
 )
 from monnaie_locale.ledger.money import CENTS_MAX
-from monnaie_locale.ledger.posting import Draw, Posting, decide, key_digest, request_digest
+from monnaie_locale.ledger.posting import Draw, Posting, apply, decide, key_digest, request_digest
 from monnaie_locale.ledger.reversal import mirror
 from tests.factories.ledger import posting
 
@@ -90,6 +90,65 @@ def test_the_mirror_undoes_every_transfer_in_reverse() -> None:
     moves = decide(posting(EntryKind.CHARGE, Draw((PURSE, OTHER_PURSE), SHOP, 1_400), key="k"), BALANCES)
     entry = _entry(moves)
     assert mirror(entry) == (Draw((SHOP,), OTHER_PURSE, 400), Draw((SHOP,), PURSE, 1_000))
+
+
+def test_each_transfer_names_both_accounts_with_their_kinds() -> None:
+    (move,) = decide(posting(EntryKind.CHARGE, Draw((PURSE,), SHOP, 7), key="k"), BALANCES)
+    assert (move.debit_account_id, move.debit_kind) == (PURSE, AccountKind.PURSE)
+    assert (move.credit_account_id, move.credit_kind) == (SHOP, AccountKind.MERCHANT)
+
+
+def test_every_draw_of_an_entry_gives_its_transfers_in_order() -> None:
+    draws = (Draw((PURSE,), SHOP, 100), Draw((RESERVE,), OTHER_PURSE, 50), Draw((OTHER_PURSE,), SHOP, 550))
+    assert _amounts(*draws) == [(PURSE, SHOP, 100), (RESERVE, OTHER_PURSE, 50), (OTHER_PURSE, SHOP, 550)]
+
+
+def test_an_empty_source_is_passed_over_and_one_cent_is_taken() -> None:
+    purses = {**BALANCES, PURSE: Balance(AccountKind.PURSE, 5, 5), OTHER_PURSE: Balance(AccountKind.PURSE, 0, 1)}
+    asked = posting(EntryKind.CHARGE, Draw((PURSE, OTHER_PURSE), SHOP, 1), key="k")
+    assert [(move.debit_account_id, move.amount_cents) for move in decide(asked, purses)] == [(OTHER_PURSE, 1)]
+    last = posting(EntryKind.CHARGE, Draw((OTHER_PURSE, PURSE), SHOP, 9, at_most=True), key="k")
+    assert [(move.debit_account_id, move.amount_cents) for move in decide(last, purses)] == [(OTHER_PURSE, 1)]
+
+
+def test_a_source_without_limit_pays_what_its_target_may_take() -> None:
+    assert _amounts(Draw((RESERVE,), SHOP, 10**9)) == [(RESERVE, SHOP, 10**9)]
+    assert _amounts(Draw((RESERVE,), DEBT, 900, at_most=True)) == [(RESERVE, DEBT, 250)]
+    assert _amounts(Draw((SHOP,), DEBT, 900, at_most=True)) == [(SHOP, DEBT, 250)]
+    with pytest.raises(InsufficientFunds) as caught:
+        _amounts(Draw((RESERVE,), DEBT, 900))
+    assert caught.value.details == {"available_cents": 250, "amount_cents": 900}
+
+
+def test_the_smaller_of_what_is_held_and_what_is_owed_limits_a_draw() -> None:
+    poor = {**BALANCES, SHOP: Balance(AccountKind.MERCHANT, 0, 100)}
+    with pytest.raises(InsufficientFunds) as caught:
+        decide(posting(EntryKind.RECOVERY, Draw((SHOP,), DEBT, 200), key="k"), poor)
+    assert caught.value.details["available_cents"] == 100
+
+
+def test_a_source_named_twice_holds_its_money_once() -> None:
+    with pytest.raises(InsufficientFunds):
+        _amounts(Draw((PURSE, PURSE), SHOP, 1_001))
+
+
+def test_applying_transfers_moves_both_counters_and_only_those() -> None:
+    balances = dict(BALANCES)
+    apply(decide(posting(EntryKind.CHARGE, Draw((PURSE, OTHER_PURSE), SHOP, 1_400), key="k"), BALANCES), balances)
+
+    assert {account: (each.debits_cents, each.credits_cents) for account, each in balances.items()} == {
+        PURSE: (1_200, 1_200),
+        OTHER_PURSE: (400, 500),
+        SHOP: (0, 1_700),
+        DEBT: (250, 0),
+        RESERVE: (0, 0),
+    }
+    # Deciding alone moves nothing.
+    assert BALANCES[PURSE] == Balance(AccountKind.PURSE, 200, 1_200)
+
+
+def test_a_request_of_bytes_is_that_of_their_hexadecimal() -> None:
+    assert request_digest(card=b"\x01\xff") == request_digest(card="01ff")
 
 
 def _entry(moves):
