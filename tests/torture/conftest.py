@@ -1,0 +1,100 @@
+"""Options and fixtures of the torture suite: the dose, the seed, the figures told at the end.
+
+    pytest tests/torture                         a short dose, what CI runs
+    pytest tests/torture --dose full -s          the whole dose (`make torture`)
+    pytest tests/torture --dose tenth --seed 7   a tenth of it, to time it; the same seed gives the same run
+
+Every test runs an attack, then asks the oracles (tests/torture/oracles.py), then runs a negative control: a mutant or a
+bad setting that the same oracles must catch.
+"""
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+DOSES = ("short", "tenth", "full")
+FIGURES = "torture_figures"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare --dose and --seed."""
+    group = parser.getgroup("torture")
+    group.addoption("--dose", choices=DOSES, default="short", help="how much of each torture (default: short)")
+    group.addoption("--seed", type=int, default=None, help="the seed of every choice (default: a new one, printed)")
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """How much of each attack this run takes."""
+
+    name: str
+
+    def __call__(self, *, short: int, full: int) -> int:
+        """Return the count of this run: `short`, `full`, or a tenth of full (never below 1)."""
+        return {"short": short, "tenth": max(1, full // 10), "full": full}[self.name]
+
+
+@pytest.fixture(scope="session")
+def dose(request: pytest.FixtureRequest) -> Dose:
+    """Give the function that scales counts: `dose(short=5, full=200)`."""
+    return Dose(request.config.getoption("--dose", default="short"))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Give the seed of the test, and print it with what repeats the run."""
+    given = request.config.getoption("--seed", default=None)
+    chosen = secrets.randbelow(2**31) if given is None else int(given)
+    print(f"\n[seed {chosen}] pytest '{request.node.nodeid}' --seed {chosen}")  # noqa: T201 - every run prints its seed
+    return chosen
+
+
+@pytest.fixture
+def rng(seed: int) -> random.Random:
+    """Give the test's own generator."""
+    return random.Random(seed)
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
+    """Give a function that keeps figures of the run, told at the end with the time: `figures(cuts=100, lost=0)`."""
+    kept: dict[str, object] = {}
+    began = time.monotonic()
+    yield kept.update
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in kept.items())
+    line = f"{request.node.nodeid.removeprefix('tests/torture/')}: {told} ({time.monotonic() - began:.1f} s)"
+    request.node.user_properties.append((FIGURES, line))
+    print(f"\n{line}")  # noqa: T201 - the log of a run is its result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the figures of every test, then what could not be tested at all."""
+    reports = [
+        report
+        for outcome in ("passed", "failed", "skipped", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+        if isinstance(report, pytest.TestReport)
+    ]
+    lines = [
+        str(text)
+        for report in reports
+        if report.when == "teardown"
+        for name, text in report.user_properties
+        if name == FIGURES
+    ]
+    if lines:
+        terminalreporter.section("torture")
+        for line in lines:
+            terminalreporter.line(line)
+
+
+def unavailable(reason: str) -> None:
+    """Skip loudly; with REQUIRE_EVERYTHING (CI) fail."""
+    if os.environ.get("REQUIRE_EVERYTHING"):
+        pytest.fail(f"{reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
+    pytest.skip(reason)
