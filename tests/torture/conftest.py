@@ -14,8 +14,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+from tests.torture.clients import ClientJournal
+from tests.torture.spawner import Spawner
 
 DOSES = ("short", "tenth", "full")
 FIGURES = "torture_figures"
@@ -98,3 +102,32 @@ def unavailable(reason: str) -> None:
     if os.environ.get("REQUIRE_EVERYTHING"):
         pytest.fail(f"{reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def spawner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawner]:
+    """Give the process that forks servers."""
+    parent = Spawner(tmp_path_factory.mktemp("servers") / "servers.log")
+    yield parent
+    parent.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """What every attack on a running service needs."""
+
+    home: Path
+    spawner: Spawner
+    journal: ClientJournal
+    rng: random.Random
+    dose: Dose
+    figures: Callable[..., None]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, spawner: Spawner, rng: random.Random, dose: Dose, figures: Callable[..., None]) -> Rig:
+    """Give an empty folder for an installation, server processes, and the clients' journal outside the service."""
+    home = tmp_path / "home"
+    home.mkdir()
+    journal = ClientJournal(tmp_path / "asked-and-told.jsonl")
+    return Rig(home=home, spawner=spawner, journal=journal, rng=rng, dose=dose, figures=figures)
