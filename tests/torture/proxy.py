@@ -26,12 +26,12 @@ class Fate(StrEnum):
 
 
 WEIGHTS = {
-    Fate.PASSES: 0.60,
+    Fate.PASSES: 0.61,
     Fate.REQUEST_LOST: 0.10,
     Fate.REQUEST_HALF: 0.03,
     Fate.ANSWER_LOST: 0.20,
     Fate.ANSWER_HALF: 0.05,
-    Fate.STALLED: 0.02,
+    Fate.STALLED: 0.01,
 }
 
 

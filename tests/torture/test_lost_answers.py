@@ -15,8 +15,8 @@ from tests.torture.town import Town, found_town
 CLIENTS = 16
 CARDS = 8
 CARD_CENTS = 10_000_000
-TIMEOUT_S = 5.0
-STALL_S = 6.0
+TIMEOUT_S = 3.0
+STALL_S = 4.0
 TRIES_MAX = 100
 CONTROL_PAYMENTS = 60
 
@@ -35,7 +35,7 @@ def test_no_payment_is_lost_or_doubled_when_answers_are(db_engine: Engine, rig: 
     proxy = Proxy(server.port, rig.rng, stall_s=STALL_S)
     faults: list[str] = []
     counts = Counts()
-    payments = [_payment(town, rig, number) for number in range(rig.dose(short=150, full=5_000))]
+    payments = [_payment(town, rig, number) for number in range(rig.dose(short=100, full=5_000))]
 
     def settle(payment: Payment) -> Told:
         told = pay(rig.journal, proxy.port, payment, timeout_s=TIMEOUT_S)
