@@ -11,6 +11,7 @@ bad setting that the same oracles must catch.
 import os
 import random
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NO_POWER_CUTS
 from tests.torture.clients import ClientJournal
+from tests.torture.power import DEVICE, why_not
 from tests.torture.spawner import Spawner
 
 DOSES = ("short", "tenth", "full")
@@ -97,11 +100,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
-def unavailable(reason: str) -> None:
-    """Skip loudly; with REQUIRE_EVERYTHING (CI) fail."""
-    if os.environ.get("REQUIRE_EVERYTHING"):
-        pytest.fail(f"{reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
-    pytest.skip(reason)
+@pytest.fixture
+def disks() -> Iterator[Path]:
+    """Give a folder for disks whose power can be cut, where PostgreSQL's user may come in; skip loudly without FUSE."""
+    if not DEVICE.exists():
+        # A machine without the device cannot be given one: that is said, even where everything is required.
+        pytest.skip(f"{NO_POWER_CUTS}: there is no {DEVICE}")
+    if reason := why_not():
+        if os.environ.get("REQUIRE_EVERYTHING"):
+            pytest.fail(f"{NO_POWER_CUTS}: {reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
+        pytest.skip(f"{NO_POWER_CUTS}: {reason}")
+    with tempfile.TemporaryDirectory(prefix="monnaie-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

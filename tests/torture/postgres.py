@@ -39,12 +39,13 @@ class Postgresql:
         """Return the address of its first database."""
         return URL.create("postgresql+psycopg", username=ROLE, database="postgres", query={"host": str(self.sockets)})
 
-    def create(self) -> None:
-        """Make the data: a new cluster, small pieces of log so that copies are cheap."""
+    def create(self, *, log: Path | None = None) -> None:
+        """Make a new cluster: small pieces of log so that copies are cheap, and the log elsewhere if asked."""
         own(self.sockets)
+        elsewhere = [] if log is None else [f"--waldir={log}"]
         subprocess.run(
             [POSTGRES_BIN_PATH / "initdb", "-D", self.data, "-U", ROLE, "--auth=trust", "--encoding=UTF8",
-             "--locale=C", "--wal-segsize=4", "--no-instructions"],
+             "--locale=C", "--wal-segsize=4", "--no-instructions", *elsewhere],
             check=True, capture_output=True, **_as_its_user(),
         )  # fmt: skip
 
