@@ -88,6 +88,14 @@ class PostgresqlDisk:
         if self._server is not None:
             self._server.kill()
 
+    def revive(self) -> bool:
+        """Start the server again when it has ended, as whoever watches over it does; tell whether it had."""
+        if self._server is None or self._server.is_running():
+            return False
+        self._server.kill()
+        self._server.start()
+        return True
+
     def check(self, engine: Engine) -> list[str]:
         """Let PostgreSQL read every table, and compare every index with its table; what is corrupt raises."""
         with reading(engine) as db:

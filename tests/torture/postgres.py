@@ -67,6 +67,10 @@ class Postgresql:
         log = (self.sockets / "postgresql.log").read_text(errors="replace")
         raise PostgresqlNotStarted(log[-2000:])
 
+    def is_running(self) -> bool:
+        """Tell whether it has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Stop in order: everything is written down."""
         if self._process is not None:
