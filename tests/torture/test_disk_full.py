@@ -5,9 +5,10 @@ in turn. Then the audit trail: what cannot be written there does not happen.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def test_a_full_log_disk_may_stop_postgresql_and_loses_nothing(rig: Rig, disks: 
             with paying(load, clients=CLIENTS):
                 load.wait_for_payments(CLIENTS)
                 small.log.leave(0)
-                load.wait_for(lambda: _needs_more_log(small.town.engine, lambda: _unavailable(load, before)))
+                load.wait_for(partial(_needs_more_log, small.town.engine, load, before))
                 small.log.leave(None)
                 stops += _watch_over(small, load)
             told = [each for each in load.told[before:] if each.outcome is not Outcome.ACCEPTED]
@@ -191,11 +192,11 @@ def enrol(town: Town, reference: str) -> None:
     )
 
 
-def _needs_more_log(engine: Engine, refused: Callable[[], int]) -> bool:
+def _needs_more_log(engine: Engine, load: Load, since: int) -> bool:
     """Make PostgreSQL begin another piece of its log; tell whether the tills are refused meanwhile."""
     with suppress(DBAPIError):
         run(engine, "SELECT pg_switch_wal()")
-    return refused() >= CLIENTS
+    return _unavailable(load, since) >= CLIENTS
 
 
 def _watch_over(small: SmallTown, load: Load) -> bool:
