@@ -1,17 +1,26 @@
-"""Databases on a disk whose power can be cut: how each runs, falls with its machine, and is checked afterwards."""
+"""Towns on a disk of their own, whose power can be cut: how each database runs, falls, and is checked afterwards."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine, text
 
+from monnaie_locale.database.engine import open_engine
+from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import reading
 from tests.factories.vandal import run
 from tests.torture.postgres import Postgresql, own
+from tests.torture.power import copy_disk
+from tests.torture.town import Town, found_town
 
+CARDS = 4
+CARD_CENTS = 10_000_000
 DATABASE = "town.sqlite"
+CLUSTER = "data"
 HEAPS = (
     "SELECT c.relname, v.blkno, v.msg FROM pg_class c, LATERAL verify_heapam(c.oid) v"
     " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
@@ -25,11 +34,8 @@ INDEXES = (
 class DiskDatabase(Protocol):
     """A kind of database, for a disk."""
 
-    def running(self, place: Path) -> AbstractContextManager[str]:
-        """Give the address of the database that lies in the folder."""
-
-    def prepare(self, engine: Engine) -> None:
-        """Add to a new database what `check` needs."""
+    def running(self, place: Path, *, waits_for_disk: bool = True) -> AbstractContextManager[str]:
+        """Give the address of the database that lies in the folder; it may be told that nothing can happen to it."""
 
     def fall(self) -> None:
         """End with the machine."""
@@ -42,12 +48,9 @@ class SqliteDisk:
     """A database that is a file on the disk."""
 
     @contextmanager
-    def running(self, place: Path) -> Iterator[str]:
+    def running(self, place: Path, *, waits_for_disk: bool = True) -> Iterator[str]:
         """Give the address of the database that lies in the folder."""
         yield f"sqlite:///{place / DATABASE}"
-
-    def prepare(self, engine: Engine) -> None:
-        """Need nothing."""
 
     def fall(self) -> None:
         """Nothing runs beside the service."""
@@ -62,24 +65,20 @@ class SqliteDisk:
 class PostgresqlDisk:
     """A cluster on the disk, and its server."""
 
-    def __init__(self, sockets: Path, *, log: Path | None = None) -> None:
-        """Keep its sockets, and its log of transactions when it is not to lie with the data, elsewhere."""
+    def __init__(self, sockets: Path) -> None:
+        """Keep its sockets and what it complains of elsewhere."""
+        own(sockets)
         self._sockets = sockets
-        self._log = log
         self._server: Postgresql | None = None
 
     @contextmanager
-    def running(self, place: Path) -> Iterator[str]:
+    def running(self, place: Path, *, waits_for_disk: bool = True) -> Iterator[str]:
         """Run a server on the cluster that lies in the folder; it recovers what it finds."""
-        self._server = Postgresql(place / "data", self._sockets)
-        own(self._sockets)
-        if not (place / "data").exists():
-            own(place)
-            self._server.create(log=self._log)
+        self._server = Postgresql(place / CLUSTER, self._sockets, waits_for_disk=waits_for_disk)
         self._server.start()
         try:
             yield self._server.url.render_as_string()
-            self._server.stop_immediately()
+            self._server.stop()
         finally:
             self._server.kill()
 
@@ -103,11 +102,45 @@ class PostgresqlDisk:
             db.execute(text(INDEXES)).all()
         return [f"verify_heapam: {tuple(row)}" for row in found]
 
-    def prepare(self, engine: Engine) -> None:
-        """Bring the means to check."""
-        run(engine, "CREATE EXTENSION amcheck")
+
+@dataclass(frozen=True, slots=True)
+class FoundedTown:
+    """A town at rest in a folder, founded once, to be copied onto disks."""
+
+    folder: Path
+    town: Town
+
+    def copy_to(self, disk: Path) -> None:
+        """Copy it onto a disk that does not exist yet."""
+        copy_disk(self.folder, disk)
 
 
-def disk_database(dialect: str, place: Path, *, log: Path | None = None) -> SqliteDisk | PostgresqlDisk:
-    """Return the kind of that dialect; PostgreSQL keeps its sockets in `place`, and its log in `log` when given."""
-    return SqliteDisk() if dialect == "sqlite" else PostgresqlDisk(place / "sockets", log=log)
+def disk_database(dialect: str, place: Path) -> SqliteDisk | PostgresqlDisk:
+    """Return the kind of that dialect; PostgreSQL keeps its sockets in `place`."""
+    return SqliteDisk() if dialect == "sqlite" else PostgresqlDisk(place / "sockets")
+
+
+def found_on_disk(dialect: str, place: Path) -> FoundedTown:
+    """Found a town in `place`, and stop its database in order."""
+    kind = disk_database(dialect, place)
+    folder, home = place / "town", place / "home"
+    folder.mkdir()
+    home.mkdir()
+    if dialect == "postgresql":
+        own(folder)
+        Postgresql(folder / CLUSTER, place / "sockets").create()
+    with kind.running(folder, waits_for_disk=False) as url:
+        engine = open_engine(url)
+        upgrade(engine)
+        if dialect == "postgresql":
+            run(engine, "CREATE EXTENSION amcheck")
+        town = found_town(engine, home, cards=CARDS, card_cents=CARD_CENTS)
+        engine.dispose()
+    return FoundedTown(folder, town)
+
+
+def move_log(cluster: Path, *, to: Path, seen_as: Path) -> None:
+    """Move a cluster's log of transactions onto another disk, that will be mounted at `seen_as`."""
+    shutil.move(cluster / "pg_wal", to / "pg_wal")
+    own(to)
+    (cluster / "pg_wal").symlink_to(seen_as / "pg_wal")

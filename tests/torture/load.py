@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy import Engine
+
+from monnaie_locale.database.transaction import reading
 from tests.torture.clients import ClientJournal, Payment, Told, at_once, pay
-from tests.torture.oracles import Outcome
+from tests.torture.oracles import Outcome, money_is_conserved
 from tests.torture.town import Town
 
 AMOUNT_CENTS_MAX = 900
 # A till that gets no answer looks up before it asks again.
 PAUSE_S = 0.05
 SETTLERS = 8
+WATCH_S = 0.02
 NAMES = itertools.count(1)
 
 
@@ -77,6 +81,26 @@ def paying(load: Load, *, clients: int) -> Iterator[Load]:
         load.stopping.set()
         for thread in threads:
             thread.join()
+
+
+@contextmanager
+def watched(engine: Engine) -> Iterator[list[str]]:
+    """Read all balances again and again during the block; give what was found wrong in any of those readings (O9)."""
+    findings: list[str] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_S):
+            with reading(engine) as db:
+                findings.extend(money_is_conserved(db))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield findings
+    finally:
+        over.set()
+        thread.join()
 
 
 def settled(load: Load) -> list[str]:

@@ -5,9 +5,9 @@ in turn. Then the audit trail: what cannot be written there does not happen.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from monnaie_locale.database.engine import open_engine
-from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import audit
 from tests.factories.ledger import TERRITORY_ID
@@ -24,7 +23,7 @@ from tests.factories.merchants import MANAGER, NOW
 from tests.factories.vandal import run
 from tests.torture.clients import Told, ask, by_key
 from tests.torture.conftest import Rig
-from tests.torture.disk_databases import PostgresqlDisk, SqliteDisk, disk_database
+from tests.torture.disk_databases import CLUSTER, FoundedTown, PostgresqlDisk, SqliteDisk, disk_database, move_log
 from tests.torture.load import Load, paying, settled
 from tests.torture.mutants import ANSWER_BEFORE_COMMIT
 from tests.torture.oracles import Outcome, lost, operations_stand
@@ -35,8 +34,6 @@ from tests.torture.town import Town, found_town
 from wallets.operations.enrolling import enrol_household
 
 CLIENTS = 6
-CARDS = 6
-CARD_CENTS = 10_000_000
 # What is left when the disk begins to fill: some payments, then none.
 LEFT_BYTES_MAX = 200_000
 UNAVAILABLE = 503
@@ -73,16 +70,27 @@ class SmallTown:
     kind: SqliteDisk | PostgresqlDisk
 
 
-@contextmanager
-def small_town(dialect: str, rig: Rig, disks: Path, *, mutant: str = "") -> Iterator[SmallTown]:
-    """Found a town on small disks: for SQLite one, for PostgreSQL another one for its log."""
-    with ExitStack() as stack:
-        data, log = (_disk(stack, disks, name) for name in ("data", "log"))
-        kind = disk_database(dialect, disks, log=log.mount / "wal")
-        with kind.running(data.mount) as url:
+@pytest.fixture
+def small_town(
+    rig: Rig, disks: Path, founded: Callable[[str], FoundedTown]
+) -> Callable[..., AbstractContextManager[SmallTown]]:
+    """Give a context: a town on small disks, for SQLite one, for PostgreSQL another one for its log."""
+
+    @contextmanager
+    def served(dialect: str, *, mutant: str = "") -> Iterator[SmallTown]:
+        first = founded(dialect)
+        first.copy_to(disks / "data")
+        (disks / "log").mkdir()
+        if dialect == "postgresql":
+            move_log(disks / "data" / CLUSTER, to=disks / "log", seen_as=disks / "log-mount")
+        kind = disk_database(dialect, disks)
+        with ExitStack() as stack:
+            data, log = (
+                stack.enter_context(mounted(disks / name, disks / f"{name}-mount")) for name in ("data", "log")
+            )
+            url = stack.enter_context(kind.running(data.mount))
             engine = open_engine(url)
-            upgrade(engine)
-            town = found_town(engine, rig.home, cards=CARDS, card_cents=CARD_CENTS)
+            town = replace(first.town, engine=engine)
             server = rig.spawner.start(
                 Settings(home=str(town.home), database_url=url, began_s=town.began_s, mutant=mutant)
             )
@@ -90,13 +98,15 @@ def small_town(dialect: str, rig: Rig, disks: Path, *, mutant: str = "") -> Iter
             server.kill()
             engine.dispose()
 
+    return served
+
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_a_full_disk_refuses_loses_nothing_and_is_forgotten(dialect: str, rig: Rig, disks: Path):
+def test_a_full_disk_refuses_loses_nothing_and_is_forgotten(dialect: str, rig: Rig, small_town):
     rounds = rig.dose(short=1, full=10)
     faults: list[str] = []
     refused = 0
-    with small_town(dialect, rig, disks) as small:
+    with small_town(dialect) as small:
         load = Load(small.town, rig.journal, rig.rng, port=small.server.port)
         for _ in range(rounds):
             told = _fill_and_free(small, load, rig, faults)
@@ -110,11 +120,11 @@ def test_a_full_disk_refuses_loses_nothing_and_is_forgotten(dialect: str, rig: R
     assert findings == []
 
 
-def test_a_full_log_disk_may_stop_postgresql_and_loses_nothing(rig: Rig, disks: Path):
+def test_a_full_log_disk_may_stop_postgresql_and_loses_nothing(rig: Rig, small_town):
     rounds = rig.dose(short=1, full=10)
     faults: list[str] = []
     stops = 0
-    with small_town("postgresql", rig, disks) as small:
+    with small_town("postgresql") as small:
         load = Load(small.town, rig.journal, rig.rng, port=small.server.port)
         for _ in range(rounds):
             before = len(load.told)
@@ -135,9 +145,9 @@ def test_a_full_log_disk_may_stop_postgresql_and_loses_nothing(rig: Rig, disks: 
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_control_answers_before_the_commit_are_lost_on_a_full_disk(dialect: str, rig: Rig, disks: Path):
+def test_control_answers_before_the_commit_are_lost_on_a_full_disk(dialect: str, rig: Rig, small_town):
     found = rounds = 0
-    with small_town(dialect, rig, disks, mutant=ANSWER_BEFORE_COMMIT) as small:
+    with small_town(dialect, mutant=ANSWER_BEFORE_COMMIT) as small:
         load = Load(small.town, rig.journal, rig.rng, port=small.server.port)
         while not found and rounds < CONTROL_ROUNDS_MAX:
             rounds += 1
@@ -251,9 +261,3 @@ def _reads_that_fail(small: SmallTown, rig: Rig) -> list[str]:
 def _said(told: Told) -> bool:
     """Tell whether a refusal for want of space was said as it must be."""
     return told.status == UNAVAILABLE and told.code == "ledger_unavailable" and told.retry_after is not None
-
-
-def _disk(stack: ExitStack, disks: Path, name: str) -> Disk:
-    folder = disks / name
-    folder.mkdir()
-    return stack.enter_context(mounted(folder, disks / f"{name}-mount"))

@@ -8,6 +8,7 @@ from monnaie_locale.database.transaction import reading
 from tests.factories.vandal import run
 from tests.torture.clients import Payment, Told, at_once, pay
 from tests.torture.conftest import Rig
+from tests.torture.load import watched
 from tests.torture.mutants import CHECK_THEN_ACT
 from tests.torture.oracles import Outcome
 from tests.torture.serving import AFTER_READ, HOOKS, Settings
@@ -52,9 +53,11 @@ def test_a_card_is_never_spent_twice(db_engine: Engine, rig: Rig):
     race = Race(town, [], rig)
     for hook in HOOKS:
         race.servers = servers_of(town, rig, hook=hook, seed=rig.rng.randrange(2**31))
-        for _ in range(rounds):
-            covered, told = race.round()
-            faults += faults_of(covered, told)
+        with watched(db_engine) as seen:
+            for _ in range(rounds):
+                covered, told = race.round()
+                faults += faults_of(covered, told)
+        faults += seen
         kill(race.servers)
 
     findings = town.findings(rig.journal.operations())

@@ -3,17 +3,16 @@
 A kill says nothing of the disk (the system keeps what was written): for that, see test_power_cuts.py.
 """
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from monnaie_locale.database.engine import open_engine
-from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import reading
 from tests.torture.conftest import Rig
+from tests.torture.disk_databases import CLUSTER, FoundedTown
 from tests.torture.load import Load, paying, settled
 from tests.torture.mutants import ANSWER_BEFORE_COMMIT
 from tests.torture.oracles import Outcome, lost, operations_stand
@@ -22,7 +21,7 @@ from tests.torture.serving import Settings
 from tests.torture.town import Town, found_town
 
 CLIENTS = 8
-CARDS = 8
+CARDS = 4
 CARD_CENTS = 10_000_000
 LIFE_PAYMENTS_MAX = 40
 CONTROL_KILLS_MAX = 10
@@ -66,50 +65,42 @@ def test_control_answers_before_the_commit_are_lost_with_the_process(db_engine: 
     assert found
 
 
-def test_a_killed_database_server_loses_nothing_acknowledged_and_is_found_again(rig: Rig):
+def test_a_killed_database_server_loses_nothing_acknowledged_and_is_found_again(
+    rig: Rig, scratch: Path, founded: Callable[[str], FoundedTown]
+):
     kills = rig.dose(short=2, full=20)
-    with own_postgresql() as server:
-        engine = open_engine(server.url.render_as_string())
-        upgrade(engine)
-        town = found_town(engine, rig.home, cards=CARDS, card_cents=CARD_CENTS)
-        service = rig.spawner.start(_settings(town))
-        load = Load(town, rig.journal, rig.rng, port=service.port)
-        faults: list[str] = []
-        for number in range(kills):
-            with paying(load, clients=CLIENTS):
-                load.wait_for_payments(rig.rng.randint(1, LIFE_PAYMENTS_MAX))
-                # Every other time by its own hand, without a checkpoint; else as the kernel kills.
-                (server.kill if number % 2 else server.stop_immediately)()
-                server.start()
-                # The same service process, never started again, serves by itself.
-                load.wait_for_payments(CLIENTS)
-            with reading(engine) as db:
-                faults += operations_stand(db, rig.journal.operations())
-        in_doubt = len(rig.journal.in_doubt())
-        faults += settled(load)
-        service.kill()
-        findings = town.findings(rig.journal.operations())
-        engine.dispose()
+    faults: list[str] = []
+    first = founded("postgresql")
+    first.copy_to(scratch / "disk")
+    own(scratch / "sockets")
+    database = Postgresql(scratch / "disk" / CLUSTER, scratch / "sockets")
+    database.start()
+    engine = open_engine(database.url.render_as_string())
+    town = replace(first.town, engine=engine)
+    service = rig.spawner.start(_settings(town))
+    load = Load(town, rig.journal, rig.rng, port=service.port)
+    for number in range(kills):
+        with paying(load, clients=CLIENTS):
+            load.wait_for_payments(rig.rng.randint(1, LIFE_PAYMENTS_MAX))
+            # Every other time by its own hand, without a checkpoint; else as the kernel kills.
+            (database.kill if number % 2 else database.stop_immediately)()
+            database.start()
+            # The same service process, never started again, serves by itself.
+            load.wait_for_payments(CLIENTS)
+        with reading(engine) as db:
+            faults += operations_stand(db, rig.journal.operations())
+    in_doubt = len(rig.journal.in_doubt())
+    faults += settled(load)
+    service.kill()
+    findings = town.findings(rig.journal.operations())
+    engine.dispose()
+    database.kill()
 
     statuses = sorted({told.status for told in load.told} - {201})
     rig.figures(kills=kills, acknowledged=rig.journal.count(Outcome.ACCEPTED), in_doubt=in_doubt, lost=lost(faults))
     assert faults == []
     assert findings == []
     assert set(statuses) <= {503}
-
-
-@contextmanager
-def own_postgresql() -> Iterator[Postgresql]:
-    """Give a PostgreSQL that nobody else uses, with its data in a folder that is thrown away."""
-    with tempfile.TemporaryDirectory(prefix="monnaie-", ignore_cleanup_errors=True) as folder:
-        own(Path(folder))
-        server = Postgresql(Path(folder) / "data", Path(folder) / "sockets")
-        server.create()
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
 
 
 def _live_and_die(town: Town, rig: Rig, load: Load, *, mutant: str = "") -> None:

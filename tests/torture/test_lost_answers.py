@@ -13,7 +13,7 @@ from tests.torture.spawner import start_granian
 from tests.torture.town import Town, found_town
 
 CLIENTS = 16
-CARDS = 8
+CARDS = 4
 CARD_CENTS = 10_000_000
 TIMEOUT_S = 3.0
 STALL_S = 4.0

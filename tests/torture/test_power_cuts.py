@@ -12,21 +12,18 @@ from pathlib import Path
 import pytest
 
 from monnaie_locale.database.engine import open_engine
-from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import reading
 from tests.torture.clients import ClientJournal
 from tests.torture.conftest import Rig
-from tests.torture.disk_databases import DiskDatabase, disk_database
+from tests.torture.disk_databases import DiskDatabase, FoundedTown, disk_database
 from tests.torture.load import Load, paying, settled
 from tests.torture.mutants import COMMIT_WITHOUT_DISK
 from tests.torture.oracles import Outcome, lost, operations_stand
-from tests.torture.power import DROP, TORN, copy_disk, mounted
+from tests.torture.power import DROP, TORN, mounted
 from tests.torture.serving import Settings
-from tests.torture.town import Town, found_town
+from tests.torture.town import Town
 
 CLIENTS = 6
-CARDS = 6
-CARD_CENTS = 10_000_000
 LIFE_PAYMENTS_MAX = 40
 CUTS_PER_TOWN = 10
 
@@ -61,7 +58,7 @@ class Machine:
 
     def boot(self, *, mutant: bool = False) -> tuple[int, list[str]]:
         """Open what the disk holds; return how many acknowledged payments are lost, and everything that is wrong."""
-        with self.kind.running(self.folder) as url:
+        with self.kind.running(self.folder, waits_for_disk=False) as url:
             engine = open_engine(url)
             town = replace(self.town, engine=engine)
             with reading(engine) as db:
@@ -86,27 +83,21 @@ class Machine:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def machines(request: pytest.FixtureRequest, rig: Rig, disks: Path) -> Callable[[], Machine]:
+def machines(
+    request: pytest.FixtureRequest, rig: Rig, disks: Path, founded: Callable[[str], FoundedTown]
+) -> Callable[[], Machine]:
     """Give a function that makes a new machine with the same town on its disk."""
-    first = disks / "first"
-    first.mkdir()
     kind = disk_database(request.param, disks)
-    with kind.running(first) as url:
-        engine = open_engine(url)
-        upgrade(engine)
-        kind.prepare(engine)
-        town = found_town(engine, rig.home, cards=CARDS, card_cents=CARD_CENTS)
-        engine.dispose()
+    first = founded(request.param)
     made: list[Path] = []
 
     def make() -> Machine:
-        folder = disks / f"disk{len(made)}"
         for old in made[-1:]:
             shutil.rmtree(old)
-        copy_disk(first, folder)
-        made.append(folder)
+        made.append(disks / f"disk{len(made)}")
+        first.copy_to(made[-1])
         journal = ClientJournal(disks / f"asked-and-told{len(made)}.jsonl")
-        return Machine(kind, rig, town, journal, folder)
+        return Machine(kind, rig, first.town, journal, made[-1])
 
     return make
 

@@ -14,7 +14,7 @@ from tests.torture.spawner import ServerProcess
 from tests.torture.town import Town, found_town
 
 CLIENTS = 16
-CARDS = 8
+CARDS = 4
 CARD_CENTS = 10_000_000
 SENDS_MAX = 5
 PAYMENTS_PER_LIFE = 500
