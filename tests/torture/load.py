@@ -17,7 +17,7 @@ from tests.torture.town import Town
 
 AMOUNT_CENTS_MAX = 900
 # A till that gets no answer looks up before it asks again.
-PAUSE_S = 0.05
+PAUSE_S = 0.1
 SETTLERS = 8
 WATCH_S = 0.02
 NAMES = itertools.count(1)

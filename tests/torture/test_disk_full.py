@@ -35,7 +35,7 @@ from wallets.operations.enrolling import enrol_household
 
 CLIENTS = 6
 # What is left when the disk begins to fill: some payments, then none.
-LEFT_BYTES_MAX = 200_000
+LEFT_BYTES_MAX = 100_000
 UNAVAILABLE = 503
 SERVES_AGAIN_S_MAX = 60
 CONTROL_ROUNDS_MAX = 10

@@ -48,7 +48,7 @@ class Race:
 
 def test_a_card_is_never_spent_twice(db_engine: Engine, rig: Rig):
     town = found_town(db_engine, rig.home, cards=1)
-    rounds = rig.dose(short=4, full=200)
+    rounds = rig.dose(short=3, full=200)
     faults: list[str] = []
     race = Race(town, [], rig)
     for hook in HOOKS:

@@ -29,7 +29,7 @@ CONTROL_KILLS_MAX = 10
 
 def test_a_killed_server_process_loses_nothing_acknowledged(db_engine: Engine, rig: Rig):
     town = found_town(db_engine, rig.home, cards=CARDS, card_cents=CARD_CENTS)
-    kills = rig.dose(short=8, full=200)
+    kills = rig.dose(short=5, full=200)
     load = Load(town, rig.journal, rig.rng)
     faults: list[str] = []
     for _ in range(kills):

@@ -37,7 +37,7 @@ class Sends:
 
 def test_a_key_pays_once_however_often_it_is_sent(db_engine: Engine, rig: Rig):
     town = found_town(db_engine, rig.home, cards=CARDS, card_cents=CARD_CENTS)
-    payments = rig.dose(short=120, full=10_000)
+    payments = rig.dose(short=100, full=10_000)
     faults: list[str] = []
     sent = 0
     independent = 0
