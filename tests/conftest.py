@@ -29,6 +29,7 @@ from monnaie_locale.database.migrate import upgrade
 DIALECTS = ("sqlite", "postgresql")
 POSTGRESQL_MISSING = "PostgreSQL could not start"
 CHROMIUM_MISSING = "Chromium is missing"
+NO_POWER_CUTS = "Power cuts cannot be made"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -55,7 +56,8 @@ def _unavailable(reason: str) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly, after the dots, what was not tested at all."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    for reason, what in ((POSTGRESQL_MISSING, "ON POSTGRESQL"), (CHROMIUM_MISSING, "IN A BROWSER")):
+    causes = {POSTGRESQL_MISSING: "ON POSTGRESQL", CHROMIUM_MISSING: "IN A BROWSER", NO_POWER_CUTS: "BY POWER CUTS"}
+    for reason, what in causes.items():
         count = sum(reason in text for text in skipped)
         if count:
             line = f"NOT TESTED {what}: {count} tests skipped. {reason}."

@@ -34,8 +34,8 @@ FAULT_TITLES: dict[int, tuple[str, str]] = {
     413: ("La demande est trop volumineuse.", "The request is too large."),
     415: ("Le corps doit être du JSON (application/json).", "The body must be JSON (application/json)."),
     500: (
-        "Une erreur s’est produite de notre côté ; rien n’a été enregistré.",
-        "Something broke on our side; nothing was recorded.",
+        "Une erreur s’est produite de notre côté. Recommencez avec la même clé : rien ne sera compté deux fois.",
+        "Something broke on our side. Ask again with the same key: nothing is counted twice.",
     ),
 }
 

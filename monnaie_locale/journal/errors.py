@@ -28,7 +28,7 @@ class PeriodOutOfOrder(Refusal):
 
 
 class LedgerUnavailable(Refusal):
-    """The ledger cannot write now; nothing was posted by this request, try again with the same key."""
+    """The ledger cannot answer now. Ask again with the same key: nothing is counted twice."""
 
     code = "ledger_unavailable"
     nature = Nature.UNAVAILABLE

@@ -4,8 +4,12 @@ import logging
 from collections.abc import Callable
 
 from flask import Flask, Response, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from monnaie_locale.database.transaction import CommitInDoubt
+from monnaie_locale.journal.errors import LedgerUnavailable
 from monnaie_locale.ledger.errors import Nature, Refusal
 from monnaie_locale.web import pages
 
@@ -36,6 +40,9 @@ NEXT_STEPS = {
     Nature.TOO_MANY: "Patientez quelques minutes avant de recommencer.",
     Nature.UNAVAILABLE: "Recommencez dans un instant. Si cela dure, prévenez l’exploitant du service.",
 }
+# The database cannot be reached or written: stopped, restarting, its disk full. It comes back: the answer is "later".
+UNREACHABLE = (OperationalError, InterfaceError, PoolTimeout, CommitInDoubt)
+RETRY_AFTER_S = 2
 # Status → title, sentence, what to do next.
 FAULTS: dict[int, tuple[str, str, str]] = {
     400: ("Demande illisible", "Le serveur n’a pas compris cette demande.", NEXT_STEPS[Nature.INVALID]),
@@ -48,8 +55,8 @@ FAULTS: dict[int, tuple[str, str, str]] = {
     413: ("Envoi trop volumineux", "Le fichier ou le formulaire est trop gros.", "Envoyez un fichier plus petit."),
     500: (
         "Erreur du service",
-        "Une erreur s’est produite de notre côté. Rien n’a été enregistré.",
-        "Recommencez dans un instant. Si cela dure, prévenez l’exploitant du service.",
+        "Une erreur s’est produite de notre côté.",
+        "Vérifiez si l’opération est enregistrée avant de recommencer. Si cela dure, prévenez l’exploitant du service.",
     ),
 }
 
@@ -64,7 +71,14 @@ def init_app(app: Flask, *, api_answer: Callable[[Exception], Response]) -> None
     """
 
     def refused(error: Refusal) -> Response:
-        return api_answer(error) if _for_program() else refusal_page(error)
+        response = api_answer(error) if _for_program() else refusal_page(error)
+        if error.nature is Nature.UNAVAILABLE:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    def unreachable(error: Exception) -> Response:
+        logger.error("no database at endpoint %s", request.endpoint, exc_info=error)
+        return refused(LedgerUnavailable())
 
     def failed(error: HTTPException) -> Response:
         return api_answer(error) if _for_program() else fault_page(error)
@@ -77,6 +91,8 @@ def init_app(app: Flask, *, api_answer: Callable[[Exception], Response]) -> None
 
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(HTTPException, failed)
+    for kind in UNREACHABLE:
+        app.register_error_handler(kind, unreachable)
     app.register_error_handler(Exception, broken)
 
 

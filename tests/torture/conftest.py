@@ -8,14 +8,24 @@ Every test runs an attack, then asks the oracles (tests/torture/oracles.py), the
 bad setting that the same oracles must catch.
 """
 
+import functools
 import os
 import random
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+from tests.conftest import NO_POWER_CUTS
+from tests.torture.clients import ClientJournal
+from tests.torture.disk_databases import FoundedTown, found_on_disk
+from tests.torture.power import DEVICE, why_not
+from tests.torture.spawner import Spawner
 
 DOSES = ("short", "tenth", "full")
 FIGURES = "torture_figures"
@@ -93,8 +103,65 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
-def unavailable(reason: str) -> None:
-    """Skip loudly; with REQUIRE_EVERYTHING (CI) fail."""
-    if os.environ.get("REQUIRE_EVERYTHING"):
-        pytest.fail(f"{reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
-    pytest.skip(reason)
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give a folder that others may read, until the end."""
+    with tempfile.TemporaryDirectory(prefix="monnaie-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """Give a folder where PostgreSQL, which runs as another user, may come in."""
+    with scratch_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def disks(scratch: Path) -> Path:
+    """Give a folder for disks whose power can be cut; skip loudly where none can be mounted."""
+    if not DEVICE.exists():
+        # A machine without the device cannot be given one: that is said, even where everything is required.
+        pytest.skip(f"{NO_POWER_CUTS}: there is no {DEVICE}")
+    if reason := why_not():
+        if os.environ.get("REQUIRE_EVERYTHING"):
+            pytest.fail(f"{NO_POWER_CUTS}: {reason}, and REQUIRE_EVERYTHING is set", pytrace=False)
+        pytest.skip(f"{NO_POWER_CUTS}: {reason}")
+    return scratch
+
+
+@pytest.fixture(scope="session")
+def founded() -> Iterator[Callable[[str], FoundedTown]]:
+    """Give a function that returns the town of a dialect, founded once, to be copied onto disks."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda dialect: found_on_disk(dialect, stack.enter_context(scratch_folder())))
+
+
+@pytest.fixture(scope="session")
+def spawner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spawner]:
+    """Give the process that forks servers."""
+    parent = Spawner(tmp_path_factory.mktemp("servers") / "servers.log")
+    yield parent
+    parent.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """What every attack on a running service needs."""
+
+    home: Path
+    spawner: Spawner
+    journal: ClientJournal
+    rng: random.Random
+    dose: Dose
+    figures: Callable[..., None]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, spawner: Spawner, rng: random.Random, dose: Dose, figures: Callable[..., None]) -> Rig:
+    """Give an empty folder for an installation, server processes, and the clients' journal outside the service."""
+    home = tmp_path / "home"
+    home.mkdir()
+    journal = ClientJournal(tmp_path / "asked-and-told.jsonl")
+    return Rig(home=home, spawner=spawner, journal=journal, rng=rng, dose=dose, figures=figures)

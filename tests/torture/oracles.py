@@ -1,4 +1,4 @@
-"""What must hold after every torture, and while it lasts: O1 to O8 as functions that return findings, in plain words.
+"""What must hold after every torture, and while it lasts: O1 to O10 as functions that return findings, in plain words.
 
 They read the rows with SQL of their own and share no arithmetic with the service; only the last one also asks the
 service's own verifier. An empty list means that the promise was kept.
@@ -190,6 +190,20 @@ def history_stands(db: Connection, *, public_key_pem: str, heads: Sequence[Head]
     return findings + [f"verify: {finding.code} {finding.subject}" for finding in verdict.findings]
 
 
+def changes_are_audited(db: Connection) -> list[str]:
+    """O10: each household enrolled has its event in the audit trail, and no event tells of one that is not there."""
+    enrolled = {f"household:{row[0]}" for row in _rows(db, "SELECT id FROM households WHERE territory_id = :t")}
+    told = [
+        row[0]
+        for row in _rows(db, "SELECT target FROM audit_events WHERE territory_id = :t AND action = 'household.enrol'")
+    ]
+    return [
+        *(f"{name}: nobody wrote down who enrolled it" for name in sorted(enrolled - set(told))),
+        *(f"{name}: told, and not there" for name in sorted(set(told) - enrolled)),
+        *(f"{name}: told twice" for name in sorted({name for name in told if told.count(name) > 1})),
+    ]
+
+
 def broken_promises(
     engine: Engine, *, public_key_pem: str, operations: Iterable[Operation] = (), heads: Sequence[Head] = (),
     nobody_else: bool = False,
@@ -202,6 +216,7 @@ def broken_promises(
             *none_below_zero(db),
             *reserve_covers_what_is_owed(db),
             *operations_stand(db, operations, nobody_else=nobody_else),
+            *changes_are_audited(db),
             *history_stands(db, public_key_pem=public_key_pem, heads=heads),
         ]
     if len(findings) > SHOWN_MAX:
