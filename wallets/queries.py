@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, RowMapping, func, select
 
+from monnaie_locale.database.prepared import select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX
 from monnaie_locale.journal.queries import PurseBalance, purses_of
 from monnaie_locale.keyring import Keyring
@@ -17,6 +18,14 @@ from wallets.tables import cards, households, wallets
 T = TypeVar("T")
 # Everything of a card but its secrets: what is not read cannot leak.
 CARD_COLUMNS = tuple(column for column in cards.c if column.name not in {"token_digest", "pin_hash"})
+CARD_NAMES = ", ".join(f"cards.{column.name}" for column in CARD_COLUMNS)
+CARDS_BY_TOKEN = f"""
+SELECT {CARD_NAMES}, cards.token_digest FROM {{wanted}} CROSS JOIN cards
+WHERE cards.territory_id = {{p}} AND cards.token_digest = {{value}}
+"""  # noqa: S608 - names of our own columns
+CARDS_BY_ID = f"""
+SELECT {CARD_NAMES} FROM {{wanted}} CROSS JOIN cards WHERE cards.territory_id = {{p}} AND cards.id = {{value}}
+"""  # noqa: S608 - names of our own columns
 
 
 def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> Card | None:
@@ -24,6 +33,18 @@ def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> 
     query = select(*CARD_COLUMNS).where(cards.c.territory_id == territory_id, cards.c.token_digest == token_digest)
     row = db.execute(query).mappings().first()
     return None if row is None else _as_card(row)
+
+
+def cards_by_token(db: Connection, *, territory_id: int, token_digests: Collection[bytes]) -> dict[bytes, Card]:
+    """Return the cards whose tokens have these digests, whatever their state."""
+    rows = select_among(db, CARDS_BY_TOKEN, list(token_digests), territory_id)
+    return {bytes(row.token_digest): _as_card(row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def cards_among(db: Connection, *, territory_id: int, card_ids: Collection[int]) -> list[Card]:
+    """Return those of the cards that exist."""
+    rows = select_among(db, CARDS_BY_ID, list(card_ids), territory_id)
+    return [_as_card(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def card_by_number(db: Connection, *, territory_id: int, number: str) -> Card | None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from monnaie_locale.database.bulk import rows_among
+from monnaie_locale.database.prepared import select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
@@ -23,6 +24,14 @@ KINDS = {int(kind): kind for kind in AccountKind}
 CLOSED_THROUGH = select(func.max(closed_periods.c.ends_on)).where(
     closed_periods.c.territory_id == bindparam("territory_id")
 )
+PURSES = """
+SELECT accounts.id, accounts.programme_id, accounts.wallet_id, accounts.expires_on,
+balances.credits_cents - balances.debits_cents
+FROM {wanted} CROSS JOIN accounts CROSS JOIN balances
+WHERE accounts.territory_id = {p} AND accounts.wallet_id = {value} AND accounts.merchant_id = 0 AND accounts.kind = {p}
+AND balances.territory_id = accounts.territory_id AND balances.account_id = accounts.id
+ORDER BY accounts.expires_on, accounts.id
+"""
 T = TypeVar("T")
 
 
@@ -93,23 +102,18 @@ def accounts_of(
 
 def purses_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[PurseBalance]:
     """Return the wallet's purses, earliest expiry first, empty and expired ones included."""
-    rows = db.execute(
-        select(
-            accounts.c.id,
-            accounts.c.programme_id,
-            accounts.c.wallet_id,
-            accounts.c.expires_on,
-            (balances.c.credits_cents - balances.c.debits_cents).label("balance_cents"),
-        )
-        .join(balances, (balances.c.territory_id == accounts.c.territory_id) & (balances.c.account_id == accounts.c.id))
-        .where(
-            accounts.c.territory_id == territory_id,
-            accounts.c.wallet_id == wallet_id,
-            accounts.c.kind == int(AccountKind.PURSE),
-        )
-        .order_by(accounts.c.expires_on, accounts.c.id)
-    )
-    return [PurseBalance(*row) for row in rows]
+    return purses_among(db, territory_id=territory_id, wallet_ids=[wallet_id])[wallet_id]
+
+
+def purses_among(
+    db: Connection, *, territory_id: int, wallet_ids: Collection[int]
+) -> defaultdict[int, list[PurseBalance]]:
+    """Return the purses of each of these wallets, earliest expiry first, empty and expired ones included."""
+    found: defaultdict[int, list[PurseBalance]] = defaultdict(list)
+    for row in select_among(db, PURSES, list(wallet_ids), territory_id, int(AccountKind.PURSE)):
+        day = row[3] if isinstance(row[3], datetime.date) else datetime.date.fromisoformat(row[3])
+        found[row[2]].append(PurseBalance(row[0], row[1], row[2], day, row[4]))
+    return found
 
 
 def closed_through(db: Connection, *, territory_id: int) -> datetime.date | None:

@@ -1,9 +1,8 @@
 """Read programmes, funding orders and distributions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.journal.queries import balance_of
@@ -29,12 +28,16 @@ from monnaie_locale.programmes.tables import (
     programmes,
 )
 
+# Built once: they run before every payment.
+PROGRAMMES = select(programmes).where(programmes.c.territory_id == bindparam("territory_id")).order_by(programmes.c.id)
+CATEGORIES = select(programme_categories.c.programme_id, programme_categories.c.category).where(
+    programme_categories.c.territory_id == bindparam("territory_id")
+)
+
 
 def programmes_by_id(db: Connection, *, territory_id: int) -> dict[int, Programme]:
     """Return every programme of the territory, open or closed; a town has a handful."""
-    rows = db.execute(
-        select(programmes).where(programmes.c.territory_id == territory_id).order_by(programmes.c.id)
-    ).mappings()
+    rows = db.execute(PROGRAMMES, {"territory_id": territory_id}).mappings()
     categories = _categories(db, territory_id)
     return {row["id"]: _as_programme(row, categories[row["id"]]) for row in rows}
 
@@ -153,11 +156,7 @@ def promised_cents(db: Connection, *, territory_id: int, programme_id: int, besi
 
 def _categories(db: Connection, territory_id: int) -> dict[int, set[Category]]:
     found: dict[int, set[Category]] = defaultdict(set)
-    rows: Sequence[tuple[int, str]] = [
-        (row.programme_id, row.category)
-        for row in db.execute(select(programme_categories).where(programme_categories.c.territory_id == territory_id))
-    ]
-    for programme_id, category in rows:
+    for programme_id, category in db.execute(CATEGORIES, {"territory_id": territory_id}):
         found[programme_id].add(Category(category))
     return found
 

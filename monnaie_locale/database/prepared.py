@@ -1,0 +1,50 @@
+"""Select the rows that go with many values, by a text written once.
+
+Nothing is built at each call, and the database prepares the text once whatever the number of values. It is SQL that
+both databases read, with names in braces: `{wanted}` stands in FROM for the values asked for, `{value}` for one of
+them, `{p}` for a further parameter; `{lock}` at the end locks what is named after it. Write
+`FROM {wanted} CROSS JOIN t WHERE …`: CROSS JOIN makes SQLite begin with the values and find each by an index.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+
+def select_among(
+    db: Connection, statement: str, values: Sequence[int] | Sequence[bytes], *parameters: object
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return the rows; SQLite gives dates as text and booleans as numbers here.
+
+    Args:
+        db: a connection.
+        statement: as described above; a constant, never made of anything given from outside.
+        values: all integers, or all bytes.
+        parameters: those of the `{p}`, in order.
+
+    """
+    if not values:
+        return []
+    is_bytes = isinstance(values[0], bytes)
+    if db.dialect.name == "postgresql":
+        return db.exec_driver_sql(_for_postgresql(statement, is_bytes=is_bytes), (list(values), *parameters)).all()
+    written = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
+    return db.exec_driver_sql(_for_sqlite(statement, is_bytes=is_bytes), (written, *parameters)).all()
+
+
+@lru_cache
+def _for_postgresql(statement: str, *, is_bytes: bool) -> str:
+    kind = "bytea" if is_bytes else "bigint"
+    return statement.format(
+        wanted=f"unnest(%s::{kind}[]) AS wanted(value)", value="wanted.value", p="%s", lock="FOR UPDATE OF"
+    )
+
+
+@lru_cache
+def _for_sqlite(statement: str, *, is_bytes: bool) -> str:
+    # JSON knows no bytes: they travel in hexadecimal. A writer holds the whole file: nothing needs locking.
+    value = "unhex(wanted.value)" if is_bytes else "wanted.value"
+    return statement.format(wanted="json_each(?) AS wanted", value=value, p="?", lock="--")
