@@ -6,17 +6,19 @@ them, `{p}` for a further parameter; `{lock}` at the end locks what is named aft
 `FROM {wanted} CROSS JOIN t WHERE …`: CROSS JOIN makes SQLite begin with the values and find each by an index.
 """
 
+import datetime
 import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+Values = Sequence[int] | Sequence[bytes]
 
 
-def select_among(
-    db: Connection, statement: str, values: Sequence[int] | Sequence[bytes], *parameters: object
-) -> Sequence[Row[*tuple[Any, ...]]]:
+def select_among(db: Connection, statement: str, values: Values, *parameters: object) -> list[tuple[Any, ...]]:
     """Return the rows; SQLite gives dates as text and booleans as numbers here.
 
     Args:
@@ -30,9 +32,28 @@ def select_among(
         return []
     is_bytes = isinstance(values[0], bytes)
     if db.dialect.name == "postgresql":
-        return db.exec_driver_sql(_for_postgresql(statement, is_bytes=is_bytes), (list(values), *parameters)).all()
+        return _fetched(db, _for_postgresql(statement, is_bytes=is_bytes), (list(values), *parameters))
     written = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
-    return db.exec_driver_sql(_for_sqlite(statement, is_bytes=is_bytes), (written, *parameters)).all()
+    return _fetched(db, _for_sqlite(statement, is_bytes=is_bytes), (written, *parameters))
+
+
+def as_date(value: datetime.date | str) -> datetime.date:
+    """Return a date as it came from either database."""
+    return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(value)
+
+
+def _fetched(db: Connection, statement: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    # The driver's own cursor: what SQLAlchemy learns of a result's columns costs more than most of these results.
+    driver = db.dialect.loaded_dbapi
+    cursor = db.connection.cursor()
+    try:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
+    except driver.Error as error:
+        # As SQLAlchemy would raise it; the parameters are left out, they may be digests of secrets.
+        raise DBAPIError.instance(statement, None, error, driver.Error, True, dialect=db.dialect) from error
+    finally:
+        cursor.close()
 
 
 @lru_cache

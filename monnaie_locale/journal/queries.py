@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from monnaie_locale.database.bulk import rows_among
-from monnaie_locale.database.prepared import select_among
+from monnaie_locale.database.prepared import as_date, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
@@ -24,6 +24,10 @@ KINDS = {int(kind): kind for kind in AccountKind}
 CLOSED_THROUGH = select(func.max(closed_periods.c.ends_on)).where(
     closed_periods.c.territory_id == bindparam("territory_id")
 )
+NUMBERS_OF_KEYS = """
+SELECT journal_entries.id FROM {wanted} CROSS JOIN journal_entries
+WHERE journal_entries.territory_id = {p} AND journal_entries.key_digest = {value}
+"""
 PURSES = """
 SELECT accounts.id, accounts.programme_id, accounts.wallet_id, accounts.expires_on,
 balances.credits_cents - balances.debits_cents
@@ -111,8 +115,7 @@ def purses_among(
     """Return the purses of each of these wallets, earliest expiry first, empty and expired ones included."""
     found: defaultdict[int, list[PurseBalance]] = defaultdict(list)
     for row in select_among(db, PURSES, list(wallet_ids), territory_id, int(AccountKind.PURSE)):
-        day = row[3] if isinstance(row[3], datetime.date) else datetime.date.fromisoformat(row[3])
-        found[row[2]].append(PurseBalance(row[0], row[1], row[2], day, row[4]))
+        found[row[2]].append(PurseBalance(row[0], row[1], row[2], as_date(row[3]), row[4]))
     return found
 
 
@@ -135,9 +138,7 @@ def find_posted(
 
 def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> dict[bytes, Posted]:
     """Return what these keys already posted."""
-    numbers = rows_among(
-        db, journal_entries.c.id, key=journal_entries.c.key_digest, territory_id=territory_id, values=key_digests
-    )
+    numbers = select_among(db, NUMBERS_OF_KEYS, key_digests, territory_id)
     if not numbers:
         return {}
     found = entries_by_number(db, territory_id=territory_id, entry_ids=[number for (number,) in numbers])
