@@ -4,14 +4,19 @@ import logging
 from collections.abc import Callable
 
 from flask import Flask, Response, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from monnaie_locale.journal.errors import LedgerUnavailable
 from monnaie_locale.ledger.errors import Nature, Refusal
 from monnaie_locale.web import pages
 
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
+# A full disk or a database that restarts is not mended within a second, and a till should not wait a minute.
+RETRY_AFTER_S = 5
 TITLES = {
     Nature.INVALID: "Demande incorrecte",
     Nature.UNAUTHENTICATED: "Connexion nécessaire",
@@ -64,7 +69,15 @@ def init_app(app: Flask, *, api_answer: Callable[[Exception], Response]) -> None
     """
 
     def refused(error: Refusal) -> Response:
-        return api_answer(error) if _for_program() else refusal_page(error)
+        response = api_answer(error) if _for_program() else refusal_page(error)
+        if error.nature is Nature.UNAVAILABLE:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    def unavailable(error: Exception) -> Response:
+        # The database cannot be reached, read or written: not our fault to explain, but to be asked again.
+        logger.error("database unavailable at endpoint %s", request.endpoint, exc_info=error)
+        return refused(LedgerUnavailable())
 
     def failed(error: HTTPException) -> Response:
         return api_answer(error) if _for_program() else fault_page(error)
@@ -76,6 +89,8 @@ def init_app(app: Flask, *, api_answer: Callable[[Exception], Response]) -> None
         return api_answer(fault) if _for_program() else fault_page(fault)
 
     app.register_error_handler(Refusal, refused)
+    app.register_error_handler(OperationalError, unavailable)
+    app.register_error_handler(PoolTimeout, unavailable)
     app.register_error_handler(HTTPException, failed)
     app.register_error_handler(Exception, broken)
 
