@@ -99,8 +99,8 @@ def endpoint(
         summary: one English line.
         permission: the one permission it asks for.
         answers: the model of the answer.
-        body: the model of the body; the function gets it as `body`.
-        query: the model of the query parameters; the function gets it as `query`.
+        body: the model of the body, which the function gets as `body`.
+        query: the model of the query parameters, which the function gets as `query`.
         status: of the answer.
         refusals: the refusals it may give, besides those of access and form.
         idempotent: how a write happens once. "stored": the function gets the transaction, its answer is stored in
@@ -113,20 +113,10 @@ def endpoint(
         message = f"{method} {path}: a write says how it happens once, a read does not write"
         raise ValueError(message)
     describe = functools.partial(
-        Operation,
-        method=method,
-        path=PREFIX + path,
-        tag=blueprint.name,
-        summary=summary,
-        permission=str(permission),
-        answers=answers,
-        body=body,
-        query=query,
-        status=status,
-        refusals=tuple(refusals),
-        idempotent=idempotent,
+        Operation, method=method, path=PREFIX + path, tag=blueprint.name, summary=summary, permission=str(permission),
+        answers=answers, body=body, query=query, status=status, refusals=tuple(refusals), idempotent=idempotent,
         reads=reads,
-    )
+    )  # fmt: skip
     return functools.partial(_declare, blueprint, path, describe)
 
 
