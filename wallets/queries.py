@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from monnaie_locale.database.prepared import select_among
+from monnaie_locale.database.prepared import as_bytes, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX
 from monnaie_locale.journal.queries import PurseBalance, purses_of
 from monnaie_locale.keyring import Keyring
@@ -20,7 +20,7 @@ T = TypeVar("T")
 CARD_COLUMNS = tuple(column for column in cards.c if column.name not in {"token_digest", "pin_hash"})
 CARD_NAMES = "cards.id, wallet_id, number, state, tries_left, unpinned_count, unpinned_cents, issued_at_ms, ended_at_ms"
 CARDS_BY_TOKEN = f"""
-SELECT {CARD_NAMES}, token_digest FROM {{wanted}} CROSS JOIN cards
+SELECT {CARD_NAMES}, wanted.value FROM {{wanted}} CROSS JOIN cards
 WHERE cards.territory_id = {{p}} AND cards.token_digest = {{value}}
 """  # noqa: S608 - names of our own columns
 CARDS_BY_ID = f"""
@@ -38,7 +38,7 @@ def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> 
 def cards_by_token(db: Connection, *, territory_id: int, token_digests: Collection[bytes]) -> dict[bytes, Card]:
     """Return the cards whose tokens have these digests, whatever their state."""
     rows = select_among(db, CARDS_BY_TOKEN, list(token_digests), territory_id)
-    return {bytes(row[-1]): _card_of(row) for row in rows}
+    return {as_bytes(row[-1]): _card_of(row) for row in rows}
 
 
 def cards_among(db: Connection, *, territory_id: int, card_ids: Collection[int]) -> list[Card]:

@@ -34,7 +34,6 @@ balances.credits_cents - balances.debits_cents
 FROM {wanted} CROSS JOIN accounts CROSS JOIN balances
 WHERE accounts.territory_id = {p} AND accounts.wallet_id = {value} AND accounts.merchant_id = 0 AND accounts.kind = {p}
 AND balances.territory_id = accounts.territory_id AND balances.account_id = accounts.id
-ORDER BY accounts.expires_on, accounts.id
 """
 T = TypeVar("T")
 
@@ -114,7 +113,8 @@ def purses_among(
 ) -> defaultdict[int, list[PurseBalance]]:
     """Return the purses of each of these wallets, earliest expiry first, empty and expired ones included."""
     found: defaultdict[int, list[PurseBalance]] = defaultdict(list)
-    for row in select_among(db, PURSES, list(wallet_ids), territory_id, int(AccountKind.PURSE)):
+    rows = select_among(db, PURSES, list(wallet_ids), territory_id, int(AccountKind.PURSE))
+    for row in sorted(rows, key=lambda row: (row[3], row[0])):
         found[row[2]].append(PurseBalance(row[0], row[1], row[2], as_date(row[3]), row[4]))
     return found
 
