@@ -17,7 +17,7 @@ from wallets import shops as wallet_shops
 def init_app(app: Flask) -> None:
     """Register everything; the application already has its runtime and the kits."""
     parts.init_app(app)
-    access.resolve(app, SubjectKind.TILL, parts.resolve_till)
+    access.resolve(app, SubjectKind.TILL, parts.resolve_tills)
     app.extensions[wallet_shops.EXTENSION] = AdmittedShops()
     for module in (till, requests, office, payout_pages, charges, shops, payouts_api):
         app.register_blueprint(module.blueprint)

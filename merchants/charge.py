@@ -1,28 +1,30 @@
 """The way of a charge: amount, replay, till, authorisation of the card, posting, receipt."""
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
+from merchants.counter import Asked, at_the_counter
 from merchants.errors import ChargeInFuture, ChargeTooLate, MerchantSuspended, TillUnpaired
 from merchants.model import Merchant, Receipt, Till
-from merchants.queries import find_merchant, find_till, merchant_accounts
+from merchants.open_till import OpenTill
+from merchants.queries import find_merchant, find_till
 from merchants.receipts import receipt_of
-from merchants.tables import merchants, tills
+from monnaie_locale.database.together import read_together
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.queries import find_posted, net_credits_at
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount
-from monnaie_locale.ledger.entries import EntryKind, Transfer
-from monnaie_locale.ledger.errors import AmountMalformed, InsufficientFunds
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.errors import AmountMalformed, IdempotencyKeyReused, InsufficientFunds
 from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
 from monnaie_locale.programmes.model import Category
-from wallets.authorisation import Authorisation, authorise
-from wallets.card_token import NUMBER_LENGTH, SEPARATORS, normalise, normalise_card_number, token_digest
+from wallets.authorisation import Authorisation, ReadCard, authorise_read
+from wallets.card_token import parse_card_code
 
 # An offline till comes back within three days, or its day is sorted out at the desk.
 LATE_MAX = datetime.timedelta(hours=72)
@@ -110,26 +112,23 @@ def take(
     order: ChargeOrder,
 ) -> Receipt:
     """Post an order, from a till or from a holder's phone; arguments and refusals as in `charge`."""
-    digest = request_digest(
-        operation="charge",
-        card=card_key(order.card_code, host=host),
-        amount_cents=order.amount_cents,
-        partial=order.partial,
-    )
-    with reading(engine) as db:
-        # Before any PIN is evaluated: a retry must not cost the holder a try.
-        posted = find_posted(
-            db,
+    code = parse_card_code(order.card_code, host=host)
+    digest = request_digest(operation="charge", card=code.key, amount_cents=order.amount_cents, partial=order.partial)
+    # Before any PIN is evaluated: a retry must not cost the holder a try.
+    seen = read_together(
+        engine,
+        at_the_counter,
+        Asked(
             territory_id=territory_id,
-            caller=order.caller,
-            idempotency_key=order.idempotency_key,
-            request_digest=digest,
-        )
-        if posted is not None:
-            return replayed_receipt(db, territory_id=territory_id, till=order.till, posted=posted)
-        merchant = open_shop(db, territory_id=territory_id, till=order.till)
-        account_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant.id)
-    allowed = _authorised(engine, keyring, territory_id=territory_id, host=host, order=order, merchant=merchant)
+            key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
+            till_id=order.till.id,
+            card_code=code,
+        ),
+    )
+    if seen.posted is not None:
+        return _replayed(engine, territory_id=territory_id, till=order.till, posted=seen.posted, digest=digest)
+    merchant, account_id = seen.open_shop()
+    allowed = _authorised(engine, keyring, territory_id=territory_id, order=order, read=seen.card, merchant=merchant)
     posted = writer.submit(
         Posting(
             territory_id=territory_id,
@@ -143,8 +142,11 @@ def take(
             companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
         )
     )
-    with reading(engine) as db:
-        left_cents = _left(db, territory_id, allowed.purse_account_ids, posted)
+    left_cents = posted.left_cents
+    if left_cents is None:
+        # Another request with this key was posted between our look and our turn: the books tell.
+        with reading(engine) as db:
+            left_cents = _left(db, territory_id, allowed.purse_account_ids, posted)
     return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=posted.replayed)
 
 
@@ -173,17 +175,6 @@ def check_cents(amount_cents: object) -> int:
     return check_amount(amount_cents)
 
 
-def card_key(card_code: str, *, host: str) -> str:
-    """Return what tells cards apart in a request digest: the number, or the digest of the secret.
-
-    Refuses card_malformed, card_of_another_town.
-    """
-    digits = card_code.translate(SEPARATORS)
-    if len(digits) == NUMBER_LENGTH and digits.isascii() and digits.isdigit():
-        return normalise_card_number(digits)
-    return token_digest(normalise(card_code, host=host)).hex()
-
-
 def open_shop(db: Connection, *, territory_id: int, till: Till) -> Merchant:
     """Return the till's shop when both may work; refuses till_unknown, till_unpaired, merchant_suspended."""
     if not find_till(db, territory_id=territory_id, till_id=till.id).is_paired:
@@ -194,66 +185,22 @@ def open_shop(db: Connection, *, territory_id: int, till: Till) -> Merchant:
     return merchant
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTill:
-    """Companion: the till is paired and its shop active, at the very moment of the posting."""
-
-    till_id: int
-
-    @classmethod
-    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["OpenTill"]) -> "_OpenTills":
-        """Read the tills of the batch with their shops."""
-        rows = db.execute(
-            select(tills.c.id, tills.c.paired_at_ms, tills.c.unpaired_at_ms, merchants.c.is_active)
-            .join(
-                merchants,
-                (merchants.c.territory_id == tills.c.territory_id) & (merchants.c.id == tills.c.merchant_id),
-            )
-            .where(
-                tills.c.territory_id == territory_id,
-                tills.c.id.in_({companion.till_id for companion in companions}),
-            )
-        )
-        return _OpenTills({row[0]: (row[1] is not None and row[2] is None, bool(row[3])) for row in rows})
-
-
-@dataclass(slots=True)
-class _OpenTills:
-    """Which tills of a batch are paired, and whether their shops are active."""
-
-    states: dict[int, tuple[bool, bool]]
-
-    def check(self, companion: OpenTill, _transfers: Sequence[Transfer]) -> None:
-        """Refuse a till that was unpaired, or a shop that was suspended, meanwhile."""
-        is_paired, is_active = self.states.get(companion.till_id, (False, False))
-        if not is_paired:
-            raise TillUnpaired
-        if not is_active:
-            raise MerchantSuspended
-
-    def accept(self, companion: OpenTill, posted: Posted) -> None:
-        """Change nothing: a till may work many times."""
-
-    def save(self, db: Connection) -> None:
-        """Write nothing."""
+def _replayed(engine: Engine, *, territory_id: int, till: Till, posted: Posted, digest: bytes) -> Receipt:
+    if posted.entry.request_digest != digest:
+        raise IdempotencyKeyReused
+    with reading(engine) as db:
+        return replayed_receipt(db, territory_id=territory_id, till=till, posted=posted)
 
 
 def _authorised(
-    engine: Engine,
-    keyring: Keyring,
-    *,
-    territory_id: int,
-    host: str,
-    order: ChargeOrder,
-    merchant: Merchant,
+    engine: Engine, keyring: Keyring, *, territory_id: int, order: ChargeOrder, read: ReadCard, merchant: Merchant
 ) -> Authorisation:
     def allow(amount_cents: int) -> Authorisation:
-        return authorise(
+        return authorise_read(
             engine,
             keyring,
             territory_id=territory_id,
-            host=host,
-            card_code=order.card_code,
+            read=read,
             amount_cents=amount_cents,
             category=Category(merchant.category),
             pin=order.pin,

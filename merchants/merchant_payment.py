@@ -4,9 +4,10 @@ import datetime
 
 from sqlalchemy import Connection, Engine
 
-from merchants.charge import OpenTill, check_cents, open_shop, replayed_receipt
+from merchants.charge import check_cents, open_shop, replayed_receipt
 from merchants.errors import MerchantSuspended, PaymentToItself
 from merchants.model import Merchant, Receipt, Till
+from merchants.open_till import OpenTill
 from merchants.queries import merchant_accounts, merchant_by_code
 from merchants.receipts import receipt_of
 from monnaie_locale.database.transaction import reading

@@ -21,6 +21,7 @@ from merchants.model import (
     Till,
 )
 from merchants.tables import charge_refunds, merchants, payment_requests, payout_lines, payouts, tills
+from monnaie_locale.database.prepared import select_among
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.ledger.accounts import AccountKind
 
@@ -31,6 +32,16 @@ PAYOUT_COLUMNS = [
     for column in payouts.c
     if column.name not in {"territory_id", "sent_at_ms", "settled_at_ms", "cancelled_at_ms"}
 ]
+MERCHANT_COLUMNS = [column for column in merchants.c if column.name != "territory_id"]
+TILL_NAMES = [column.name for column in TILL_COLUMNS]
+MERCHANT_NAMES = [column.name for column in MERCHANT_COLUMNS]
+TILLS_WITH_SHOPS = f"""
+SELECT {", ".join(f"tills.{column.name}" for column in TILL_COLUMNS)},
+{", ".join(f"merchants.{column.name}" for column in MERCHANT_COLUMNS)}
+FROM {{wanted}} CROSS JOIN tills CROSS JOIN merchants
+WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
+AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
+"""  # noqa: S608 - names of our own columns
 LINE_COLUMNS = [column for column in payout_lines.c if column.name not in {"territory_id", "recovery_entry_id"}]
 
 
@@ -104,6 +115,19 @@ def find_till(db: Connection, *, territory_id: int, till_id: int) -> Till:
     if row is None:
         raise TillUnknown(till_id=till_id)
     return Till(**row)
+
+
+def tills_with_shops(
+    db: Connection, *, territory_id: int, till_ids: Collection[int]
+) -> dict[int, tuple[Till, Merchant]]:
+    """Return those of the tills that exist, each with its shop; in one statement."""
+    found: dict[int, tuple[Till, Merchant]] = {}
+    for row in select_among(db, TILLS_WITH_SHOPS, list(till_ids), territory_id):
+        till_values, shop_values = row[: len(TILL_COLUMNS)], row[len(TILL_COLUMNS) :]
+        till = Till(**dict(zip(TILL_NAMES, till_values, strict=True)))
+        shop = dict(zip(MERCHANT_NAMES, shop_values, strict=True))
+        found[till.id] = (till, as_merchant(shop | {"is_active": bool(shop["is_active"])}))
+    return found
 
 
 def tills_of(db: Connection, *, territory_id: int, merchant_id: int) -> list[Till]:
@@ -262,7 +286,7 @@ def payment_file(db: Connection, *, territory_id: int, payout_id: int) -> Payout
     )
 
 
-def as_merchant(row: RowMapping) -> Merchant:
+def as_merchant(row: RowMapping | dict[str, Any]) -> Merchant:
     """Return the shop in a row."""
     plain = {name: row[name] for name in row if name not in {"territory_id", "street", "building", "postcode", "town"}}
     address = Address(street=row["street"], building=row["building"], postcode=row["postcode"], town=row["town"])

@@ -9,7 +9,7 @@ from monnaie_locale.programmes import wallet_directory
 from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
-from wallets.holder_access import HouseholdDirectory, resolve_holder
+from wallets.holder_access import HouseholdDirectory, resolve_holders
 from wallets.pages import holder, office
 
 
@@ -17,7 +17,7 @@ def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
     for blueprint in (holder.blueprint, office.blueprint, households.blueprint, cards.blueprint):
         app.register_blueprint(blueprint)
-    access.resolve(app, SubjectKind.HOLDER, resolve_holder)
+    access.resolve(app, SubjectKind.HOLDER, resolve_holders)
     keyring = app.extensions[runtime.EXTENSION].keyring
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
     app.extensions.setdefault(shops.EXTENSION, shops.NoShops())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.journal.queries import PurseBalance, purses_of
+from monnaie_locale.journal.queries import PurseBalance, purses_among
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.errors import InsufficientFunds
@@ -35,7 +35,7 @@ from monnaie_locale.programmes.rules import (
     pays_for,
 )
 from wallets import queries
-from wallets.card_token import NUMBER_LENGTH, SEPARATORS, normalise, normalise_card_number, token_digest
+from wallets.card_token import CardCode, parse_card_code
 from wallets.card_use import CardUse, Unpinned
 from wallets.errors import CardRefused, MerchantNotEligible, PinLocked, PinRequired, PurseExpired
 from wallets.model import Card, PurseView
@@ -105,8 +105,36 @@ def authorise(
 
     """
     check_amount(amount_cents)
+    code = parse_card_code(card_code, host=host)
     with reading(engine) as db:
-        read = _read(db, territory_id=territory_id, host=host, card_code=card_code)
+        (read,) = read_cards(db, territory_id=territory_id, codes=[code])
+    return authorise_read(
+        engine,
+        keyring,
+        territory_id=territory_id,
+        read=read,
+        amount_cents=amount_cents,
+        category=category,
+        pin=pin,
+        now=now,
+    )
+
+
+def authorise_read(
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    read: ReadCard,
+    amount_cents: int,
+    category: Category,
+    pin: str | None,
+    now: datetime.datetime,
+) -> Authorisation:
+    """Return what the charge may draw on, of a card that `read_cards` has just read.
+
+    Arguments and refusals are those of `authorise`, from pin_malformed on.
+    """
     day = paris_date(instant_ms(now))
     eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
     pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
@@ -142,8 +170,9 @@ def look_up(
     Arguments and refusals are those of `authorise`, without an amount. The PIN is needed for a typed number, and when
     a purse that pays here belongs to a programme that always asks for it.
     """
+    code = parse_card_code(card_code, host=host)
     with reading(engine) as db:
-        read = _read(db, territory_id=territory_id, host=host, card_code=card_code)
+        (read,) = read_cards(db, territory_id=territory_id, codes=[code])
     day = paris_date(instant_ms(now))
     eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
     always = any(read.programmes[purse.programme_id].pin_rule is PinRule.ALWAYS for purse in eligible)
@@ -158,28 +187,28 @@ def look_up(
     )
 
 
-def find_card(db: Connection, *, territory_id: int, host: str, card_code: str) -> tuple[Card | None, bool]:
-    """Return the card behind a code, and whether the code was only a number.
-
-    Refuses card_malformed, card_of_another_town.
-    """
-    digits = card_code.translate(SEPARATORS)
-    if len(digits) == NUMBER_LENGTH and digits.isascii() and digits.isdigit():
-        number = normalise_card_number(digits)
-        return queries.card_by_number(db, territory_id=territory_id, number=number), True
-    digest = token_digest(normalise(card_code, host=host))
-    return queries.card_by_token(db, territory_id=territory_id, token_digest=digest), False
-
-
-def _read(db: Connection, *, territory_id: int, host: str, card_code: str) -> ReadCard:
-    card, is_number = find_card(db, territory_id=territory_id, host=host, card_code=card_code)
-    wallet_id = 0 if card is None else card.wallet_id
-    return ReadCard(
-        card=card,
-        is_number=is_number,
-        purses=tuple(purses_of(db, territory_id=territory_id, wallet_id=wallet_id)),
-        programmes=programmes_by_id(db, territory_id=territory_id),
-    )
+def read_cards(db: Connection, *, territory_id: int, codes: Sequence[CardCode]) -> list[ReadCard]:
+    """Return what is known behind each of these codes, in their order: the card, its purses, the rules of its money."""
+    digests = {code.digest for code in codes if code.digest is not None}
+    by_digest = queries.cards_by_token(db, territory_id=territory_id, token_digests=digests)
+    cards = [
+        by_digest.get(code.digest)
+        if code.digest is not None
+        else queries.card_by_number(db, territory_id=territory_id, number=code.number)
+        for code in codes
+    ]
+    wallet_ids = {card.wallet_id for card in cards if card is not None}
+    purses = purses_among(db, territory_id=territory_id, wallet_ids=wallet_ids)
+    programmes = programmes_by_id(db, territory_id=territory_id)
+    return [
+        ReadCard(
+            card=card,
+            is_number=code.digest is None,
+            purses=() if card is None else tuple(purses[card.wallet_id]),
+            programmes=programmes,
+        )
+        for code, card in zip(codes, cards, strict=True)
+    ]
 
 
 def _payment_needs_pin(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: int) -> bool:

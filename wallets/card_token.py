@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from wallets.errors import CardMalformed, CardOfAnotherTown
 
@@ -29,6 +30,19 @@ CARD_PATH = "/W/"
 DRAWS_MAX = 1000
 
 RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class CardCode:
+    """What was scanned or typed, understood: the digest of the QR's secret, or None and a card number."""
+
+    digest: bytes | None
+    number: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return what tells cards apart in the digest of a request."""
+        return self.number if self.digest is None else self.digest.hex()
 
 
 def draw_token(random_bytes: RandomBytes) -> str:
@@ -69,6 +83,17 @@ def normalise(text: str, *, host: str) -> str:
     if len(token) != TOKEN_LENGTH or not _is_checked(token, alphabet=ALPHABET):
         raise CardMalformed
     return token
+
+
+def parse_card_code(text: str, *, host: str) -> CardCode:
+    """Return a card's code as it was meant: ten digits are a card number, anything else is the QR's.
+
+    Refuses card_malformed, card_of_another_town.
+    """
+    digits = text.translate(SEPARATORS)
+    if len(digits) == NUMBER_LENGTH and digits.isascii() and digits.isdigit():
+        return CardCode(None, normalise_card_number(digits))
+    return CardCode(token_digest(normalise(text, host=host)))
 
 
 def token_digest(token: str) -> bytes:

@@ -6,8 +6,9 @@ Source of the limits: technical regulation (EU) 2018/389, article 11.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection
 
+from monnaie_locale.database.prepared import select_among
 from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.posting import Posted
 from wallets.errors import CardRefused, PinRequired
@@ -17,8 +18,13 @@ from wallets.model import (
     UNPINNED_TOTAL_MAX_CENTS,
     CardState,
 )
-from wallets.tables import cards
 
+LOAD = """
+SELECT cards.id, cards.state, cards.unpinned_count, cards.unpinned_cents
+FROM {wanted} CROSS JOIN cards WHERE cards.territory_id = {p} AND cards.id = {value}
+ORDER BY cards.id {lock} cards
+"""
+SAVE_ON_SQLITE = "UPDATE cards SET unpinned_count = ?, unpinned_cents = ? WHERE territory_id = ? AND id = ?"
 SAVE_ON_POSTGRESQL = """
 UPDATE cards SET unpinned_count = used.times, unpinned_cents = used.cents
 FROM unnest(%s::integer[], %s::smallint[], %s::bigint[]) AS used(id, times, cents)
@@ -38,12 +44,7 @@ class CardUse:
     def load(cls, db: Connection, *, territory_id: int, companions: Sequence["CardUse"]) -> "CardUses":
         """Lock the cards of the batch, in the order of their numbers, and read their counters."""
         card_ids = sorted({use.card_id for use in companions})
-        rows = db.execute(
-            select(cards.c.id, cards.c.state, cards.c.unpinned_count, cards.c.unpinned_cents)
-            .where(cards.c.territory_id == territory_id, cards.c.id.in_(card_ids))
-            .order_by(cards.c.id)
-            .with_for_update()
-        )
+        rows = select_among(db, LOAD, card_ids, territory_id)
         counters = {row[0]: Unpinned(row[2], row[3]) for row in rows if row[1] == CardState.ACTIVE}
         return CardUses(territory_id=territory_id, counters=counters)
 
@@ -106,12 +107,10 @@ class CardUses:
             columns = (card_ids, [each.count for each in counters], [each.cents for each in counters])
             db.exec_driver_sql(SAVE_ON_POSTGRESQL, (*columns, self.territory_id))
             return
-        db.execute(
-            update(cards)
-            .where(cards.c.territory_id == bindparam("town"), cards.c.id == bindparam("card"))
-            .values(unpinned_count=bindparam("times"), unpinned_cents=bindparam("spent")),
+        db.exec_driver_sql(
+            SAVE_ON_SQLITE,
             [
-                {"town": self.territory_id, "card": card_id, "times": each.count, "spent": each.cents}
+                (each.count, each.cents, self.territory_id, card_id)
                 for card_id, each in zip(card_ids, counters, strict=True)
             ],
         )

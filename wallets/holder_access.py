@@ -12,7 +12,6 @@ from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring
 from wallets import queries
 from wallets.card_token import RandomBytes, card_number_shown, normalise, token_digest
-from wallets.errors import CardUnknown
 from wallets.pin_check import prove_holder
 
 
@@ -48,13 +47,10 @@ def sign_in_holder(
     )
 
 
-def resolve_holder(db: Connection, *, territory_id: int, subject_id: int) -> Resolved | None:
-    """Return how a holder is shown while the card is active; None signs them out."""
-    try:
-        card = queries.card_of(db, territory_id=territory_id, card_id=subject_id)
-    except CardUnknown:
-        return None
-    return Resolved(label=f"Carte {card_number_shown(card.number)}") if card.is_active else None
+def resolve_holders(db: Connection, *, territory_id: int, subject_ids: Collection[int]) -> dict[int, Resolved]:
+    """Return how each holder is shown while the card is active; who is left out is signed out."""
+    found = queries.cards_among(db, territory_id=territory_id, card_ids=subject_ids)
+    return {card.card_id: Resolved(label=f"Carte {card_number_shown(card.number)}") for card in found if card.is_active}
 
 
 class HouseholdDirectory:

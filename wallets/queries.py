@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
+from monnaie_locale.database.prepared import as_bytes, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX
 from monnaie_locale.journal.queries import PurseBalance, purses_of
 from monnaie_locale.keyring import Keyring
@@ -18,6 +19,14 @@ from wallets.tables import cards, households, wallets
 T = TypeVar("T")
 # Everything of a card but its secrets: what is not read cannot leak.
 CARD_COLUMNS = tuple(column for column in cards.c if column.name not in {"token_digest", "pin_hash"})
+CARD_NAMES = "cards.id, wallet_id, number, state, tries_left, unpinned_count, unpinned_cents, issued_at_ms, ended_at_ms"
+CARDS_BY_TOKEN = f"""
+SELECT {CARD_NAMES}, wanted.value FROM {{wanted}} CROSS JOIN cards
+WHERE cards.territory_id = {{p}} AND cards.token_digest = {{value}}
+"""  # noqa: S608 - names of our own columns
+CARDS_BY_ID = f"""
+SELECT {CARD_NAMES} FROM {{wanted}} CROSS JOIN cards WHERE cards.territory_id = {{p}} AND cards.id = {{value}}
+"""  # noqa: S608 - names of our own columns
 
 
 def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> Card | None:
@@ -25,6 +34,18 @@ def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> 
     query = select(*CARD_COLUMNS).where(cards.c.territory_id == territory_id, cards.c.token_digest == token_digest)
     row = db.execute(query).mappings().first()
     return None if row is None else _as_card(row)
+
+
+def cards_by_token(db: Connection, *, territory_id: int, token_digests: Collection[bytes]) -> dict[bytes, Card]:
+    """Return the cards whose tokens have these digests, whatever their state."""
+    rows = select_among(db, CARDS_BY_TOKEN, list(token_digests), territory_id)
+    return {as_bytes(row[-1]): _card_of(row) for row in rows}
+
+
+def cards_among(db: Connection, *, territory_id: int, card_ids: Collection[int]) -> list[Card]:
+    """Return those of the cards that exist."""
+    rows = select_among(db, CARDS_BY_ID, list(card_ids), territory_id)
+    return [_card_of(row) for row in rows]
 
 
 def card_by_number(db: Connection, *, territory_id: int, number: str) -> Card | None:
@@ -255,6 +276,21 @@ def _seal_of(row: RowMapping) -> str:
         token_digest=row["token_digest"],
         number=row["number"],
         pin_hash=row["pin_hash"],
+    )
+
+
+def _card_of(row: Sequence[Any]) -> Card:
+    """Return the card of the columns in CARD_NAMES."""
+    return Card(
+        card_id=row[0],
+        wallet_id=row[1],
+        number=row[2],
+        state=CardState(row[3]),
+        tries_left=row[4],
+        unpinned_count=row[5],
+        unpinned_cents=row[6],
+        issued_at_ms=row[7],
+        ended_at_ms=row[8],
     )
 
 

@@ -149,8 +149,9 @@ def pay_shop(*, body: MerchantPaymentBody, call: Call) -> Answer:
     permission=Permission.VIEW_TILL,
     answers=ReceiptReply,
     refusals=(errors.ChargeUnknown,),
+    reads=False,
 )
-def charge_by_key(_db: Connection, *, call: Call, key: str) -> ReceiptReply:  # noqa: ARG001 - the kit passes it
+def charge_by_key(*, call: Call, key: str) -> ReceiptReply:  # noqa: ARG001 - the kit passes it
     """Return the receipt of what the calling till's key posted; charge_unknown when it posted nothing."""
     rt = runtime.current()
     receipt = charging.find_charge(rt.engine, territory_id=rt.territory_id, till=parts.own_till(), idempotency_key=key)

@@ -1,12 +1,13 @@
 """What the till's pages and endpoints ask of the running service."""
 
+from collections.abc import Collection
 from typing import TypedDict
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine
 
 from merchants.model import Till
-from merchants.queries import find_merchant, find_till
+from merchants.queries import find_till, tills_with_shops
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity import access
@@ -53,16 +54,20 @@ def charging() -> ChargingParts:
 
 
 def own_till() -> Till:
-    """Return the till behind this request."""
+    """Return the till behind this request, as the guard has just read it."""
+    read = access.subject().entity
+    if isinstance(read, Till):
+        return read
     rt = runtime.current()
     with reading(rt.engine) as db:
         return find_till(db, territory_id=rt.territory_id, till_id=access.subject().id)
 
 
-def resolve_till(db: Connection, *, territory_id: int, subject_id: int) -> access.Resolved | None:
-    """Tell whether a till may still come in, and under which name; a suspended shop may still look and refund."""
-    till = find_till(db, territory_id=territory_id, till_id=subject_id)
-    if not till.is_paired:
-        return None
-    merchant = find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id)
-    return access.Resolved(label=f"{merchant.name}, {till.label}", merchant_id=merchant.id)
+def resolve_tills(db: Connection, *, territory_id: int, subject_ids: Collection[int]) -> dict[int, access.Resolved]:
+    """Tell which tills may still come in, and under which name; a suspended shop may still look and refund."""
+    found = tills_with_shops(db, territory_id=territory_id, till_ids=subject_ids)
+    return {
+        till.id: access.Resolved(label=f"{merchant.name}, {till.label}", merchant_id=merchant.id, entity=till)
+        for till, merchant in found.values()
+        if till.is_paired
+    }

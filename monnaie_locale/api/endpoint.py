@@ -66,6 +66,7 @@ class Operation:
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()
     idempotent: Idempotency | None = None
+    reads: bool = True
     description: str = field(default="")
 
 
@@ -87,6 +88,7 @@ def endpoint(
     status: int = 200,
     refusals: tuple[type[Refusal], ...] = (),
     idempotent: Idempotency | None = None,
+    reads: bool = True,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Route a function, mark its permission and document it, in one gesture.
 
@@ -97,32 +99,24 @@ def endpoint(
         summary: one English line.
         permission: the one permission it asks for.
         answers: the model of the answer.
-        body: the model of the body; the function gets it as `body`.
-        query: the model of the query parameters; the function gets it as `query`.
+        body: the model of the body, which the function gets as `body`.
+        query: the model of the query parameters, which the function gets as `query`.
         status: of the answer.
         refusals: the refusals it may give, besides those of access and form.
         idempotent: how a write happens once. "stored": the function gets the transaction, its answer is stored in
             it. "secret": the same, but a secret answer is not stored, the key again is refused. "journal": it passes
             `call.idempotency_key` to the posting. None: a GET, whose function gets a connection that cannot write.
+        reads: whether a GET wants that connection; one that asks elsewhere, or nothing at all, does not hold it.
 
     """
     if (method == "GET") != (idempotent is None):
         message = f"{method} {path}: a write says how it happens once, a read does not write"
         raise ValueError(message)
     describe = functools.partial(
-        Operation,
-        method=method,
-        path=PREFIX + path,
-        tag=blueprint.name,
-        summary=summary,
-        permission=str(permission),
-        answers=answers,
-        body=body,
-        query=query,
-        status=status,
-        refusals=tuple(refusals),
-        idempotent=idempotent,
-    )
+        Operation, method=method, path=PREFIX + path, tag=blueprint.name, summary=summary, permission=str(permission),
+        answers=answers, body=body, query=query, status=status, refusals=tuple(refusals), idempotent=idempotent,
+        reads=reads,
+    )  # fmt: skip
     return functools.partial(_declare, blueprint, path, describe)
 
 
@@ -164,7 +158,7 @@ def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[st
     if operation.idempotent in {"stored", "secret"}:
         stored = functools.partial(_run_stored, operation=operation, view=view, arguments=arguments)
         return _send(transact(rt.engine, stored, territory_id=rt.territory_id))
-    if operation.idempotent == "journal":
+    if operation.idempotent == "journal" or not operation.reads:
         return _send(_stored(operation, view(**arguments)))
     with reading(rt.engine) as db:
         return _send(_stored(operation, view(db, **arguments)))

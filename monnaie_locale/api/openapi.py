@@ -15,6 +15,7 @@ from monnaie_locale.api import errors, problems
 from monnaie_locale.api.endpoint import OPERATIONS, PREFIX, REPLAYED, Operation, api_blueprint
 from monnaie_locale.api.examples import example_of
 from monnaie_locale.api.marks import OPEN_TO_ALL, mark
+from monnaie_locale.journal.errors import LedgerUnavailable
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, Refusal
 
 VERSION = "3.1.0"
@@ -180,6 +181,7 @@ def _codes_by_status(operation: Operation) -> dict[int, set[str]]:
         refusals += [errors.QueryInvalid, errors.CursorInvalid]
     if operation.idempotent:
         refusals += [errors.IdempotencyKeyMissing, errors.IdempotencyKeyMalformed, IdempotencyKeyReused]
+        refusals.append(LedgerUnavailable)
     if operation.idempotent == "secret":
         refusals.append(errors.AnswerShownOnce)
     for refusal in refusals:

@@ -16,7 +16,8 @@ def caller_of_key(rt: Runtime, *, key: str, permission: Permission) -> str:
     Refuses: api_key_unknown (also a till's key, or that of a person who may not enter), permission_missing.
     """
     with reading(rt.engine) as db:
-        found = queries.find_api_key(db, territory_id=rt.territory_id, token_digest=tokens.digest(key))
+        digest = tokens.digest(key)
+        found = queries.find_api_keys(db, territory_id=rt.territory_id, token_digests=[digest]).get(digest)
     if found is None or found[0] is not SubjectKind.STAFF:
         raise errors.ApiKeyUnknown
     person = _person(rt, found[1])

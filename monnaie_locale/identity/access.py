@@ -5,9 +5,9 @@ the same mark. What says nothing stays shut.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
@@ -15,13 +15,16 @@ from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.api.marks import View, mark, mark_of
+from monnaie_locale.database.together import read_together
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity import cookies, errors, queries, tokens
 from monnaie_locale.identity.model import DEVICE_LIFE_MS, SESSION_IDLE_MS, SESSION_LIFE_MS, VISITOR, Subject
 from monnaie_locale.identity.roles import Permission, Role, SubjectKind, kinds_for
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import MILLISECONDS_PER_SECOND, instant_ms
+from monnaie_locale.runtime import Runtime
 
+API_KEYS = "identity.api_keys"
 RESOLVERS = "identity.resolvers"
 API_PREFIX = "/api/"
 BEARER = "Bearer "
@@ -43,13 +46,14 @@ class Resolved:
 
     label: str
     merchant_id: int | None = None
+    entity: object = None
 
 
 class Resolver(Protocol):
-    """Tells whether a till or a holder may still come in."""
+    """Tells which tills or holders may still come in."""
 
-    def __call__(self, db: Connection, *, territory_id: int, subject_id: int) -> Resolved | None:
-        """Return what is shown of the subject, or None when it was revoked."""
+    def __call__(self, db: Connection, *, territory_id: int, subject_ids: Collection[int]) -> Mapping[int, Resolved]:
+        """Return what is shown of each subject; those that were revoked are left out."""
 
 
 def requires(permission: Permission) -> Callable[[View], View]:
@@ -70,11 +74,13 @@ def subject() -> Subject:
 
 def resolve(app: Flask, kind: SubjectKind, resolver: Resolver) -> None:
     """Let a package say which of its tills or holders may come in, and under which name."""
-    app.extensions.setdefault(RESOLVERS, {})[kind] = resolver
+    app.extensions[RESOLVERS][kind] = resolver
 
 
 def init_app(app: Flask) -> None:
     """Put the guard before every route of `app`."""
+    resolvers = app.extensions[RESOLVERS] = {}
+    app.extensions[API_KEYS] = _ApiKeys(app.extensions[runtime.EXTENSION], resolvers)
     app.before_request(_guard)
     app.after_request(_renew_cookie)
     app.context_processor(lambda: {"subject": subject()})
@@ -219,36 +225,69 @@ def _session_subject(kind: SubjectKind) -> tuple[Subject, cookies.Ticket] | None
             kind=kind,
             now_ms=now_ms,
         )
-        found = None if session is None else _subject(db, kind, session.subject_id)
-    return None if found is None else (found, ticket)
+        if session is None:
+            return None
+        found = _subjects(db, rt, current_app.extensions[RESOLVERS], kind, {session.subject_id})
+    return (found[session.subject_id], ticket) if found else None
 
 
 def _api_key_subject(key: str) -> Subject:
-    rt = runtime.current()
-    with reading(rt.engine) as db:
-        owner = queries.find_api_key(db, territory_id=rt.territory_id, token_digest=tokens.digest(key))
-        found = None if owner is None else _subject(db, *owner)
+    holders: _ApiKeys = current_app.extensions[API_KEYS]
+    found = read_together(runtime.current().engine, holders, tokens.digest(key))
     if found is None:
         raise errors.ApiKeyUnknown
     return found
 
 
-def _subject(db: Connection, kind: SubjectKind, subject_id: int) -> Subject | None:
-    rt = runtime.current()
+@dataclass(frozen=True, slots=True, eq=False)
+class _ApiKeys:
+    """Who stands behind the API keys of one application; asked for many requests at once."""
+
+    rt: Runtime
+    resolvers: Mapping[SubjectKind, Resolver]
+
+    def __call__(self, db: Connection, digests: Sequence[bytes]) -> list[Subject | None]:
+        owners = queries.find_api_keys(db, territory_id=self.rt.territory_id, token_digests=set(digests))
+        ids: dict[SubjectKind, set[int]] = {}
+        for kind, subject_id in owners.values():
+            ids.setdefault(kind, set()).add(subject_id)
+        found = {kind: _subjects(db, self.rt, self.resolvers, kind, wanted) for kind, wanted in ids.items()}
+        subjects = {digest: found[kind].get(subject_id) for digest, (kind, subject_id) in owners.items()}
+        return [subjects.get(digest) for digest in digests]
+
+
+def _subjects(
+    db: Connection,
+    rt: Runtime,
+    resolvers: Mapping[SubjectKind, Resolver],
+    kind: SubjectKind,
+    subject_ids: Collection[int],
+) -> dict[int, Subject]:
+    """Return those of the subjects that may still come in."""
     if kind is SubjectKind.STAFF:
-        person = queries.find_staff(db, territory_id=rt.territory_id, staff_id=subject_id, keyring=rt.keyring)
-        if person is None or not person.may_enter:
-            return None
-        return Subject(kind=kind, id=person.id, roles=person.roles, label=person.name)
-    resolvers: dict[SubjectKind, Any] = current_app.extensions.get(RESOLVERS, {})
+        staff = [
+            queries.find_staff(db, territory_id=rt.territory_id, staff_id=staff_id, keyring=rt.keyring)
+            for staff_id in subject_ids
+        ]
+        return {
+            person.id: Subject(kind=kind, id=person.id, roles=person.roles, label=person.name)
+            for person in staff
+            if person is not None and person.may_enter
+        }
     if kind not in resolvers:
-        return None
-    resolved: Resolved | None = resolvers[kind](db, territory_id=rt.territory_id, subject_id=subject_id)
-    if resolved is None:
-        return None
-    return Subject(
-        kind=kind, id=subject_id, roles=FIXED_ROLES[kind], label=resolved.label, merchant_id=resolved.merchant_id
-    )
+        return {}
+    resolved = resolvers[kind](db, territory_id=rt.territory_id, subject_ids=subject_ids)
+    return {
+        subject_id: Subject(
+            kind=kind,
+            id=subject_id,
+            roles=FIXED_ROLES[kind],
+            label=one.label,
+            merchant_id=one.merchant_id,
+            entity=one.entity,
+        )
+        for subject_id, one in resolved.items()
+    }
 
 
 def _renew_cookie(response: Response) -> Response:

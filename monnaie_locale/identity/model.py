@@ -34,6 +34,8 @@ class Subject:
     roles: frozenset[Role]
     label: str = ""
     merchant_id: int | None = None
+    # What the package that owns the till or the wallet read of it, so that its views need not read it again.
+    entity: object = field(default=None, compare=False, repr=False)
 
     @property
     def caller(self) -> str:

@@ -5,10 +5,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from monnaie_locale.database.prepared import as_bytes, select_among
 from monnaie_locale.identity.model import AuditEvent, Session, StaffMember
 from monnaie_locale.identity.roles import Role, SubjectKind
-from monnaie_locale.identity.tables import api_keys, audit_events, sessions, staff, staff_roles
+from monnaie_locale.identity.tables import audit_events, sessions, staff, staff_roles
 from monnaie_locale.keyring import Keyring
+
+API_KEYS = """
+SELECT wanted.value, subject_kind, subject_id FROM {wanted} CROSS JOIN api_keys
+WHERE api_keys.territory_id = {p} AND api_keys.token_digest = {value} AND revoked_at_ms IS NULL
+"""
 
 
 def find_session(
@@ -26,16 +32,12 @@ def find_session(
     return None if row is None else Session(kind=kind, subject_id=row.subject_id, expires_at_ms=row.expires_at_ms)
 
 
-def find_api_key(db: Connection, *, territory_id: int, token_digest: bytes) -> tuple[SubjectKind, int] | None:
-    """Return the kind and the id of the subject that an API key stands for, unless it was revoked."""
-    row = db.execute(
-        select(api_keys.c.subject_kind, api_keys.c.subject_id).where(
-            api_keys.c.territory_id == territory_id,
-            api_keys.c.token_digest == token_digest,
-            api_keys.c.revoked_at_ms.is_(None),
-        )
-    ).first()
-    return None if row is None else (SubjectKind(row.subject_kind), row.subject_id)
+def find_api_keys(
+    db: Connection, *, territory_id: int, token_digests: Collection[bytes]
+) -> dict[bytes, tuple[SubjectKind, int]]:
+    """Return the kind and the id of the subject that each of these keys stands for, those revoked left out."""
+    rows = select_among(db, API_KEYS, list(token_digests), territory_id)
+    return {as_bytes(row[0]): (SubjectKind(row[1]), row[2]) for row in rows}
 
 
 def find_staff(db: Connection, *, territory_id: int, staff_id: int, keyring: Keyring) -> StaffMember | None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
 from monnaie_locale.database.bulk import insert_rows
+from monnaie_locale.database.prepared import select_among
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.tables import accounts, ledger_heads, territories
 from monnaie_locale.ledger.accounts import AccountKind
@@ -24,6 +25,12 @@ LOCK = (
     .where(ledger_heads.c.territory_id == bindparam("territory_id"))
     .with_for_update()
 )
+# The order of the columns is that of the index on owners.
+MERCHANT_ACCOUNTS = """
+SELECT accounts.merchant_id, accounts.id FROM {wanted} CROSS JOIN accounts
+WHERE accounts.territory_id = {p} AND accounts.wallet_id = 0 AND accounts.merchant_id = {value}
+AND accounts.kind = {p} AND accounts.programme_id = 0
+"""
 # How many values one SELECT names one by one: below the parameter limits of both databases.
 LOOKUP_MAX = 500
 # Owners are found by the unique index of owners, all of a kind in one statement: a wallet or a shop varies, the rest is
@@ -237,6 +244,12 @@ def _open(
         ))  # fmt: skip
     insert_rows(db, accounts, rows)
     return numbers
+
+
+def merchant_account_ids(db: Connection, *, territory_id: int, merchant_ids: Sequence[int]) -> dict[int, int]:
+    """Return the number of the account of what each of these shops is owed; shops without one are left out."""
+    rows = select_among(db, MERCHANT_ACCOUNTS, merchant_ids, territory_id, int(AccountKind.MERCHANT))
+    return {row[0]: row[1] for row in rows}
 
 
 def single_account(db: Connection, *, territory_id: int, kind: AccountKind) -> int:

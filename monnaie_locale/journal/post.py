@@ -135,8 +135,10 @@ class _Batch:
             reference=posting.reference,
             transfers=moves,
         )
-        posted = Posted(entry, entry.leaf_hash())
         apply(moves, self.balances)
+        sources = {source for draw in posting.draws for source in draw.sources}
+        left_cents = sum(self.balances[source].net_credit_cents for source in sources)
+        posted = Posted(entry, entry.leaf_hash(), left_cents=left_cents)
         self.added.append(posted)
         self.posted[entry.key_digest] = posted
         if entry.reverses_entry_id is not None:

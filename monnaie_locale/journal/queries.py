@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, bindparam, func, select
 
 from monnaie_locale.database.bulk import rows_among
+from monnaie_locale.database.prepared import as_date, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
@@ -46,6 +47,17 @@ DAY_BOUNDS = {
 NUMBER_MAX = 2**62
 SIDES = ("debit", "credit")
 ACCOUNTS_PER_READ = 50
+NUMBERS_OF_KEYS = """
+SELECT journal_entries.id FROM {wanted} CROSS JOIN journal_entries
+WHERE journal_entries.territory_id = {p} AND journal_entries.key_digest = {value}
+"""
+PURSES = """
+SELECT accounts.id, accounts.programme_id, accounts.wallet_id, accounts.expires_on,
+balances.credits_cents - balances.debits_cents
+FROM {wanted} CROSS JOIN accounts CROSS JOIN balances
+WHERE accounts.territory_id = {p} AND accounts.wallet_id = {value} AND accounts.merchant_id = 0 AND accounts.kind = {p}
+AND balances.territory_id = accounts.territory_id AND balances.account_id = accounts.id
+"""
 T = TypeVar("T")
 
 
@@ -116,23 +128,18 @@ def accounts_of(
 
 def purses_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[PurseBalance]:
     """Return the wallet's purses, earliest expiry first, empty and expired ones included."""
-    rows = db.execute(
-        select(
-            accounts.c.id,
-            accounts.c.programme_id,
-            accounts.c.wallet_id,
-            accounts.c.expires_on,
-            (balances.c.credits_cents - balances.c.debits_cents).label("balance_cents"),
-        )
-        .join(balances, (balances.c.territory_id == accounts.c.territory_id) & (balances.c.account_id == accounts.c.id))
-        .where(
-            accounts.c.territory_id == territory_id,
-            accounts.c.wallet_id == wallet_id,
-            accounts.c.kind == int(AccountKind.PURSE),
-        )
-        .order_by(accounts.c.expires_on, accounts.c.id)
-    )
-    return [PurseBalance(*row) for row in rows]
+    return purses_among(db, territory_id=territory_id, wallet_ids=[wallet_id])[wallet_id]
+
+
+def purses_among(
+    db: Connection, *, territory_id: int, wallet_ids: Collection[int]
+) -> defaultdict[int, list[PurseBalance]]:
+    """Return the purses of each of these wallets, earliest expiry first, empty and expired ones included."""
+    found: defaultdict[int, list[PurseBalance]] = defaultdict(list)
+    rows = select_among(db, PURSES, list(wallet_ids), territory_id, int(AccountKind.PURSE))
+    for row in sorted(rows, key=lambda row: (row[3], row[0])):
+        found[row[2]].append(PurseBalance(row[0], row[1], row[2], as_date(row[3]), row[4]))
+    return found
 
 
 def closed_through(db: Connection, *, territory_id: int) -> datetime.date | None:
@@ -163,8 +170,7 @@ def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[b
 
 def numbers_of_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> list[int]:
     """Return the numbers of the entries that these keys posted."""
-    key = journal_entries.c.key_digest
-    rows = rows_among(db, journal_entries.c.id, key=key, territory_id=territory_id, values=key_digests)
+    rows = select_among(db, NUMBERS_OF_KEYS, key_digests, territory_id)
     return [number for (number,) in rows]
 
 

@@ -60,11 +60,15 @@ class Posting(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """A posting that is in the books; `replayed` when the key had already posted it."""
+    """A posting that is in the books; `replayed` when the key had already posted it.
+
+    `left_cents` is what the sources of its draws held right after it, when it has just been posted.
+    """
 
     entry: JournalEntry
     leaf_hash: bytes
     replayed: bool = False
+    left_cents: int | None = None
 
 
 def key_digest(*, caller: str, idempotency_key: str) -> bytes:

@@ -1,10 +1,11 @@
 """Read programmes, funding orders and distributions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
+from monnaie_locale.database.prepared import as_date, select_among
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind
@@ -25,18 +26,30 @@ from monnaie_locale.programmes.tables import (
     distribution_lines,
     distributions,
     funding_orders,
-    programme_categories,
     programmes,
 )
+
+PROGRAMME_NAMES = [column.name for column in programmes.c if column.name != "territory_id"]
+PROGRAMMES = f"""
+SELECT {", ".join(f"programmes.{name}" for name in PROGRAMME_NAMES)}, programme_categories.category
+FROM {{wanted}} CROSS JOIN programmes LEFT JOIN programme_categories
+ON programme_categories.territory_id = programmes.territory_id AND programme_categories.programme_id = programmes.id
+WHERE programmes.territory_id = {{value}} ORDER BY programmes.id
+"""  # noqa: S608 - names of our own columns
 
 
 def programmes_by_id(db: Connection, *, territory_id: int) -> dict[int, Programme]:
     """Return every programme of the territory, open or closed; a town has a handful."""
-    rows = db.execute(
-        select(programmes).where(programmes.c.territory_id == territory_id).order_by(programmes.c.id)
-    ).mappings()
-    categories = _categories(db, territory_id)
-    return {row["id"]: _as_programme(row, categories[row["id"]]) for row in rows}
+    categories: dict[int, set[Category]] = defaultdict(set)
+    rows: dict[int, tuple[Any, ...]] = {}
+    for row in select_among(db, PROGRAMMES, [territory_id]):
+        rows[row[0]] = row
+        if row[-1] is not None:
+            categories[row[0]].add(Category(row[-1]))
+    return {
+        programme_id: _as_programme(dict(zip(PROGRAMME_NAMES, row[:-1], strict=True)), categories[programme_id])
+        for programme_id, row in rows.items()
+    }
 
 
 def programme_of(db: Connection, *, territory_id: int, programme_id: int) -> Programme:
@@ -161,31 +174,20 @@ def promised_cents(db: Connection, *, territory_id: int, programme_id: int, besi
     return int(total or 0)
 
 
-def _categories(db: Connection, territory_id: int) -> dict[int, set[Category]]:
-    found: dict[int, set[Category]] = defaultdict(set)
-    rows: Sequence[tuple[int, str]] = [
-        (row.programme_id, row.category)
-        for row in db.execute(select(programme_categories).where(programme_categories.c.territory_id == territory_id))
-    ]
-    for programme_id, category in rows:
-        found[programme_id].add(Category(category))
-    return found
-
-
-def _as_programme(row: RowMapping, categories: set[Category]) -> Programme:
+def _as_programme(row: dict[str, Any], categories: set[Category]) -> Programme:
     return Programme(
         programme_id=row["id"],
         name=row["name"],
         legal_basis=LegalBasis(row["legal_basis"]),
         decision_reference=row["decision_reference"],
-        decided_on=row["decided_on"],
+        decided_on=as_date(row["decided_on"]),
         budget_cents=row["budget_cents"],
         pin_rule=PinRule(row["pin_rule"]),
         pin_above_cents=row["pin_above_cents"],
         grace_days=row["grace_days"],
         expired_goes_to=ExpiredGoesTo(row["expired_goes_to"]),
         categories=frozenset(categories),
-        is_open=row["is_open"],
+        is_open=bool(row["is_open"]),
         created_by=row["created_by"],
         created_at_ms=row["created_at_ms"],
     )

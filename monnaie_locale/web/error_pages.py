@@ -16,6 +16,8 @@ from monnaie_locale.web import pages
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
+# A full disk or a database that restarts is not mended within a second, and a till should not wait a minute.
+RETRY_AFTER_S = 5
 TITLES = {
     Nature.INVALID: "Demande incorrecte",
     Nature.UNAUTHENTICATED: "Connexion nécessaire",

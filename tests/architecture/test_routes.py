@@ -20,6 +20,8 @@ PUBLIC_PREFIXES = (
     "/connexion",
     "/accessibilite",
     "/api/v1/openapi.json",
+    # A monitor asks whether the service answers; it learns nothing else.
+    "/api/v1/health",
     "/api/v1/problems/",
     "/w/",
     "/W/",

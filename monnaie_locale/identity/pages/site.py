@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from flask import Flask
 
 from monnaie_locale import runtime
-from monnaie_locale.api import openapi, problems
+from monnaie_locale.api import health, openapi, problems
 from monnaie_locale.identity import access, errors
 from monnaie_locale.identity.pages import front, sign_in, staff
 from monnaie_locale.journal.directory import Territory
@@ -42,6 +42,7 @@ def init_app(app: Flask, rt: Runtime, *, territory: Territory, refusals: Iterabl
     error_pages.init_app(app, api_answer=problems.answer)
     web_pages.init_app(app, town=territory.name, is_demo=territory.is_demo, status_of=problems.status_of)
     access.init_app(app)
+    health.init_app(app)
     openapi.init_app(app, refusals=(*ledger_errors.REFUSALS, *errors.REFUSALS, *refusals))
     front.init_app(app)
     sign_in.init_app(app)

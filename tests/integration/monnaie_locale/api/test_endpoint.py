@@ -321,11 +321,12 @@ def test_the_document_describes_every_endpoint_and_every_reference_leads_somewhe
     text_of_it = json.dumps(document)
 
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {"/api/v1/gifts", "/api/v1/gifts/{gift_id}/thanks", "/api/v1/sneaky"}
+    paths = ("/api/v1/gifts", "/api/v1/gifts/{gift_id}/thanks", "/api/v1/health", "/api/v1/sneaky")
+    assert set(document["paths"]) == set(paths)
     give = document["paths"]["/api/v1/gifts"]["post"]
     assert give["x-permission"] == "manage_wallets"
     assert {"Idempotency-Key"} == {field["name"] for field in give["parameters"]}
-    assert set(give["responses"]) == {"201", "400", "401", "403", "409", "415", "422"}
+    assert set(give["responses"]) == {"201", "400", "401", "403", "409", "415", "422", "503"}
     assert "insufficient_funds" in json.dumps(give["responses"]["409"])
     schemas = document["components"]["schemas"]
     for reference in text_of_it.split('"$ref": "')[1:]:

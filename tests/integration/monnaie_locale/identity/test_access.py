@@ -1,6 +1,6 @@
 """The guard: sessions of three kinds, keys for programs, forms from elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from flask import Blueprint, Response
@@ -38,9 +38,10 @@ def till_pages() -> Blueprint:
     return blueprint
 
 
-def resolve_till(_db: object, *, territory_id: int, subject_id: int) -> access.Resolved | None:
+def resolve_tills(_db: object, *, territory_id: int, subject_ids: Collection[int]) -> dict[int, access.Resolved]:
     assert territory_id == TERRITORY_ID
-    return access.Resolved(label="Boulangerie", merchant_id=4) if subject_id == LIVING_TILL else None
+    shop = access.Resolved(label="Boulangerie", merchant_id=4)
+    return {LIVING_TILL: shop} if LIVING_TILL in subject_ids else {}
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def site(db_engine: Engine) -> Iterator[Site]:
     built = build_site(
         db_engine,
         blueprints=(till_pages(),),
-        init=lambda app: access.resolve(app, SubjectKind.TILL, resolve_till),
+        init=lambda app: access.resolve(app, SubjectKind.TILL, resolve_tills),
     )
     yield built
     built.rt.stop()

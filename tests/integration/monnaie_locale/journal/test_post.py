@@ -186,13 +186,14 @@ def test_a_key_and_a_balance_are_found_by_their_index_however_long_the_books(db_
         plans = {
             statement: [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
             for statement in tuple(looked_up)
-            if "json_each" in statement
+            if "json_each" in statement and "ledger_heads" in statement
         }
         naive = "SELECT id FROM journal_entries WHERE caller IN (SELECT value FROM json_each(?)) AND territory_id = ?"
         scan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {naive}", ("[]", 1))]
 
-    assert any("key_digest=?" in step for plan in plans.values() for step in plan)
-    assert any("account_id=?" in step for plan in plans.values() for step in plan)
-    for plan in plans.values():
-        assert not any(step.endswith("(territory_id=?)") for step in plan), plan
+    steps = [step for plan in plans.values() for step in plan]
+    found = [step for step in steps if " e " in step or " b " in step]
+    assert any("key_digest=?" in step for step in found)
+    assert any("account_id=?" in step for step in found)
+    assert all("key_digest=?" in step or "account_id=?" in step for step in found), steps
     assert any(step.endswith("(territory_id=?)") for step in scan)
