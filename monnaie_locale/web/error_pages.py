@@ -16,8 +16,6 @@ from monnaie_locale.web import pages
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
-# A full disk or a database that restarts is not mended within a second, and a till should not wait a minute.
-RETRY_AFTER_S = 5
 TITLES = {
     Nature.INVALID: "Demande incorrecte",
     Nature.UNAUTHENTICATED: "Connexion nécessaire",
@@ -44,6 +42,7 @@ NEXT_STEPS = {
 }
 # The database cannot be reached or written: stopped, restarting, its disk full. It comes back: the answer is "later".
 UNREACHABLE = (OperationalError, InterfaceError, PoolTimeout, CommitInDoubt)
+# A full disk or a database that restarts is not mended within a second, and a till should not wait a minute.
 RETRY_AFTER_S = 2
 # Status → title, sentence, what to do next.
 FAULTS: dict[int, tuple[str, str, str]] = {

@@ -152,7 +152,8 @@ def till_key(world: World, till_id: int) -> str:
 
 def subject_of(world: World, key: str) -> int | None:
     with reading(world.engine) as db:
-        found = identity.find_api_key(db, territory_id=1, token_digest=tokens.digest(key))
+        digest = tokens.digest(key)
+        found = identity.find_api_keys(db, territory_id=1, token_digests=[digest]).get(digest)
     return None if found is None else found[1]
 
 
