@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bench import bulk_cases, http_cases, scale_cases, verify_cases
 from bench.measure import Timing
 from bench.places import Place
 from bench.rows import Row
@@ -69,17 +70,17 @@ def taken(measure: Measure, place: Place, timing: Timing, *, quick: bool) -> Out
 MEASURES: tuple[Measure, ...] = (
     Measure(
         "bulk",
-        None,
+        bulk_cases.rows,
         (
-            promised("a distribution of 100,000 lines, in the engine", 15_000, "lines/s"),
-            promised("a distribution of 100,000 lines, whole command", 30, "s", at_most=True),
-            promised("a distribution of 100,000 lines, memory", 300, "MiB", at_most=True),
+            promised("distribution, lines posted", 15_000, "lines/s"),
+            promised("distribution, both commands", 30, "s", at_most=True),
+            promised("distribution, peak memory", 300, "MiB", at_most=True),
             promised("charges during a distribution, p99", 500, "ms", at_most=True),
         ),
     ),
     Measure(
         "http",
-        None,
+        http_cases.rows,
         (
             promised("a charge over HTTP / an empty endpoint of the same server", 0.4, "×"),
             promised("a charge over HTTP, p99", 100, "ms", at_most=True),
@@ -87,16 +88,16 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "scale",
-        None,
+        scale_cases.rows,
         (
-            promised("a wallet's page with 10 million transfers / with 100,000", 1.5, "×", at_most=True),
-            promised("a month's merchant statement with 10 million transfers / with 100,000", 1.5, "×", at_most=True),
-            promised("size on disk of a transfer", 350, "bytes", at_most=True),
+            promised("wallet's page in long books / in short ones", 1.5, "×", at_most=True),
+            promised("shop's month in long books / in short ones", 1.5, "×", at_most=True),
+            promised("size on disk per transfer", 350, "bytes", at_most=True),
         ),
     ),
     Measure(
         "verify",
-        None,
+        verify_cases.rows,
         (
             promised("verify", 100_000, "transfers/s"),
             # "Linear", said as a figure: ten times the books, and no transfer costs half as much again.

@@ -123,7 +123,7 @@ def _flat(place: Place, name: str, read: Callable[[Engine], object], small: Book
             took[id(each)].append(time.perf_counter_ns() - began)
     small_ms, big_ms = (statistics.median(took[id(each)]) / NS_PER_MS for each in (small, big))
     return Row(
-        measure=f"{name} in long books, cost",
+        measure=f"{name} in long books / in short ones",
         database=place.name,
         value=big_ms / small_ms,
         asked=FLAT_MAX,

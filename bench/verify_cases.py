@@ -51,12 +51,12 @@ def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
         _verified(place, transfers=size, quick=quick) for size in (VERIFY_SIZES_QUICK if quick else VERIFY_SIZES)
     )
     yield Row(
-        measure=f"verify, {large.transfers:,} transfers",
+        measure="verify",
         database=place.name,
         value=round(large.transfers / large.seconds),
         asked=PER_SECOND,
         unit="transfers/s",
-        detail=f"{large.seconds:.1f} s, two processes; the largest took {large.peak_mib:.0f} MiB",
+        detail=f"{large.transfers:,} transfers in {large.seconds:.1f} s, two processes; the largest took {large.peak_mib:.0f} MiB",
     )
     yield _growth("verify", place, small, large)
     small, large = (_closed(place, charges=size) for size in (CLOSE_SIZES_QUICK if quick else CLOSE_SIZES))
@@ -65,13 +65,13 @@ def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
 
 def _growth(measure: str, place: Place, small: Took, large: Took) -> Row:
     return Row(
-        measure=f"{measure}, a transfer among {large.transfers:,} / among {small.transfers:,}",
+        measure=f"{measure}, a transfer in ten times the books / in the books",
         database=place.name,
         value=round(large.us_each / small.us_each, 2),
         asked=GROWTH_MAX,
         unit="ratio",
         at_most=True,
-        detail=f"{large.us_each:.1f} µs / {small.us_each:.1f} µs; largest process {large.peak_mib:.0f} MiB"
+        detail=f"{large.us_each:.1f} µs among {large.transfers:,} / {small.us_each:.1f} µs among {small.transfers:,}; largest process {large.peak_mib:.0f} MiB"
         f" / {small.peak_mib:.0f} MiB",
     )
 
