@@ -56,7 +56,8 @@ def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
         value=round(large.transfers / large.seconds),
         asked=PER_SECOND,
         unit="transfers/s",
-        detail=f"{large.transfers:,} transfers in {large.seconds:.1f} s, two processes; the largest took {large.peak_mib:.0f} MiB",
+        detail=f"{large.transfers:,} transfers in {large.seconds:.1f} s, two processes;"
+        f" the largest took {large.peak_mib:.0f} MiB",
     )
     yield _growth("verify", place, small, large)
     small, large = (_closed(place, charges=size) for size in (CLOSE_SIZES_QUICK if quick else CLOSE_SIZES))
@@ -71,7 +72,8 @@ def _growth(measure: str, place: Place, small: Took, large: Took) -> Row:
         asked=GROWTH_MAX,
         unit="ratio",
         at_most=True,
-        detail=f"{large.us_each:.1f} µs among {large.transfers:,} / {small.us_each:.1f} µs among {small.transfers:,}; largest process {large.peak_mib:.0f} MiB"
+        detail=f"{large.us_each:.1f} µs among {large.transfers:,} / {small.us_each:.1f} µs among {small.transfers:,};"
+        f" largest process {large.peak_mib:.0f} MiB"
         f" / {small.peak_mib:.0f} MiB",
     )
 
