@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from monnaie_locale.database.bulk import rows_among
 from monnaie_locale.database.prepared import as_date, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
@@ -47,6 +46,11 @@ DAY_BOUNDS = {
 NUMBER_MAX = 2**62
 SIDES = ("debit", "credit")
 ACCOUNTS_PER_READ = 50
+BALANCES = """
+SELECT balances.account_id, balances.kind, balances.debits_cents, balances.credits_cents
+FROM {wanted} CROSS JOIN balances
+WHERE balances.territory_id = {p} AND balances.account_id = {value}
+"""
 NUMBERS_OF_KEYS = """
 SELECT journal_entries.id FROM {wanted} CROSS JOIN journal_entries
 WHERE journal_entries.territory_id = {p} AND journal_entries.key_digest = {value}
@@ -89,8 +93,7 @@ def head_of(db: Connection, *, territory_id: int) -> Head:
 
 def balances_of(db: Connection, *, territory_id: int, account_ids: Collection[int]) -> dict[int, Balance]:
     """Return the counters of the accounts that exist among these."""
-    columns = (balances.c.account_id, balances.c.kind, balances.c.debits_cents, balances.c.credits_cents)
-    rows = rows_among(db, *columns, key=balances.c.account_id, territory_id=territory_id, values=sorted(account_ids))
+    rows = select_among(db, BALANCES, sorted(account_ids), territory_id)
     return {row[0]: Balance(KINDS[row[1]], row[2], row[3]) for row in rows}
 
 
