@@ -1,13 +1,11 @@
-"""Insert or find many rows in one round trip, the fastest way each database has."""
+"""Insert many rows in one round trip, the fastest way each database has."""
 
 import datetime
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any
 
-from sqlalchemy import Column, Connection, Date, Dialect, LargeBinary, Table
+from sqlalchemy import Connection, Date, Dialect, Table
 
 from monnaie_locale.database.driver import execute
 
@@ -35,21 +33,6 @@ def insert_rows(db: Connection, table: Table, rows: Sequence[Sequence[object]]) 
 def _rows_at_once(left: int) -> int:
     """Return how many of the rows that are left go in the next statement: few sizes, so few texts to prepare."""
     return left if left <= ROWS_EXACT_MAX else min(ROWS_MAX, 1 << left.bit_length() - 1)
-
-
-def rows_among(
-    db: Connection, *columns: Column[Any], key: Column[Any], territory_id: int, values: Sequence[object]
-) -> list[tuple[Any, ...]]:
-    """Return these columns of the territory's rows whose `key` is among the values (integers, or bytes).
-
-    One text whatever the number of values: the database prepares it once, and SQLAlchemy builds nothing.
-    """
-    if not values:
-        return []
-    if db.dialect.name == "postgresql":
-        return execute(db, _amongarray_of(columns, key, db.dialect), (territory_id, array_of(values))).fetchall()
-    written = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
-    return execute(db, _among_json(columns, key), (written, territory_id)).fetchall()
 
 
 def array_of(values: Sequence[object]) -> str:
@@ -86,23 +69,6 @@ def _written(table: Table, rows: Sequence[Sequence[object]]) -> tuple[object, ..
 @lru_cache
 def _date_positions(table: Table) -> tuple[int, ...]:
     return tuple(position for position, column in enumerate(table.columns) if isinstance(column.type, Date))
-
-
-@lru_cache
-def _amongarray_of(columns: tuple[Column[Any], ...], key: Column[Any], dialect: Dialect) -> str:
-    names = ", ".join(column.name for column in columns)
-    wanted = f"%s::{key.type.compile(dialect)}[]"
-    return f"SELECT {names} FROM {key.table} WHERE territory_id = %s AND {key.name} = ANY({wanted})"  # noqa: S608 - names of our own tables
-
-
-@lru_cache
-def _among_json(columns: tuple[Column[Any], ...], key: Column[Any]) -> str:
-    # JSON knows no bytes: they travel in hexadecimal. CROSS JOIN reads the wanted values first and finds each by its
-    # index; with IN, SQLite would read the whole table for bytes.
-    value = "unhex(wanted.value)" if isinstance(key.type, LargeBinary) else "wanted.value"
-    names = ", ".join(f"{key.table}.{column.name}" for column in columns)
-    found = f"{key.table}.territory_id = ? AND {key.table}.{key.name} = {value}"
-    return f"SELECT {names} FROM json_each(?) AS wanted CROSS JOIN {key.table} ON {found}"  # noqa: S608 - names of our own tables
 
 
 @lru_cache

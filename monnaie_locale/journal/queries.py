@@ -164,17 +164,11 @@ def find_posted(
 
 def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> dict[bytes, Posted]:
     """Return what these keys already posted."""
-    numbers = numbers_of_keys(db, territory_id=territory_id, key_digests=key_digests)
+    numbers = [row[0] for row in select_among(db, NUMBERS_OF_KEYS, key_digests, territory_id)]
     if not numbers:
         return {}
     found = entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
     return {posted.entry.key_digest: posted for posted in found}
-
-
-def numbers_of_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> list[int]:
-    """Return the numbers of the entries that these keys posted."""
-    rows = select_among(db, NUMBERS_OF_KEYS, key_digests, territory_id)
-    return [number for (number,) in rows]
 
 
 def entry_of(db: Connection, *, territory_id: int, entry_id: int) -> Posted:
