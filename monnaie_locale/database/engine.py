@@ -41,7 +41,7 @@ def open_engine(url: str, *, pool_size: int = 40) -> Engine:
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size=pool_size)
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, pool_use_lifo=True)
     event.listen(engine, "connect", _keep_notices)
     event.listen(engine, "connect", _wait_for_the_disk)
     return engine
@@ -51,8 +51,15 @@ def _open_sqlite(url: str, *, pool_size: int) -> Engine:
     if pysqlite3.dbapi2.sqlite_version_info < SQLITE_VERSION_MIN:
         message = f"SQLite {pysqlite3.dbapi2.sqlite_version} is too old: {SQLITE_VERSION_MIN} is the first safe one"
         raise RuntimeError(message)
+    # Last in, first out, on both databases: statements are prepared per connection and pages cached there; in turn, forty
+    # connections would each do it all again.
     engine = create_engine(
-        url, module=pysqlite3.dbapi2, pool_size=pool_size, max_overflow=0, connect_args=SQLITE_CONNECT
+        url,
+        module=pysqlite3.dbapi2,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_use_lifo=True,
+        connect_args=SQLITE_CONNECT,
     )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate)
