@@ -51,8 +51,8 @@ def _open_sqlite(url: str, *, pool_size: int) -> Engine:
     if pysqlite3.dbapi2.sqlite_version_info < SQLITE_VERSION_MIN:
         message = f"SQLite {pysqlite3.dbapi2.sqlite_version} is too old: {SQLITE_VERSION_MIN} is the first safe one"
         raise RuntimeError(message)
-    # Last in, first out, on both databases: statements are prepared per connection and pages cached there; in turn, forty
-    # connections would each do it all again.
+    # Last in, first out, on both databases: statements are prepared per connection and pages cached there; in turn,
+    # forty connections would each do it all again.
     engine = create_engine(
         url,
         module=pysqlite3.dbapi2,
