@@ -137,7 +137,9 @@ def _text_of(file: IO[bytes], encoding: str) -> Iterator[io.TextIOWrapper]:
     try:
         yield text
     finally:
-        text.detach()
+        # A reader that is given up midway ends when it is collected, maybe after its file was closed.
+        if not file.closed:
+            text.detach()
 
 
 def _columns(line: int, header: list[str], *, required: Sequence[str], optional: Sequence[str]) -> list[str]:

@@ -4,7 +4,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from sqlalchemy import Engine, event
 
@@ -49,8 +48,8 @@ class KeysInMemory(_Wrapped):
     def submit(self, posting: Posting) -> Posted:
         known = self.answers.get(posting.key_digest)
         if known is not None:
-            return replace(known, replayed=True)
-        posted = self.real.submit(replace(posting, idempotency_key=secrets.token_hex(16)))
+            return known._replace(replayed=True)
+        posted = self.real.submit(posting._replace(idempotency_key=secrets.token_hex(16)))
         self.answers[posting.key_digest] = posted
         return posted
 
