@@ -13,9 +13,10 @@ from monnaie_locale.database.engine import SQLITE_PRAGMAS
 
 TABLES = (
     "CREATE TABLE bare_transfers (id {number}, kind SMALLINT NOT NULL)",
-    """CREATE TABLE bare_entries (transfer_id BIGINT NOT NULL, account_id BIGINT NOT NULL,
-       amount_cents BIGINT NOT NULL, PRIMARY KEY (transfer_id, account_id))""",
     "CREATE TABLE bare_balances (account_id BIGINT PRIMARY KEY, balance_cents BIGINT NOT NULL)",
+    """CREATE TABLE bare_entries (transfer_id BIGINT NOT NULL REFERENCES bare_transfers,
+       account_id BIGINT NOT NULL REFERENCES bare_balances, amount_cents BIGINT NOT NULL,
+       PRIMARY KEY (transfer_id, account_id))""",
 )
 # The whole posting in one round trip: the best that one commit per posting can do on a server.
 FUNCTION = """

@@ -19,10 +19,13 @@ class Work(StrEnum):
     ENGINE_BATCH = "engine, batches of 1000"
     BARE_COMMIT = "bare SQL, one commit each"
     BARE_GROUP = "bare group commit"
+    BARE_GATHERED = "bare group commit that gathers"
     BARE_BATCH = "bare SQL, batches of 1000"
     FUNCTION = "one SQL function, one commit each"
+    SAME_RULES = "same rules, one commit each"
     PGBENCH = "pgbench TPC-B"
     HORDAK = "django-hordak"
+    HORDAK_GUARDED = "django-hordak, purses not below zero"
 
 
 class Key(NamedTuple):

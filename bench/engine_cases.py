@@ -51,7 +51,7 @@ def cases(town: Town) -> Iterator[Case]:
 
 def _run_writer(town: Town, callers: int, hot: bool, timing: Timing) -> Figures:  # noqa: FBT001 - bound by partial
     """Measure callers that each wait for their own durable posting."""
-    with _copy(town) as engine:
+    with copy_of(town) as engine:
         writer = Writer(engine, clock_ms=books.now_ms)
 
         def step_of(caller: int) -> Step:
@@ -65,13 +65,13 @@ def _run_writer(town: Town, callers: int, hot: bool, timing: Timing) -> Figures:
 
         figures = measure(step_of, callers=callers, timing=timing)
         writer.stop()
-        _check(town, engine, figures, hot=hot)
+        check(town, engine, figures, hot=hot)
         return figures
 
 
 def _run_batches(town: Town, hot: bool, timing: Timing) -> Figures:  # noqa: FBT001 - bound by partial
     """Measure one caller that posts batches, one transaction each, as a distribution does."""
-    with _copy(town) as engine:
+    with copy_of(town) as engine:
 
         def step_of(caller: int) -> Step:
             payments = books.charges(town.accounts, caller=caller, hot=hot)
@@ -83,17 +83,19 @@ def _run_batches(town: Town, hot: bool, timing: Timing) -> Figures:  # noqa: FBT
             return step
 
         figures = measure(step_of, callers=1, timing=timing)
-        _check(town, engine, figures, hot=hot)
+        check(town, engine, figures, hot=hot)
         return figures
 
 
-def _check(town: Town, engine: Engine, figures: Figures, *, hot: bool) -> None:
+def check(town: Town, engine: Engine, figures: Figures, *, hot: bool) -> None:
+    """Raise BooksWrong unless the books of a run add up."""
     first = next(books.charges(town.accounts, caller=0, hot=hot))
     books.check(engine, entries_before=town.entries, acknowledged=figures.acknowledged, sent=first)
 
 
 @contextmanager
-def _copy(town: Town) -> Iterator[Engine]:
+def copy_of(town: Town) -> Iterator[Engine]:
+    """Give a copy of the town for one run."""
     url = town.place.copy_of(town.template)
     engine = _engine_on(url)
     yield engine

@@ -30,23 +30,26 @@ def promises(database: str) -> Iterator[Promise]:
     """Yield what was asked of the engine on a database, in the order of the issue."""
     engine = Key(database, Work.ENGINE, MANY, hot=False)
     hot = engine._replace(hot=True)
-    group, function, function_name = Work.BARE_GROUP, Work.FUNCTION, "one SQL function per commit, 8 clients"
-    if database == "sqlite":
-        # It has no functions of its own: the nearest is one transaction per posting, with nothing between its
-        # statements and the library.
-        function, function_name = Work.BARE_COMMIT, "bare SQL, one commit each, 8 callers"
-    beside = Key(database, function, 8, hot=True)
+    group, gathered = Work.BARE_GROUP, Work.BARE_GATHERED
+    ruled = Key(database, Work.SAME_RULES, 8, hot=True)
     yield Promise("engine / bare group commit, random accounts", engine, engine._replace(work=group), 0.6)
+    yield Promise("engine / bare group commit that gathers", engine, engine._replace(work=gathered), None)
     yield Promise("engine, all to one merchant / random accounts", hot, engine, 0.9)
-    yield Promise(f"engine / {function_name}, all to one merchant", hot, beside, 5)
-    # How far anybody could go: the same loop as ours, and no rule at all.
-    yield Promise(f"bare group commit / {function_name}, all to one merchant", hot._replace(work=group), beside, None)
+    yield Promise("engine / the same rules, one commit each, 8 clients, all to one merchant", hot, ruled, 5)
+    # Without any rule: how far the engine is from that, and how far anybody could go.
+    bare, bare_name = Work.FUNCTION, "one bare SQL function per commit, 8 clients"
+    if database == "sqlite":
+        bare, bare_name = Work.BARE_COMMIT, "bare SQL, one commit each, 8 callers"
+    beside = ruled._replace(work=bare)
+    yield Promise(f"engine / {bare_name}, all to one merchant", hot, beside, None)
+    yield Promise(f"bare group commit / {bare_name}, all to one merchant", hot._replace(work=group), beside, None)
     if database == "postgresql":
-        hordak = engine._replace(work=Work.HORDAK)
+        hordak, guarded = engine._replace(work=Work.HORDAK), engine._replace(work=Work.HORDAK_GUARDED)
         alone = engine._replace(callers=1)
         yield Promise("engine / pgbench TPC-B, 32 clients", engine, engine._replace(work=Work.PGBENCH), 1.3)
         yield Promise("engine / django-hordak, 1 caller", engine, hordak._replace(callers=1), 10)
-        yield Promise("engine / django-hordak, 32 callers", engine, hordak, 20)
+        yield Promise("engine / django-hordak that checks the purse, 32 callers", engine, guarded, 20)
+        yield Promise("engine / django-hordak, 32 callers", engine, hordak, None)
         yield Promise("engine, 1 caller / django-hordak, 1 caller", alone, hordak._replace(callers=1), None)
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench import engine_cases, hordak, pgbench, promises, raw_cases
+from bench import engine_cases, hordak, pgbench, promises, raw_cases, same_rules
 from bench.cases import CALLERS, Case, Key, Work
 from bench.machine import description, versions, watched
 from bench.measures import MEASURES, taken
@@ -27,7 +27,7 @@ from bench.table import Run, medians, ratios, rendered
 OTHERS_PERCENT_MAX = 10.0
 # Copying and checking the books, a run: for the estimate only.
 OVERHEAD_S = 1.5
-RAW_WORKS = (Work.BARE_COMMIT, Work.BARE_GROUP, Work.BARE_BATCH, Work.FUNCTION)
+RAW_WORKS = (Work.BARE_COMMIT, Work.BARE_GROUP, Work.BARE_GATHERED, Work.BARE_BATCH, Work.FUNCTION)
 
 
 @dataclass(slots=True)
@@ -102,9 +102,11 @@ def _prepare(bench: Bench) -> None:
     """Make the databases that the chosen cases copy, and list the cases."""
     found: list[Case] = []
     for place in bench.places:
-        if _is_wanted(bench, place.name, Work.ENGINE, Work.ENGINE_BATCH):
+        if _is_wanted(bench, place.name, Work.ENGINE, Work.ENGINE_BATCH, Work.SAME_RULES):
             _say(f"{place.name}: opening a town of 10,000 wallets and 1,000 shops…")
-            found += engine_cases.cases(engine_cases.prepare(place))
+            town = engine_cases.prepare(place)
+            found += engine_cases.cases(town)
+            found += same_rules.cases(town)
         if _is_wanted(bench, place.name, *RAW_WORKS):
             found += raw_cases.cases(raw_cases.prepare(place))
     if bench.server:
@@ -121,7 +123,7 @@ def _peers(bench: Bench, server: PostgresqlServer) -> Iterator[Case]:
         else:
             _say("pgbench: filling its tables…")
             yield from pgbench.cases(pgbench.prepare(server, program))
-    if _is_wanted(bench, server.name, Work.HORDAK):
+    if _is_wanted(bench, server.name, Work.HORDAK, Work.HORDAK_GUARDED):
         if absent := hordak.absent():
             _lack(bench, Work.HORDAK, f"not installed: {', '.join(absent)} (requirements/bench.txt)")
         else:

@@ -97,13 +97,10 @@ class _Batch:
     def save(self, db: Connection) -> None:
         """Insert the transfers, then the entries: the database refuses an entry that has none."""
         lines = [
-            (
-                self.territory_id, posted.entry.entry_id, number, int(line.debit_kind), int(line.credit_kind),
-                line.debit_account_id, line.credit_account_id, line.amount_cents,
-            )
-            for posted in self.added
-            for number, line in enumerate(posted.entry.transfers, start=1)
-        ]  # fmt: skip
+            (territory_id, entry_id, number, int(debit_kind), int(credit_kind), debit_id, credit_id, amount_cents)
+            for territory_id, entry_id, *_, moves in [posted.entry for posted in self.added]
+            for number, (debit_id, debit_kind, credit_id, credit_kind, amount_cents) in enumerate(moves, start=1)
+        ]
         insert_rows(db, transfers, lines)
         insert_rows(db, journal_entries, [_row(posted) for posted in self.added])
         for shared in self.companions.values():
@@ -122,27 +119,21 @@ class _Batch:
     def _add(self, posting: Posting, key: bytes, moves: tuple[Transfer, ...], accounted_on: datetime.date) -> Posted:
         self.last_entry_id += 1
         entry = JournalEntry(
-            territory_id=self.territory_id,
-            entry_id=self.last_entry_id,
-            kind=posting.kind,
-            happened_at_ms=posting.happened_at_ms,
-            recorded_at_ms=self.recorded_at_ms,
-            accounted_on=accounted_on,
-            caller=posting.caller,
-            key_digest=key,
-            request_digest=posting.request_digest,
-            reverses_entry_id=posting.reverses_entry_id,
-            reference=posting.reference,
-            transfers=moves,
-        )
-        apply(moves, self.balances)
-        sources = {source for draw in posting.draws for source in draw.sources}
-        left_cents = sum(self.balances[source].net_credit_cents for source in sources)
+            self.territory_id, self.last_entry_id, posting.kind, posting.happened_at_ms, self.recorded_at_ms,
+            accounted_on, posting.caller, key, posting.request_digest, posting.reverses_entry_id, posting.reference,
+            moves,
+        )  # fmt: skip
+        balances = self.balances
+        apply(moves, balances)
+        left_cents = 0
+        for source in {source for draw in posting.draws for source in draw.sources}:
+            _, debits_cents, credits_cents = balances[source]
+            left_cents += credits_cents - debits_cents
         posted = Posted(entry, entry.leaf_hash(), left_cents=left_cents)
         self.added.append(posted)
-        self.posted[entry.key_digest] = posted
-        if entry.reverses_entry_id is not None:
-            self.reversed_ids.add(entry.reverses_entry_id)
+        self.posted[key] = posted
+        if posting.reverses_entry_id is not None:
+            self.reversed_ids.add(posting.reverses_entry_id)
         return posted
 
 
@@ -181,9 +172,5 @@ def _load_companions(db: Connection, postings: Sequence[Posting]) -> dict[type[o
 
 
 def _row(posted: Posted) -> tuple[object, ...]:
-    entry = posted.entry
-    return (
-        entry.territory_id, entry.entry_id, int(entry.kind), entry.happened_at_ms, entry.recorded_at_ms,
-        entry.accounted_on, entry.caller, entry.key_digest, entry.request_digest, entry.reverses_entry_id,
-        entry.reference, posted.leaf_hash,
-    )  # fmt: skip
+    territory_id, entry_id, kind, *others, _ = posted.entry
+    return (territory_id, entry_id, int(kind), *others, posted.leaf_hash)

@@ -72,20 +72,14 @@ class JournalEntry(NamedTuple):
 
         A JSON array (RFC 8259) without spaces, ASCII only, fields in this order: adding a field makes a new version.
         """
+        (
+            territory_id, entry_id, kind, happened_at_ms, recorded_at_ms, accounted_on, caller, key_digest,
+            request_digest, reverses_entry_id, reference, transfers,
+        ) = self  # fmt: skip
         return entry_bytes(
-            self.territory_id,
-            self.entry_id,
-            self.kind,
-            self.happened_at_ms,
-            self.recorded_at_ms,
-            self.accounted_on.isoformat(),
-            self.caller,
-            self.key_digest,
-            self.request_digest,
-            self.reverses_entry_id,
-            self.reference,
-            [(line.debit_account_id, line.credit_account_id, line.amount_cents) for line in self.transfers],
-        )
+            territory_id, entry_id, kind, happened_at_ms, recorded_at_ms, accounted_on.isoformat(), caller, key_digest,
+            request_digest, reverses_entry_id, reference, [(line[0], line[2], line[4]) for line in transfers],
+        )  # fmt: skip
 
     def leaf_hash(self) -> bytes:
         """Return the entry's leaf in the log (RFC 9162 §2.1.1), the hash that its receipt carries."""
