@@ -46,7 +46,9 @@ BEGIN
   leaf := sha256('\\x00'::bytea || convert_to(format('[1,%s,%s,3,%s,%s,"%s","%s","%s","%s",null,"%s",[[%s,%s,%s]]]',
     territory, number, happened, recorded, day, caller_, encode(key, 'hex'), encode(request, 'hex'), reference_,
     payer, shop, cents), 'UTF8'));
-  INSERT INTO transfers VALUES (territory, number, 1, 3, 4, payer, shop, cents);
+  INSERT INTO transfers VALUES (territory, number, 1, 3, 4, payer, shop, cents,
+    (SELECT b.last_entry_id FROM balances b WHERE b.territory_id = territory AND b.account_id = payer),
+    (SELECT b.last_entry_id FROM balances b WHERE b.territory_id = territory AND b.account_id = shop));
   INSERT INTO journal_entries
   VALUES (territory, number, 3, happened, recorded, day, caller_, key, request, NULL, reference_, leaf);
   RETURN number;

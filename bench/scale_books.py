@@ -41,6 +41,24 @@ LEAVES_CHECKED = 50
 SQLITE_FILLING = ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -3000000",
                   "PRAGMA foreign_keys = OFF")  # fmt: skip
 TABLES = ("journal_entries", "transfers", "balances", "ledger_heads")
+# Some entries at a time: their rows, then who moved each account before, in the same rows or in those already written.
+MOVED = "CREATE TEMP TABLE moved_rows AS {numbered} SELECT * FROM moved"
+CHAINED = """
+CREATE TEMP TABLE chained AS
+SELECT account_id, n, coalesce(lag(n) OVER (PARTITION BY account_id ORDER BY n), last_moves.entry_id, 0) AS previous_id
+FROM (SELECT debit AS account_id, n FROM moved_rows UNION ALL SELECT credit, n FROM moved_rows) AS sides
+LEFT JOIN last_moves USING (account_id)
+"""
+LAST_MOVES = """
+INSERT INTO last_moves SELECT account_id, max(n) FROM chained WHERE n > 0 GROUP BY account_id
+ON CONFLICT (account_id) DO UPDATE SET entry_id = excluded.entry_id
+"""
+LINES = """
+INSERT INTO transfers
+SELECT 1, r.n, 1, debit_kind, credit_kind, debit, credit, cents, d.previous_id, c.previous_id
+FROM moved_rows r JOIN chained d ON d.n = r.n AND d.account_id = r.debit
+JOIN chained c ON c.n = r.n AND c.account_id = r.credit ORDER BY r.n
+"""
 # One quad is a gift and its three payments. {…} are numbers of ours.
 NUMBERED = """
 WITH quads AS (
@@ -223,25 +241,30 @@ def _fill_entries(cursor: DBAPICursor, dialect: str, shape: dict[str, Any], *, l
         f"[[{shape['reserve']},{shape['funds']},{funding_cents}]]]"
     )
     mark = "?" if dialect == "sqlite" else "%s"
-    cursor.execute(f"INSERT INTO transfers VALUES (1, 1, 1, 1, 2, {mark}, {mark}, {mark})",
+    cursor.execute(f"INSERT INTO transfers VALUES (1, 1, 1, 1, 2, {mark}, {mark}, {mark}, 0, 0)",
                    (shape["reserve"], shape["funds"], funding_cents))  # fmt: skip
     cursor.execute(
         f"INSERT INTO journal_entries VALUES (1, 1, 1, {mark}, {mark}, {mark}, 'bench:1', {mark}, {mark}, NULL, 'F1',"
         f" {mark})",
         (at_ms, at_ms, day, key, key, _leaf(content)),
     )
-    line = "SELECT 1, n, 1, debit_kind, credit_kind, debit, credit, cents FROM moved"
     entry = (
-        f"SELECT 1, n, kind, at_ms, at_ms, day, 'bench:1', key_digest, key_digest, NULL, reference, {hashed} FROM moved"
+        f"SELECT 1, n, kind, at_ms, at_ms, day, 'bench:1', key_digest, key_digest, NULL, reference, {hashed}"
+        " FROM moved_rows ORDER BY n"
     )
+    cursor.execute("CREATE TEMP TABLE last_moves (account_id BIGINT PRIMARY KEY, entry_id BIGINT NOT NULL)")
+    cursor.execute(f"INSERT INTO last_moves VALUES ({shape['reserve']}, 1), ({shape['funds']}, 1)")
     for first in range(2, last + 1, ENTRIES_PER_STATEMENT):
         until = min(last, first + ENTRIES_PER_STATEMENT - 1)
         numbered = NUMBERED.format(
             **shape, **{name: words[name] for name in ("day", "key", "materialized")},
             numbers=words["numbers"].format(first=first, last=until),
         )  # fmt: skip
-        cursor.execute(f"INSERT INTO transfers {numbered} {line}")
-        cursor.execute(f"INSERT INTO journal_entries {numbered} {entry}")
+        cursor.execute(MOVED.format(numbered=numbered))
+        for statement in (CHAINED, LINES, LAST_MOVES, f"INSERT INTO journal_entries {entry}"):
+            cursor.execute(statement)
+        cursor.execute("DROP TABLE moved_rows")
+        cursor.execute("DROP TABLE chained")
         if until % (ENTRIES_PER_STATEMENT * 5) < ENTRIES_PER_STATEMENT:
             _say(f"{dialect}: {until:,} of {last:,}")
 

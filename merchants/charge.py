@@ -14,7 +14,8 @@ from merchants.queries import find_merchant, find_till
 from merchants.receipts import receipt_of
 from monnaie_locale.database.together import read_together
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.journal.queries import find_posted, net_credits_at
+from monnaie_locale.journal.account_history import net_credits_at
+from monnaie_locale.journal.queries import find_posted
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount

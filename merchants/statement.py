@@ -8,12 +8,8 @@ from sqlalchemy import Connection
 
 from merchants.model import Movement
 from merchants.queries import merchant_accounts, refunded_of
-from monnaie_locale.journal.queries import (
-    entries_by_number,
-    entries_touching,
-    numbers_accounted,
-    numbers_touching,
-)
+from monnaie_locale.journal.account_history import entries_touching, numbers_touching
+from monnaie_locale.journal.queries import entries_by_number, numbers_accounted
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
 from monnaie_locale.ledger.periods import Month, paris_date
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from monnaie_locale.journal.queries import entries_touching, owners_of, purses_of
+from monnaie_locale.journal.account_history import entries_touching
+from monnaie_locale.journal.queries import owners_of, purses_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Posted

@@ -11,8 +11,8 @@ from merchants.statement import month_movements
 from monnaie_locale.documents.model import LogHead, MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.exports.paper import issuer_of
+from monnaie_locale.journal.account_history import movement_before
 from monnaie_locale.journal.directory import Territory
-from monnaie_locale.journal.queries import movement_before
 from monnaie_locale.ledger.periods import Month, moment_of, paris_date
 
 PAID_STATES = frozenset({"approved", "sent", "settled"})

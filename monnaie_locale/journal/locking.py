@@ -22,7 +22,7 @@ SELECT h.last_entry_id,
   (SELECT MAX(p.ends_on) FROM closed_periods p WHERE p.territory_id = h.territory_id),
   (SELECT json_group_array(e.id) FROM json_each(?) AS wanted
    CROSS JOIN journal_entries e ON e.territory_id = h.territory_id AND e.key_digest = unhex(wanted.value)),
-  (SELECT json_group_array(json_array(b.account_id, b.kind, b.debits_cents, b.credits_cents))
+  (SELECT json_group_array(json_array(b.account_id, b.kind, b.debits_cents, b.credits_cents, b.last_entry_id))
    FROM json_each(?) AS wanted CROSS JOIN balances b ON b.territory_id = h.territory_id AND b.account_id = wanted.value)
 FROM ledger_heads h WHERE h.territory_id = ?
 """
@@ -34,12 +34,16 @@ OPEN_ON_POSTGRESQL = (
 
 @dataclass(frozen=True, slots=True)
 class LockedBooks:
-    """The books as a batch finds them: nobody else posts before its transaction ends."""
+    """The books as a batch finds them: nobody else posts before its transaction ends.
+
+    `last_moves` is the number of the entry that last moved each account, 0 when none has.
+    """
 
     last_entry_id: int
     closed_through: datetime.date | None
     posted: dict[bytes, Posted]
     balances: dict[int, Balance]
+    last_moves: dict[int, int]
 
 
 def lock_books(
@@ -65,15 +69,17 @@ def lock_books(
         rows = execute(db, OPEN_ON_SQLITE, (keys, json.dumps(accounts), territory_id)).fetchall()
     if not rows:
         raise TerritoryUnknown(territory_id=territory_id)
-    last_entry_id, closed_on, found, held = rows[0]
+    last_entry_id, closed_on, found, written = rows[0]
     numbers = json.loads(found or "[]")
     entries = entries_by_number(db, territory_id=territory_id, entry_ids=numbers) if numbers else []
+    held = json.loads(written or "[]")
     return LockedBooks(
         last_entry_id,
         datetime.date.fromisoformat(closed_on) if closed_on else None,
         {each.entry.key_digest: each for each in entries},
         {
             account_id: Balance(KINDS[kind], debits_cents, credits_cents)
-            for account_id, kind, debits_cents, credits_cents in json.loads(held or "[]")
+            for account_id, kind, debits_cents, credits_cents, _ in held
         },
+        {account_id: last_id for account_id, _, _, _, last_id in held},
     )

@@ -52,6 +52,7 @@ def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: i
         closed_through=books.closed_through,
         posted=books.posted,
         balances=books.balances,
+        last_moves=books.last_moves,
         companions=_load_companions(db, postings),
         reversed_ids=_reversed_among(db, territory_id, postings),
     )
@@ -71,6 +72,7 @@ class _Batch:
     closed_through: datetime.date | None
     posted: dict[bytes, Posted]
     balances: dict[int, Balance]
+    last_moves: dict[int, int]
     companions: dict[type[object], CompanionBatch]
     reversed_ids: set[int]
     added: list[Posted] = field(default_factory=list)
@@ -96,15 +98,24 @@ class _Batch:
 
     def save(self, db: Connection) -> None:
         """Insert the transfers, then the entries: the database refuses an entry that has none."""
-        lines = [
-            (territory_id, entry_id, number, int(debit_kind), int(credit_kind), debit_id, credit_id, amount_cents)
-            for territory_id, entry_id, *_, moves in [posted.entry for posted in self.added]
-            for number, (debit_id, debit_kind, credit_id, credit_kind, amount_cents) in enumerate(moves, start=1)
-        ]
-        insert_rows(db, transfers, lines)
+        insert_rows(db, transfers, [line for posted in self.added for line in self._lines(posted.entry)])
         insert_rows(db, journal_entries, [_row(posted) for posted in self.added])
         for shared in self.companions.values():
             shared.save(db)
+
+    def _lines(self, entry: JournalEntry) -> list[tuple[int, ...]]:
+        """Return the rows of an entry's transfers, each side with the entry that moved its account before."""
+        territory_id, entry_id, last_moves = entry.territory_id, entry.entry_id, self.last_moves
+        rows: list[tuple[int, ...]] = [
+            (
+                territory_id, entry_id, number, int(debit_kind), int(credit_kind), debit_id, credit_id, amount_cents,
+                last_moves[debit_id], last_moves[credit_id],
+            )
+            for number, (debit_id, debit_kind, credit_id, credit_kind, amount_cents) in enumerate(entry.transfers, 1)
+        ]  # fmt: skip
+        for debit_id, _, credit_id, _, _ in entry.transfers:
+            last_moves[debit_id] = last_moves[credit_id] = entry_id
+        return rows
 
     def _accounted_on(self, posting: Posting) -> datetime.date:
         if posting.accounted_on is not None:

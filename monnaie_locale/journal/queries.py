@@ -5,7 +5,6 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -42,10 +41,6 @@ DAY_BOUNDS = {
     "sqlite": _DAY_BOUNDS.format(mark="?", day="days.value", days="json_each(?) AS days"),
     "postgresql": _DAY_BOUNDS.format(mark="%s", day="days.day", days="unnest((%s::text)::date[]) AS days (day)"),
 }
-# Above any entry's number, below what both databases count to.
-NUMBER_MAX = 2**62
-SIDES = ("debit", "credit")
-ACCOUNTS_PER_READ = 50
 BALANCES = """
 SELECT balances.account_id, balances.kind, balances.debits_cents, balances.credits_cents
 FROM {wanted} CROSS JOIN balances
@@ -231,42 +226,6 @@ def entries(
         after = numbers[-1]
 
 
-def entries_touching(
-    db: Connection, *, territory_id: int, account_ids: Collection[int], before_entry_id: int | None = None, limit: int
-) -> list[Posted]:
-    """Return the last `limit` entries that debit or credit one of the accounts, newest first.
-
-    `before_entry_id` continues a page: only entries with a smaller number.
-    """
-    newest = numbers_touching(
-        db, territory_id=territory_id, account_ids=account_ids, below=before_entry_id or NUMBER_MAX, limit=limit
-    )[-limit:]
-    return entries_by_number(db, territory_id=territory_id, entry_ids=newest)[::-1]
-
-
-def numbers_touching(
-    db: Connection, *, territory_id: int, account_ids: Collection[int], above: int = 0, below: int = NUMBER_MAX,
-    limit: int = NUMBER_MAX,
-) -> list[int]:  # fmt: skip
-    """Return the numbers of the entries that debit or credit one of the accounts, in order.
-
-    Args:
-        db: a connection.
-        territory_id: whose books.
-        account_ids: the accounts.
-        above: only numbers above this one.
-        below: only numbers below this one.
-        limit: the last so many of each account and side: reading them costs as much however long its history.
-
-    """
-    found: set[int] = set()
-    for chunk in _chunks(sorted(account_ids), size=ACCOUNTS_PER_READ):
-        asked = [(territory_id, account_id, above, below, limit) for account_id in chunk for _ in SIDES]
-        parameters = tuple(value for one in asked for value in one)
-        found.update(row[0] for row in db.exec_driver_sql(_touching(db.dialect.name, len(chunk)), parameters))
-    return sorted(found)
-
-
 def numbers_accounted(
     db: Connection, *, territory_id: int, first_day: datetime.date, last_day: datetime.date | None = None
 ) -> tuple[int, int] | None:
@@ -287,35 +246,6 @@ def numbers_accounted(
     return None if row[0] is None else (row[0], row[1])
 
 
-def movement_before(db: Connection, *, territory_id: int, account_id: int, day: datetime.date) -> int:
-    """Return credits less debits of the account over all entries accounted before `day`: an opening balance.
-
-    It is what the account holds now less what it moved since: as much work as there was since `day`, not since the
-    beginning.
-    """
-    holds = balance_of(db, territory_id=territory_id, account_id=account_id)
-    bounds = numbers_accounted(db, territory_id=territory_id, first_day=day)
-    if bounds is None:
-        return holds
-    for column, sign in ((transfers.c.credit_account_id, 1), (transfers.c.debit_account_id, -1)):
-        moved = db.scalar(
-            select(func.coalesce(func.sum(transfers.c.amount_cents), 0))
-            .join(
-                journal_entries,
-                (journal_entries.c.territory_id == transfers.c.territory_id)
-                & (journal_entries.c.id == transfers.c.entry_id),
-            )
-            .where(
-                transfers.c.territory_id == territory_id,
-                column == account_id,
-                transfers.c.entry_id >= bounds[0],
-                journal_entries.c.accounted_on >= day,
-            )
-        )
-        holds -= sign * int(moved or 0)
-    return holds
-
-
 def credited_after(db: Connection, *, territory_id: int, kind: AccountKind, day: datetime.date) -> dict[int, int]:
     """Return what each account of a kind was credited by entries accounted after `day`, in cents; one query for all."""
     rows = db.execute(
@@ -333,20 +263,6 @@ def credited_after(db: Connection, *, territory_id: int, kind: AccountKind, day:
         .group_by(transfers.c.credit_account_id)
     )
     return {row[0]: int(row[1]) for row in rows}
-
-
-def net_credits_at(db: Connection, *, territory_id: int, account_ids: Collection[int], entry_id: int) -> dict[int, int]:
-    """Return credits less debits of each account right after an entry, whatever came later."""
-    net = dict.fromkeys(account_ids, 0)
-    for column, sign in ((transfers.c.credit_account_id, 1), (transfers.c.debit_account_id, -1)):
-        rows = db.execute(
-            select(column, func.sum(transfers.c.amount_cents))
-            .where(transfers.c.territory_id == territory_id, column.in_(account_ids), transfers.c.entry_id <= entry_id)
-            .group_by(column)
-        )
-        for account_id, cents in rows:
-            net[account_id] += sign * int(cents)
-    return net
 
 
 def as_transfer(row: StoredRow) -> Transfer:
@@ -376,19 +292,6 @@ def as_entry(row: StoredRow, lines: tuple[Transfer, ...]) -> JournalEntry:
         reference=row["reference"],
         transfers=lines,
     )
-
-
-@lru_cache
-def _touching(dialect: str, accounts_asked: int) -> str:
-    """Return one read per account and side, each in the order of its index: an OR would sort whole histories."""
-    mark = "?" if dialect == "sqlite" else "%s"
-    sides = [
-        f"SELECT entry_id FROM (SELECT entry_id FROM transfers WHERE territory_id = {mark}"  # noqa: S608 - our own names
-        f" AND {side}_account_id = {mark} AND entry_id > {mark} AND entry_id < {mark}"
-        f" ORDER BY entry_id DESC LIMIT {mark}) AS {side}ed"
-        for side in SIDES
-    ]
-    return " UNION ALL ".join(sides * accounts_asked)
 
 
 def _chunks(items: Sequence[T], *, size: int = LOOKUP_MAX) -> Iterator[Sequence[T]]:

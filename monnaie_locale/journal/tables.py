@@ -1,6 +1,6 @@
 """Ledger tables. Only `monnaie_locale.journal` imports this module; migration 0001 holds constraints and triggers."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text, text
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
@@ -83,6 +83,8 @@ transfers = Table(
     Column("debit_account_id", BigInteger, nullable=False),
     Column("credit_account_id", BigInteger, nullable=False),
     Column("amount_cents", BigInteger, nullable=False),
+    Column("debit_previous_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("credit_previous_id", BigInteger, nullable=False, server_default=text("0")),
 )
 
 ledger_heads = Table(

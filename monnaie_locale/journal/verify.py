@@ -14,6 +14,7 @@ from monnaie_locale.journal.log import heads_of
 from monnaie_locale.journal.tables import balances
 from monnaie_locale.journal.tables import ledger_heads as heads_table
 from monnaie_locale.journal.verify_accounts import check_accounts
+from monnaie_locale.journal.verify_chains import check_chains
 from monnaie_locale.journal.verify_entries import EntryCheck, Sums, Visit, check_orphans, kinds_table, spans_of
 from monnaie_locale.journal.verify_log import Finding
 from monnaie_locale.journal.verify_periods import check_periods
@@ -94,6 +95,7 @@ def verify(
         *on_entries,
         *check_orphans(db, territory_id=territory_id, sums=sums),
         *_check_balances(db, territory_id, kinds, sums),
+        *check_chains(db, territory_id=territory_id, chains=sums.chains),
         *_check_head(db, territory_id, kinds, sums),
         *check_periods(db, territory_id=territory_id),
     ]

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from monnaie_locale.journal.sealer import LogHead
 from monnaie_locale.journal.tables import journal_entries, transfers
+from monnaie_locale.journal.verify_chains import Chains
 from monnaie_locale.journal.verify_log import Finding, RebuiltLog
 from monnaie_locale.journal.verify_rows import ABOVE_ALL, BELOW_ALL, stored_entries
 from monnaie_locale.journal.verify_scan import Event, Scanned, event_of, spans
@@ -28,12 +29,14 @@ class Sums:
     last_entry_id: int = 0
     debits: dict[int, int] = field(default_factory=dict)
     credits: dict[int, int] = field(default_factory=dict)
+    chains: Chains = field(default_factory=Chains)
     doubtful: list[tuple[int, int]] = field(default_factory=list)
 
     def take(self, scanned: Scanned, *, last: int) -> None:
         """Count a span that is as it must be."""
         self.entries += scanned.entries
         self.last_entry_id = last
+        self.chains.join(scanned.previous, scanned.last)
         for sums, more in ((self.debits, scanned.debits), (self.credits, scanned.credits)):
             for account_id, cents in more.items():
                 sums[account_id] = sums.get(account_id, 0) + cents
@@ -111,6 +114,8 @@ class EntryCheck:
                 )
             sums.entries += 1
             sums.last_entry_id = stored.entry_id
+            # Read without the chain: it is followed apart.
+            sums.chains.is_sound = False
             if stored.entry is None:
                 yield Finding("row_unreadable", subject, f"L'écriture n° {stored.entry_id} est illisible.")
             else:

@@ -23,14 +23,15 @@ KINDS = frozenset(int(kind) for kind in EntryKind)
 CHARGE = int(EntryKind.CHARGE)
 # What a row that is not as it should be makes of the reading.
 UNFIT = (TypeError, ValueError, AttributeError, IndexError, KeyError, OverflowError)
-END = (None,) * 6
+END = (None,) * 8
 ENTRIES = """
 SELECT id, kind, happened_at_ms, recorded_at_ms, accounted_on, caller, key_digest, request_digest, reverses_entry_id,
   reference, leaf_hash
 FROM journal_entries WHERE territory_id = {territory_id} AND id BETWEEN {first} AND {last} ORDER BY id
 """
 TRANSFERS = """
-SELECT entry_id, debit_kind, credit_kind, debit_account_id, credit_account_id, amount_cents
+SELECT entry_id, debit_kind, credit_kind, debit_account_id, credit_account_id, amount_cents, debit_previous_id,
+  credit_previous_id
 FROM transfers WHERE territory_id = {territory_id} AND entry_id BETWEEN {first} AND {last} ORDER BY entry_id, line_no
 """
 RawRow = tuple[Any, ...]
@@ -54,7 +55,8 @@ class Event:
 class Scanned:
     """A span of entries that are all as they must be: its part of the log, the sums of its transfers, its events.
 
-    `marks` are the parts of the log up to each signed size inside the span.
+    `marks` are the parts of the log up to each signed size inside the span. Of each account, `previous` is the entry
+    that its first transfer of the span names, `last` the entry of its last one: between them the chain holds.
     """
 
     entries: int
@@ -62,6 +64,8 @@ class Scanned:
     marks: dict[int, Frontier]
     debits: dict[int, int]
     credits: dict[int, int]
+    previous: dict[int, int]
+    last: dict[int, int]
     events: list[Event]
 
 
@@ -89,7 +93,9 @@ def scan_span(
     if not found.is_sound or len(found.leaves) != last - first + 1:
         return None
     part, marks = _folded(found.leaves, first - 1, sizes)
-    return Scanned(len(found.leaves), part, marks, found.debits, found.credits, found.events)
+    return Scanned(
+        len(found.leaves), part, marks, found.debits, found.credits, found.previous, found.last, found.events
+    )
 
 
 class _Reading:
@@ -101,6 +107,8 @@ class _Reading:
         self.leaves: list[bytes] = []
         self.debits: dict[int, int] = defaultdict(int)
         self.credits: dict[int, int] = defaultdict(int)
+        self.previous: dict[int, int] = {}
+        self.last: dict[int, int] = {}
         self.events: list[Event] = []
         self.is_sound = False
 
@@ -117,8 +125,9 @@ class _Reading:
         for expected, row in enumerate(entries, start=first):
             number, kind, happened, recorded, day, caller, key, request, reverses, reference, leaf = row
             moved: list[Line] = []
+            named: list[tuple[int, int]] = []
             while line[0] == number:
-                _, debit_kind, credit_kind, debit, credit, cents = line
+                _, debit_kind, credit_kind, debit, credit, cents, debit_previous, credit_previous = line
                 if cents <= 0 or not 0 < debit != credit > 0:
                     return
                 if not kinds[debit] == debit_kind > 0 or not kinds[credit] == credit_kind > 0:
@@ -127,12 +136,15 @@ class _Reading:
                 debits[debit] += cents
                 credits_[credit] += cents
                 total += cents
+                named += ((debit, debit_previous), (credit, credit_previous))
                 line = next(rest, END)
             content = entry_bytes(
                 territory_id, number, kind, happened, recorded, iso_days.get(day) or _remembered(iso_days, day),
                 caller, key, request, reverses, reference, moved,
             )  # fmt: skip
-            if sha256(LEAF_PREFIX + content).digest() != leaf or number != expected or kind not in KINDS or not moved:
+            if sha256(LEAF_PREFIX + content).digest() != leaf or number != expected or kind not in KINDS:
+                return
+            if not self._follows(number, named):
                 return
             total += happened + recorded
             append(leaf)
@@ -140,6 +152,22 @@ class _Reading:
                 self._note(row, moved)
         # A line that is left belongs to no entry.
         self.is_sound = line is END and type(total) is int
+
+    def _follows(self, number: int, named: Sequence[tuple[int, int]]) -> bool:
+        """Continue the chains; return whether there are transfers, and each names what moved its account before."""
+        touched = dict(named)
+        # All transfers of an entry name what came before the entry.
+        if len(named) > len(touched) and any(touched[account_id] != previous_id for account_id, previous_id in named):
+            return False
+        last = self.last
+        for account_id, previous_id in touched.items():
+            known = last.get(account_id)
+            if known is None:
+                self.previous[account_id] = previous_id
+            elif known != previous_id:
+                return False
+            last[account_id] = number
+        return bool(named)
 
     def _note(self, row: RawRow, moved: Sequence[Line]) -> None:
         number, kind, _, _, _, caller, _, request, reverses, reference, _ = row

@@ -12,7 +12,8 @@ from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity import access
 from monnaie_locale.identity.queries import name_of_caller
 from monnaie_locale.identity.roles import Permission
-from monnaie_locale.journal.queries import balance_of, entries_by_number, entries_touching, entry_of, head_of
+from monnaie_locale.journal.account_history import entries_touching
+from monnaie_locale.journal.queries import balance_of, entries_by_number, entry_of, head_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.ledger.errors import AccountUnknown
 from monnaie_locale.ledger.periods import PARIS, paris_date

@@ -93,7 +93,10 @@ def re_ordered(db: Connection, rng: random.Random) -> Named:
     first = _entry(db, rng)
     second = _entry(db, rng, among=f"id <> {first}")
     for old, new in ((first, SPARE), (second, first), (SPARE, second)):
-        run(db, "UPDATE transfers SET entry_id = :n WHERE entry_id = :o", n=new, o=old)
+        run(
+            db, "UPDATE transfers SET entry_id = :n, debit_previous_id = 0, credit_previous_id = 0 WHERE entry_id = :o",
+            n=new, o=old,
+        )  # fmt: skip
         run(db, "UPDATE journal_entries SET id = :n WHERE id = :o", n=new, o=old)
     return "entry_altered", f"entry {rng.choice([first, second])}"
 
@@ -165,6 +168,21 @@ def payout_doubled(db: Connection, rng: random.Random) -> Named:
     return "payout_order_differs", f"payout {rng.choice(lines)['end_to_end_id']}X"
 
 
+def hidden(db: Connection, rng: random.Random) -> Named:
+    """A payment is no longer in the history of its purse: the next one names the one before it."""
+    found = rows(
+        db, "SELECT later.entry_id, later.debit_account_id, hidden.debit_previous_id FROM transfers hidden"
+            " JOIN transfers later ON later.debit_account_id = hidden.debit_account_id"
+            " AND later.debit_previous_id = hidden.entry_id WHERE hidden.debit_kind = 3",
+    )  # fmt: skip
+    entry, account, before = rng.choice(found)
+    run(
+        db, "UPDATE transfers SET debit_previous_id = :b WHERE entry_id = :e AND debit_account_id = :a",
+        b=before, e=entry, a=account,
+    )  # fmt: skip
+    return "chain_broken", f"account {account}"
+
+
 def key_changed(db: Connection, rng: random.Random) -> Named:
     """The key of a charge is forgotten, so that it may be posted again."""
     entry = _entry(db, rng, "3")
@@ -174,7 +192,7 @@ def key_changed(db: Connection, rng: random.Random) -> Named:
 
 KINDS: tuple[Edit, ...] = (
     amount, party, date, both_sides, entry_deleted, tail_deleted, re_ordered, new_account, balance_column, card_reused,
-    pin_swapped, audit_event_removed, payout_doubled, key_changed,
+    pin_swapped, audit_event_removed, payout_doubled, key_changed, hidden,
 )  # fmt: skip
 
 

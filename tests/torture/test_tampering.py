@@ -72,7 +72,7 @@ def test_each_edit_by_hand_is_named(fresh_engine, dose, seed, figures) -> None:
             assert world.verified().findings == ()
     figures(worlds=worlds, kinds=len(KINDS), subtle_kinds=len(SUBTLE), missed=len(missed), missed_by_sums_alone=blind)
 
-    assert len(KINDS) == 14
+    assert len(KINDS) == 15
     assert missed == []
     # The negative control: who only adds up, as an accountant's spreadsheet does, does not see most of these.
     assert blind >= worlds * 8

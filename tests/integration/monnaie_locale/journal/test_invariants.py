@@ -23,7 +23,7 @@ ENTRY = (
     "INSERT INTO journal_entries VALUES"
     " (:territory, :entry, 3, 0, 0, '2026-10-05', 'vandal:1', :key, :key, NULL, '', :key)"
 )
-LINE = "INSERT INTO transfers VALUES (:territory, :entry, 1, :debit_kind, :credit_kind, :debit, :credit, :amount)"
+LINE = "INSERT INTO transfers VALUES (:territory, :entry, 1, :debit_kind, :credit_kind, :debit, :credit, :amount, 0, 0)"
 CLOSE = "INSERT INTO closed_periods VALUES (1, '2026-10-31', '2026-10-01', 3, 0)"
 
 

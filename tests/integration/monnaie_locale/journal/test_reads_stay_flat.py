@@ -12,22 +12,20 @@ from sqlalchemy import Connection, Engine, event, text
 
 from merchants.queries import find_merchant
 from merchants.statement import day_movements, month_movements
+from monnaie_locale.database.migrate import downgrade, upgrade
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.exports.shop_statements import shop_statement
+from monnaie_locale.journal.account_history import entries_touching, movement_before, numbers_touching
 from monnaie_locale.journal.directory import Owner, open_accounts, open_purses, territory_of
-from monnaie_locale.journal.queries import (
-    entries,
-    entries_touching,
-    movement_before,
-    numbers_accounted,
-    numbers_touching,
-)
+from monnaie_locale.journal.queries import entries, numbers_accounted
+from monnaie_locale.journal.verify import verify
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.ledger.posting import Draw
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, World
 from tests.factories.market import Market, open_market
+from tests.factories.vandal import run, take_the_guards_down
 from wallets.history import history_of
 from wallets.queries import purse_views
 from wallets.shops import NoShops
@@ -130,6 +128,33 @@ def test_a_history_is_read_page_by_page_without_a_gap(market: Market) -> None:
         assert entries_touching(db, **TOWN, account_ids=[], limit=7) == []
         many = [*own, *range(10_000, 10_200)]
         assert numbers_touching(db, **TOWN, account_ids=many, above=naive[3], below=naive[9]) == naive[4:9]
+
+
+def test_books_from_before_the_chains_get_theirs(market: Market) -> None:
+    own = [merchant_account(market), market.world.purse(market.card.wallet_id)]
+    asked = {account: chain(market, account) for account in own}
+
+    downgrade(market.engine, revision="0011")
+    upgrade(market.engine)
+
+    assert {account: chain(market, account) for account in own} == asked
+    assert chains_are_whole(market)
+    # The negative control: a chain that was not filled is seen.
+    take_the_guards_down(market.engine)
+    run(market.engine, "UPDATE transfers SET credit_previous_id = 0")
+    assert not chains_are_whole(market)
+    assert chain(market, own[0]) != asked[own[0]]
+
+
+def chain(market: Market, account: int) -> list[int]:
+    with reading(market.engine) as db:
+        return numbers_touching(db, **TOWN, account_ids=[account])
+
+
+def chains_are_whole(market: Market) -> bool:
+    with reading(market.engine) as db:
+        found = verify(db, **TOWN, public_key_pem=market.keyring.public_key_pem).findings
+    return "chain_broken" not in {finding.code for finding in found}
 
 
 def test_a_shops_month_is_what_was_accounted_in_it(market: Market) -> None:

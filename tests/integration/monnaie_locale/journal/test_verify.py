@@ -82,6 +82,16 @@ CORRUPTIONS = {
         "entry_altered",
         "entry 3",
     ),
+    "a payment hidden from its purse": (
+        ["UPDATE transfers SET debit_previous_id = 2 WHERE entry_id = 5"],
+        "chain_broken",
+        "account purse",
+    ),
+    "the last payment hidden from its purse": (
+        ["UPDATE balances SET last_entry_id = 4 WHERE account_id = :purse"],
+        "chain_broken",
+        "account purse",
+    ),
     "a purse given to another wallet": (
         ["UPDATE accounts SET wallet_id = 66 WHERE id = :purse"],
         "account_altered",

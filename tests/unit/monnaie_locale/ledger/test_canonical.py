@@ -1,5 +1,6 @@
 """The canonical bytes are the JSON that any program would write, whatever is in the values."""
 
+import hashlib
 import json
 
 from hypothesis import given
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
 from monnaie_locale.ledger.openings import AccountOpening
+from monnaie_locale.ledger.posting import request_digest
 
 numbers = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 digests = st.binary(max_size=40)
 texts = st.text(max_size=20)
+names = st.from_regex(r"[a-z_]+", fullmatch=True)
 transfers = st.builds(
     Transfer,
     debit_account_id=numbers,
@@ -46,6 +49,15 @@ openings = st.builds(
     expires_on=st.dates(),
     opened_at_ms=numbers,
 )
+
+
+@given(
+    st.dictionaries(st.from_regex(r"[a-z_]+", fullmatch=True), texts | numbers | st.booleans() | st.none() | digests)
+)
+def test_a_request_is_the_json_of_its_fields(fields: dict[str, str | int | bytes | None]) -> None:
+    readable = {name: value.hex() if isinstance(value, bytes) else value for name, value in fields.items()}
+    written = json.dumps(readable, sort_keys=True, separators=(",", ":"))
+    assert request_digest(**fields) == hashlib.sha256(written.encode("ascii")).digest()
 
 
 @given(entries)
