@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, text
 
 from bench import books
 from bench.cases import BATCH, CALLERS, Case, Work
-from bench.measure import Figures, Step, Timing, measure
+from bench.measure import Figures, Step, Timing, measure, ready
 from bench.places import Place
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade
@@ -55,7 +55,7 @@ def _run_writer(town: Town, callers: int, hot: bool, timing: Timing) -> Figures:
         writer = Writer(engine, clock_ms=books.now_ms)
 
         def step_of(caller: int) -> Step:
-            payments = books.charges(town.accounts, caller=caller, hot=hot)
+            payments = ready(books.charges(town.accounts, caller=caller, hot=hot))
 
             def step() -> int:
                 writer.submit(next(payments))
@@ -74,7 +74,7 @@ def _run_batches(town: Town, hot: bool, timing: Timing) -> Figures:  # noqa: FBT
     with copy_of(town) as engine:
 
         def step_of(caller: int) -> Step:
-            payments = books.charges(town.accounts, caller=caller, hot=hot)
+            payments = ready(books.charges(town.accounts, caller=caller, hot=hot))
 
             def step() -> int:
                 books.post_all(engine, list(itertools.islice(payments, BATCH)))

@@ -20,7 +20,7 @@ from moneyed import Money
 
 from bench.books import SHOPS, WALLETS
 from bench.hordak import Job
-from bench.measure import Figures, Step, Timing, measure
+from bench.measure import Figures, Step, Timing, measure, ready
 from bench.raw_cases import payments
 
 CURRENCY = "EUR"
@@ -107,7 +107,7 @@ def _bare() -> Callable[[int], Step]:
 
     def step_of(caller: int) -> Step:
         connection.ensure_connection()  # of this thread
-        drawn = payments(caller, hot=False)
+        drawn = ready(payments(caller, hot=False))
 
         def step() -> int:
             payer, shop, amount_cents = next(drawn)
@@ -127,7 +127,7 @@ def _guarded() -> Callable[[int], Step]:
 
     def step_of(caller: int) -> Step:
         connection.ensure_connection()
-        drawn = payments(caller, hot=False)
+        drawn = ready(payments(caller, hot=False))
 
         def step() -> int:
             payer_number, shop_number, amount_cents = next(drawn)

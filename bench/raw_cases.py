@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from bench.bare_ledgers import BareLedger, BarePostgresql, Payment, open_bare, prepare_bare
 from bench.books import AMOUNT_CENTS_MAX, SHOPS, WALLETS
 from bench.cases import BATCH, CALLERS, Case, Work
-from bench.measure import Figures, Step, Timing, measure
+from bench.measure import Figures, Step, Timing, measure, ready
 from bench.places import Place
 
 GATHERED_MAX = 512
@@ -94,7 +94,7 @@ def _run_connections(
         ledgers: list[BareLedger] = []
 
         def step_of(caller: int) -> Step:
-            ledger, drawn = opened(url), payments(caller, hot)
+            ledger, drawn = opened(url), ready(payments(caller, hot))
             ledgers.append(ledger)
             post = way_of(ledger)
 
@@ -117,7 +117,7 @@ def _run_group(town: BareTown, callers: int, hot: bool, work: Work, timing: Timi
         group = BareGroup(open_bare(url), gathers=work is Work.BARE_GATHERED)
 
         def step_of(caller: int) -> Step:
-            drawn = payments(caller, hot)
+            drawn = ready(payments(caller, hot))
 
             def step() -> int:
                 group.submit(next(drawn))
@@ -138,7 +138,7 @@ def _run_batches(town: BareTown, hot: bool, timing: Timing) -> Figures:  # noqa:
         ledger = open_bare(url)
 
         def step_of(caller: int) -> Step:
-            drawn = payments(caller, hot)
+            drawn = ready(payments(caller, hot))
 
             def step() -> int:
                 ledger.post_many(list(itertools.islice(drawn, BATCH)))

@@ -17,7 +17,7 @@ from bench import books
 from bench.bare_ledgers import LOCK_WAIT_MS
 from bench.cases import CALLERS, Case, Work
 from bench.engine_cases import Town, check, copy_of
-from bench.measure import Figures, Step, Timing, measure
+from bench.measure import Figures, Step, Timing, measure, ready
 from bench.places import conninfo
 from monnaie_locale.database.engine import SQLITE_CONNECT, SQLITE_PRAGMAS
 from monnaie_locale.journal.post import post
@@ -75,7 +75,7 @@ def _run(town: Town, callers: int, hot: bool, timing: Timing) -> Figures:  # noq
         opening = threading.Lock()
 
         def step_of(caller: int) -> Step:
-            payments = books.charges(town.accounts, caller=caller, hot=hot)
+            payments = ready(books.charges(town.accounts, caller=caller, hot=hot))
             with opening:
                 post_one, close = opened(engine.url)
                 closings.append(close)

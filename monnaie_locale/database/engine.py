@@ -20,8 +20,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA temp_store = MEMORY",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    # 32 MiB of log before it is folded into the file: at the default 4 MiB, every tenth commit of a busy town pays.
-    "PRAGMA wal_autocheckpoint = 8000",
+    # 64 MiB of log before it is folded into the file: at the default 4 MiB, every tenth commit of a busy town pays.
+    "PRAGMA wal_autocheckpoint = 16000",
 )
 # The statements of a posting exist in one text for each number of rows (database.bulk): keep them all prepared.
 SQLITE_CONNECT = {"check_same_thread": False, "cached_statements": 512}

@@ -5,6 +5,7 @@ the territory's posting lock in the database.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,8 +22,10 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.posting import Posted, Posting
 
 BATCH_MAX = 512
-# How long the thread waits for the callers it has just answered, at most: about a commit.
-GATHER_S = 0.001
+# How long the thread waits for the callers it has just answered, at most: half of the time that the batch took, so that
+# a slow disk or a busy processor is waited for as well, and never longer than nobody would notice.
+GATHER_PART = 0.5
+GATHER_S_MAX = 0.005
 # More than will ever wait: while a batch is posted, nobody rings.
 NOBODY = 1 << 30
 
@@ -74,6 +77,7 @@ class Writer:
         self._waiting: deque[_Waiter] = deque()
         # How many must have come for the bell to ring, and the bell that wakes the thread.
         self._expected = 1
+        self._gather_s = 0.0
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -100,8 +104,10 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._gathered():
+            began_s = time.monotonic()
             for group in _by_territory(batch):
                 self._post(group)
+            self._gather_s = min((time.monotonic() - began_s) * GATHER_PART, GATHER_S_MAX)
             self._expected = len(batch)
         self._connection.close()
 
@@ -109,12 +115,12 @@ class Writer:
         """Wait for requests and take them; none when the writer was stopped.
 
         Callers answered by the last commit ask again within microseconds. The thread sleeps until as many have come,
-        and no longer than the time of a commit: woken by the first of them, it would take Python's lock from the
+        and no longer than part of the time that the last batch took: woken by the first of them, it would take Python's lock from the
         others each time and post batches of half the size.
         """
         if len(self._waiting) < self._expected:
             with suppress(Empty):
-                self._bell.get(timeout=GATHER_S)
+                self._bell.get(timeout=self._gather_s)
         self._expected = 1
         while not self._waiting:
             if self._stopped:
