@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from monnaie_locale.database.transaction import CommitInDoubt, StandingConnection
 from monnaie_locale.journal.errors import LedgerUnavailable
-from monnaie_locale.journal.post import post, post_batch
+from monnaie_locale.journal.plans import Request, post_requests
 from monnaie_locale.ledger.errors import Refusal
-from monnaie_locale.ledger.posting import Posted, Posting
+from monnaie_locale.ledger.posting import Posted
 
 BATCH_MAX = 512
 # How long the thread waits for the callers it has just answered, at most: about a commit.
@@ -34,10 +34,10 @@ class _Waiter:
     Python's lock, and that takes longer than the commit did.
     """
 
-    __slots__ = ("_arrived", "answer", "following", "posting")
+    __slots__ = ("_arrived", "answer", "following", "request")
 
-    def __init__(self, posting: Posting) -> None:
-        self.posting = posting
+    def __init__(self, request: Request) -> None:
+        self.request = request
         self.answer: Posted | BaseException = LedgerUnavailable()
         self.following: _Waiter | None = None
         self._arrived = threading.Lock()
@@ -78,11 +78,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, posting: Posting) -> Posted:
+    def submit(self, request: Request) -> Posted:
         """Return what was posted once it is durable; raises the refusal, or ledger_unavailable."""
         if self._stopped:
             raise LedgerUnavailable
-        waiter = _Waiter(posting)
+        waiter = _Waiter(request)
         self._waiting.append(waiter)
         if len(self._waiting) >= self._expected:
             self._bell.put(None)
@@ -137,27 +137,28 @@ class Writer:
         waiters[0].wake()
 
     def _answers(self, waiters: list[_Waiter]) -> Sequence[Posted | BaseException]:
-        postings = [waiter.posting for waiter in waiters]
+        requests = [waiter.request for waiter in waiters]
         try:
-            return self._connection.transact(post_batch, postings, recorded_at_ms=self._clock_ms())
+            return self._connection.transact(post_requests, requests, recorded_at_ms=self._clock_ms())
         except OperationalError as error:
             # The database cannot be reached or written: one by one, each would wait as long for the same answer.
             return [_unavailable(error) for _ in waiters]
         except (Refusal, DBAPIError, CommitInDoubt):
             # The database refused the batch as a whole, or its commit is in doubt: one by one, the keys tell.
-            return [self._post_alone(posting) for posting in postings]
+            return [self._post_alone(request) for request in requests]
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
             return [error for _ in waiters]
 
-    def _post_alone(self, posting: Posting) -> Posted | BaseException:
+    def _post_alone(self, request: Request) -> Posted | BaseException:
         try:
-            return self._connection.transact(post, posting, recorded_at_ms=self._clock_ms())
+            (answer,) = self._connection.transact(post_requests, [request], recorded_at_ms=self._clock_ms())
         except Refusal as refusal:
             return refusal
         except (DBAPIError, CommitInDoubt) as error:
             return _unavailable(error)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
             return error
+        return answer
 
 
 def _unavailable(error: Exception) -> LedgerUnavailable:
@@ -169,5 +170,5 @@ def _unavailable(error: Exception) -> LedgerUnavailable:
 def _by_territory(waiters: list[_Waiter]) -> list[list[_Waiter]]:
     groups: dict[int, list[_Waiter]] = {}
     for waiter in waiters:
-        groups.setdefault(waiter.posting.territory_id, []).append(waiter)
+        groups.setdefault(waiter.request.territory_id, []).append(waiter)
     return list(groups.values())
