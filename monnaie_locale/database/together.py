@@ -2,28 +2,21 @@
 
 Whoever asks while nobody reads, reads at once, alone. Whoever asks meanwhile waits; then the first of those reads for
 all of them, in one transaction begun after the last of them asked. So no answer is older than its question, nothing is
-kept, there is no thread, and thirty-two callers cost a few statements instead of a few hundred. As the writer does, the
-reader expects as many as it answered last, and waits for them no longer than a read takes.
+kept, there is no thread, and thirty-two callers cost a few statements instead of a few hundred. A busy
+reader waits a moment for those it has just answered (`database.gathering`).
 """
 
 import threading
-import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from itertools import pairwise
-from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from monnaie_locale.database.gathering import Gathering
 from monnaie_locale.database.transaction import reading
 
 QUESTIONS_MAX = 256
-# How long the reader waits for those it has just answered to ask again, at most.
-QUIET_S = 0.0005
-GATHER_MAX_S = 0.01
-# More than will ever wait: while a batch is read, nobody rings.
-NOBODY = 1 << 30
 # Where an engine keeps who asks it: they live as long as it does.
 READERS = "monnaie_locale_readers"
 
@@ -84,17 +77,15 @@ class _Reader(Generic[Question, Answer]):
         self._lock = threading.Lock()
         self._waiting: list[_Asked[Question, Answer]] = []
         self._is_reading = False
-        # How many must have come for the bell to ring, and the bell that wakes the one whose turn it is to read.
-        self._expected = self._rings_at = 1
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._gathering = Gathering()
 
     def ask(self, question: Question) -> Answer:
         mine: _Asked[Question, Answer] = _Asked(question)
         with self._lock:
             self._waiting.append(mine)
             must_wait, self._is_reading = self._is_reading, True
-            if must_wait and len(self._waiting) == self._rings_at:
-                self._bell.put(None)
+            if must_wait:
+                self._gathering.came(len(self._waiting))
         if must_wait:
             mine.wait()
         if not mine.is_answered:
@@ -117,7 +108,7 @@ class _Reader(Generic[Question, Answer]):
                 asked.error = error
         finally:
             with self._lock:
-                self._expected = self._rings_at = max(len(batch) + len(self._waiting), self._expected - 1)
+                self._gathering.served(len(batch), left=len(self._waiting))
                 successor = self._waiting[0] if self._waiting else None
                 self._is_reading = successor is not None
             if successor is not None:
@@ -128,18 +119,9 @@ class _Reader(Generic[Question, Answer]):
         batch[0].wake_following()
 
     def _gathered(self) -> list[_Asked[Question, Answer]]:
-        """Wait while more come, until all those who asked lately are there, and take them; the reader is the first."""
-        until = time.monotonic() + GATHER_MAX_S
-        come = 0
-        # A look, not a decision: who comes in between is taken, or rings.
-        while come < len(self._waiting) < self._expected and time.monotonic() < until:
-            come = len(self._waiting)
-            with suppress(Empty):
-                self._bell.get(timeout=QUIET_S)
+        """Wait for those who may come, and take them; whoever reads is the first of them."""
+        self._gathering.gather(lambda: len(self._waiting))
         with self._lock:
-            self._rings_at = NOBODY
-            with suppress(Empty):
-                self._bell.get_nowait()
             batch, self._waiting = self._waiting[:QUESTIONS_MAX], self._waiting[QUESTIONS_MAX:]
         return batch
 

@@ -7,13 +7,12 @@ the territory's posting lock in the database.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from itertools import pairwise
-from queue import Empty, SimpleQueue
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from monnaie_locale.database.gathering import Gathering
 from monnaie_locale.database.transaction import CommitInDoubt, StandingConnection
 from monnaie_locale.journal.errors import LedgerUnavailable
 from monnaie_locale.journal.plans import Request, post_requests
@@ -21,10 +20,6 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.posting import Posted
 
 BATCH_MAX = 512
-# How long the thread waits for the callers it has just answered, at most: about a commit.
-GATHER_S = 0.001
-# More than will ever wait: while a batch is posted, nobody rings.
-NOBODY = 1 << 30
 
 
 class _Waiter:
@@ -72,9 +67,7 @@ class Writer:
         self._clock_ms = clock_ms
         self._stopped = False
         self._waiting: deque[_Waiter] = deque()
-        # How many must have come for the bell to ring, and the bell that wakes the thread.
-        self._expected = 1
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._gathering = Gathering()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -84,15 +77,13 @@ class Writer:
             raise LedgerUnavailable
         waiter = _Waiter(request)
         self._waiting.append(waiter)
-        if len(self._waiting) >= self._expected:
-            self._bell.put(None)
+        self._gathering.came(len(self._waiting))
         return waiter.wait()
 
     def stop(self) -> None:
         """Post what is queued, then end the thread."""
         self._stopped = True
-        self._expected = 1
-        self._bell.put(None)
+        self._gathering.wake()
         self._thread.join()
         while self._waiting:
             # Came in between the last look and the end: nothing was posted, and the caller must not wait for ever.
@@ -102,28 +93,20 @@ class Writer:
         while batch := self._gathered():
             for group in _by_territory(batch):
                 self._post(group)
-            self._expected = len(batch)
+            self._gathering.served(len(batch), left=len(self._waiting))
         self._connection.close()
 
     def _gathered(self) -> list[_Waiter]:
         """Wait for requests and take them; none when the writer was stopped.
 
-        Callers answered by the last commit ask again within microseconds. The thread sleeps until as many have come,
-        and no longer than the time of a commit: woken by the first of them, it would take Python's lock from the
-        others each time and post batches of half the size.
+        Callers answered by the last commit ask again within milliseconds. The thread sleeps until they have come: woken
+        by the first of them, it would take Python's lock from the others each time and post batches of half the size.
         """
-        if len(self._waiting) < self._expected:
-            with suppress(Empty):
-                self._bell.get(timeout=GATHER_S)
-        self._expected = 1
+        self._gathering.gather(lambda: len(self._waiting))
         while not self._waiting:
             if self._stopped:
                 return []
-            self._bell.get()
-        self._expected = NOBODY
-        with suppress(Empty):
-            while True:
-                self._bell.get_nowait()
+            self._gathering.await_one(lambda: len(self._waiting))
         batch = [self._waiting.popleft()]
         while self._waiting and len(batch) < BATCH_MAX:
             batch.append(self._waiting.popleft())
