@@ -2,53 +2,32 @@
 
 import datetime
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from merchants.counter import Asked, at_the_counter
+from merchants.charge_plan import ChargeOrder, ChargePlan
+from merchants.counter import at_the_counter
 from merchants.errors import ChargeInFuture, ChargeTooLate, MerchantSuspended, TillUnpaired
 from merchants.model import Merchant, Receipt, Till
-from merchants.open_till import OpenTill
 from merchants.queries import find_merchant, find_till
 from merchants.receipts import receipt_of
 from monnaie_locale.database.together import read_together
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.account_history import net_credits_at
+from monnaie_locale.journal.plans import Planned
 from monnaie_locale.journal.queries import find_posted
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.entries import EntryKind
-from monnaie_locale.ledger.errors import AmountMalformed, IdempotencyKeyReused, InsufficientFunds
-from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
-from monnaie_locale.programmes.model import Category
-from wallets.authorisation import Authorisation, ReadCard, authorise_read
+from monnaie_locale.ledger.errors import AmountMalformed
+from monnaie_locale.ledger.posting import Posted, Posting
 from wallets.card_token import parse_card_code
 
 # An offline till comes back within three days, or its day is sorted out at the desk.
 LATE_MAX = datetime.timedelta(hours=72)
 # A tablet's clock may be a little fast.
 CLOCK_SKEW_MAX = datetime.timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeOrder:
-    """A payment as it was asked for.
-
-    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it.
-    """
-
-    till: Till
-    card_code: str
-    amount_cents: int
-    pin: str | None
-    partial: bool
-    happened_at: datetime.datetime
-    caller: str
-    idempotency_key: str
-    companions: tuple[object, ...] = ()
 
 
 def charge(
@@ -114,41 +93,19 @@ def take(
 ) -> Receipt:
     """Post an order, from a till or from a holder's phone; arguments and refusals as in `charge`."""
     code = parse_card_code(order.card_code, host=host)
-    digest = request_digest(operation="charge", card=code.key, amount_cents=order.amount_cents, partial=order.partial)
-    # Before any PIN is evaluated: a retry must not cost the holder a try.
-    seen = read_together(
-        engine,
-        at_the_counter,
-        Asked(
-            territory_id=territory_id,
-            key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
-            till_id=order.till.id,
-            card_code=code,
-        ),
-    )
-    if seen.posted is not None:
-        return _replayed(engine, territory_id=territory_id, till=order.till, posted=seen.posted, digest=digest)
-    merchant, account_id = seen.open_shop()
-    allowed = _authorised(engine, keyring, territory_id=territory_id, order=order, read=seen.card, merchant=merchant)
-    posted = writer.submit(
-        Posting(
-            territory_id=territory_id,
-            caller=order.caller,
-            idempotency_key=order.idempotency_key,
-            request_digest=digest,
-            kind=EntryKind.CHARGE,
-            draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
-            happened_at_ms=instant_ms(order.happened_at),
-            reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
-        )
-    )
+    plan = ChargePlan(engine, keyring, order, code, territory_id=territory_id)
+    if order.pin is None:
+        # Nothing takes long: the writer works it out with all those of the batch.
+        posted = writer.submit(Planned(territory_id, plan))
+    else:
+        # Before any PIN is evaluated: a retry must not cost the holder a try.
+        outcome = plan.outcome(read_together(engine, at_the_counter, plan.asked))
+        posted = writer.submit(outcome) if isinstance(outcome, Posting) else outcome
     left_cents = posted.left_cents
-    if left_cents is None:
-        # Another request with this key was posted between our look and our turn: the books tell.
+    if posted.replayed or left_cents is None:
         with reading(engine) as db:
-            left_cents = _left(db, territory_id, allowed.purse_account_ids, posted)
-    return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=posted.replayed)
+            return replayed_receipt(db, territory_id=territory_id, till=order.till, posted=posted)
+    return receipt_of(posted, merchant=plan.merchant, remaining_cents=left_cents, replayed=False)
 
 
 def find_charge(engine: Engine, *, territory_id: int, till: Till, idempotency_key: str) -> Receipt | None:
@@ -184,37 +141,6 @@ def open_shop(db: Connection, *, territory_id: int, till: Till) -> Merchant:
     if not merchant.is_active:
         raise MerchantSuspended
     return merchant
-
-
-def _replayed(engine: Engine, *, territory_id: int, till: Till, posted: Posted, digest: bytes) -> Receipt:
-    if posted.entry.request_digest != digest:
-        raise IdempotencyKeyReused
-    with reading(engine) as db:
-        return replayed_receipt(db, territory_id=territory_id, till=till, posted=posted)
-
-
-def _authorised(
-    engine: Engine, keyring: Keyring, *, territory_id: int, order: ChargeOrder, read: ReadCard, merchant: Merchant
-) -> Authorisation:
-    def allow(amount_cents: int) -> Authorisation:
-        return authorise_read(
-            engine,
-            keyring,
-            territory_id=territory_id,
-            read=read,
-            amount_cents=amount_cents,
-            category=Category(merchant.category),
-            pin=order.pin,
-            now=order.happened_at,
-        )
-
-    try:
-        return allow(order.amount_cents)
-    except InsufficientFunds as short:
-        available_cents = short.details.get("available_cents")
-        if not order.partial or not isinstance(available_cents, int) or available_cents <= 0:
-            raise
-        return allow(available_cents)
 
 
 def _happened(happened_at: datetime.datetime | None, *, now: datetime.datetime) -> datetime.datetime:

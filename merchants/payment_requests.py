@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from merchants.charge import ChargeOrder, check_cents, open_shop, take
+from merchants.charge import check_cents, open_shop, take
+from merchants.charge_plan import ChargeOrder
 from merchants.errors import (
     PaymentRequestCancelled,
     PaymentRequestExpired,

@@ -23,7 +23,7 @@ HOME_VARIABLE = "MONNAIE_LOCALE_HOME"
 BASE_URL_VARIABLE = "MONNAIE_LOCALE_BASE_URL"
 DATABASE_VARIABLE = "MONNAIE_LOCALE_DATABASE_URL"
 # Of granian with 16 or 32 threads, waitress and gunicorn, the fastest (bench/servers.json). A charge waits for the
-# database three times: with fewer threads than tills that ask at once, batches are smaller and tills wait for a thread.
+# database twice: with fewer threads than tills that ask at once, batches are smaller and tills wait for a thread.
 BLOCKING_THREADS = 32
 # What follows these in an address opens a card, a till, a payment or a session: it never goes to a log.
 SECRET_PATH = re.compile(r"(?i)^(.*?/(?:w|p|caisse/appairer|caisse/demandes|connexion/lien)/)[^/?\s]+")

@@ -5,29 +5,21 @@ the territory's posting lock in the database.
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from itertools import pairwise
-from queue import Empty, SimpleQueue
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from monnaie_locale.database.gathering import Gathering
 from monnaie_locale.database.transaction import CommitInDoubt, StandingConnection
 from monnaie_locale.journal.errors import LedgerUnavailable
-from monnaie_locale.journal.post import post, post_batch
+from monnaie_locale.journal.plans import Request, post_requests
 from monnaie_locale.ledger.errors import Refusal
-from monnaie_locale.ledger.posting import Posted, Posting
+from monnaie_locale.ledger.posting import Posted
 
 BATCH_MAX = 512
-# How long the thread waits for the callers it has just answered, at most: half of the time that the batch took, so that
-# a slow disk or a busy processor is waited for as well, and never longer than nobody would notice.
-GATHER_PART = 0.5
-GATHER_S_MAX = 0.005
-# More than will ever wait: while a batch is posted, nobody rings.
-NOBODY = 1 << 30
 
 
 class _Waiter:
@@ -37,10 +29,10 @@ class _Waiter:
     Python's lock, and that takes longer than the commit did.
     """
 
-    __slots__ = ("_arrived", "answer", "following", "posting")
+    __slots__ = ("_arrived", "answer", "following", "request")
 
-    def __init__(self, posting: Posting) -> None:
-        self.posting = posting
+    def __init__(self, request: Request) -> None:
+        self.request = request
         self.answer: Posted | BaseException = LedgerUnavailable()
         self.following: _Waiter | None = None
         self._arrived = threading.Lock()
@@ -75,28 +67,23 @@ class Writer:
         self._clock_ms = clock_ms
         self._stopped = False
         self._waiting: deque[_Waiter] = deque()
-        # How many must have come for the bell to ring, and the bell that wakes the thread.
-        self._expected = 1
-        self._gather_s = 0.0
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._gathering = Gathering()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, posting: Posting) -> Posted:
+    def submit(self, request: Request) -> Posted:
         """Return what was posted once it is durable; raises the refusal, or ledger_unavailable."""
         if self._stopped:
             raise LedgerUnavailable
-        waiter = _Waiter(posting)
+        waiter = _Waiter(request)
         self._waiting.append(waiter)
-        if len(self._waiting) >= self._expected:
-            self._bell.put(None)
+        self._gathering.came(len(self._waiting))
         return waiter.wait()
 
     def stop(self) -> None:
         """Post what is queued, then end the thread."""
         self._stopped = True
-        self._expected = 1
-        self._bell.put(None)
+        self._gathering.wake()
         self._thread.join()
         while self._waiting:
             # Came in between the last look and the end: nothing was posted, and the caller must not wait for ever.
@@ -104,32 +91,22 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._gathered():
-            began_s = time.monotonic()
             for group in _by_territory(batch):
                 self._post(group)
-            self._gather_s = min((time.monotonic() - began_s) * GATHER_PART, GATHER_S_MAX)
-            self._expected = len(batch)
+            self._gathering.served(len(batch), left=len(self._waiting))
         self._connection.close()
 
     def _gathered(self) -> list[_Waiter]:
         """Wait for requests and take them; none when the writer was stopped.
 
-        Callers answered by the last commit ask again within microseconds. The thread sleeps until as many have come,
-        and no longer than part of the time that the last batch took: woken by the first of them, it would take Python's lock from the
-        others each time and post batches of half the size.
+        Callers answered by the last commit ask again within milliseconds. The thread sleeps until they have come: woken
+        by the first of them, it would take Python's lock from the others each time and post batches of half the size.
         """
-        if len(self._waiting) < self._expected:
-            with suppress(Empty):
-                self._bell.get(timeout=self._gather_s)
-        self._expected = 1
+        self._gathering.gather(lambda: len(self._waiting))
         while not self._waiting:
             if self._stopped:
                 return []
-            self._bell.get()
-        self._expected = NOBODY
-        with suppress(Empty):
-            while True:
-                self._bell.get_nowait()
+            self._gathering.await_one(lambda: len(self._waiting))
         batch = [self._waiting.popleft()]
         while self._waiting and len(batch) < BATCH_MAX:
             batch.append(self._waiting.popleft())
@@ -143,27 +120,28 @@ class Writer:
         waiters[0].wake()
 
     def _answers(self, waiters: list[_Waiter]) -> Sequence[Posted | BaseException]:
-        postings = [waiter.posting for waiter in waiters]
+        requests = [waiter.request for waiter in waiters]
         try:
-            return self._connection.transact(post_batch, postings, recorded_at_ms=self._clock_ms())
+            return self._connection.transact(post_requests, requests, recorded_at_ms=self._clock_ms())
         except OperationalError as error:
             # The database cannot be reached or written: one by one, each would wait as long for the same answer.
             return [_unavailable(error) for _ in waiters]
         except (Refusal, DBAPIError, CommitInDoubt):
             # The database refused the batch as a whole, or its commit is in doubt: one by one, the keys tell.
-            return [self._post_alone(posting) for posting in postings]
+            return [self._post_alone(request) for request in requests]
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
             return [error for _ in waiters]
 
-    def _post_alone(self, posting: Posting) -> Posted | BaseException:
+    def _post_alone(self, request: Request) -> Posted | BaseException:
         try:
-            return self._connection.transact(post, posting, recorded_at_ms=self._clock_ms())
+            (answer,) = self._connection.transact(post_requests, [request], recorded_at_ms=self._clock_ms())
         except Refusal as refusal:
             return refusal
         except (DBAPIError, CommitInDoubt) as error:
             return _unavailable(error)
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
             return error
+        return answer
 
 
 def _unavailable(error: Exception) -> LedgerUnavailable:
@@ -175,5 +153,5 @@ def _unavailable(error: Exception) -> LedgerUnavailable:
 def _by_territory(waiters: list[_Waiter]) -> list[list[_Waiter]]:
     groups: dict[int, list[_Waiter]] = {}
     for waiter in waiters:
-        groups.setdefault(waiter.posting.territory_id, []).append(waiter)
+        groups.setdefault(waiter.request.territory_id, []).append(waiter)
     return list(groups.values())

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, event
 
-from monnaie_locale.database.transaction import transact
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.journal.plans import Request
 from monnaie_locale.journal.post import post
 from monnaie_locale.ledger.accounts import Balance
 from monnaie_locale.ledger.posting import Posted, Posting
@@ -37,6 +38,19 @@ class _Wrapped:
     def stop(self) -> None:
         self.real.stop()
 
+    def submit(self, request: Request) -> Posted:
+        """Work a plan out by itself, as an engine without batches would, and pass on what came of it."""
+        if isinstance(request, Posting):
+            return self.spoil(request)
+        with reading(self.rt.engine) as db:
+            (outcome,) = request.plan.prepare(db, territory_id=request.territory_id, plans=[request.plan])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return self.spoil(outcome) if isinstance(outcome, Posting) else outcome
+
+    def spoil(self, posting: Posting) -> Posted:
+        raise NotImplementedError
+
 
 class KeysInMemory(_Wrapped):
     """Keys are kept by the process, beside the money: another process and the next life do not know them."""
@@ -45,7 +59,7 @@ class KeysInMemory(_Wrapped):
         super().__init__(rt)
         self.answers: dict[bytes, Posted] = {}
 
-    def submit(self, posting: Posting) -> Posted:
+    def spoil(self, posting: Posting) -> Posted:
         known = self.answers.get(posting.key_digest)
         if known is not None:
             return known._replace(replayed=True)
@@ -57,7 +71,7 @@ class KeysInMemory(_Wrapped):
 class AnswersEarly(_Wrapped):
     """The answer goes out first; the commit follows, if the process lives."""
 
-    def submit(self, posting: Posting) -> Posted:
+    def spoil(self, posting: Posting) -> Posted:
         try:
             transact(self.rt.engine, _foretell, posting, now_ms=self.rt.now_ms())
         except _Foretold as foretold:

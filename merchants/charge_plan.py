@@ -1,0 +1,130 @@
+"""From what was asked at a till to the posting: replay, till, shop, authorisation of the card."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from merchants.counter import Asked, Seen, at_the_counter
+from merchants.model import Merchant, Till
+from merchants.open_till import OpenTill
+from monnaie_locale.journal.plans import Outcome
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds
+from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
+from monnaie_locale.programmes.model import Category
+from wallets.authorisation import Authorisation, ReadCard, authorise_read
+from wallets.card_token import CardCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeOrder:
+    """A payment as it was asked for.
+
+    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it.
+    """
+
+    till: Till
+    card_code: str
+    amount_cents: int
+    pin: str | None
+    partial: bool
+    happened_at: datetime.datetime
+    caller: str
+    idempotency_key: str
+    companions: tuple[object, ...] = ()
+
+
+class ChargePlan:
+    """An order on its way to a posting; `merchant` is the shop, once it was seen open."""
+
+    def __init__(
+        self, engine: Engine, keyring: Keyring, order: ChargeOrder, code: CardCode, *, territory_id: int
+    ) -> None:
+        """Keep what the order asks for, and by what a retry of it is known.
+
+        Args:
+            engine: where a PIN's try is taken.
+            keyring: checks the PIN.
+            order: what was asked for.
+            code: the card of the order, understood.
+            territory_id: whose books.
+
+        """
+        self.merchant: Merchant
+        self.asked = Asked(
+            territory_id=territory_id,
+            key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
+            till_id=order.till.id,
+            card_code=code,
+        )
+        self._engine = engine
+        self._keyring = keyring
+        self._order = order
+        self._request_digest = request_digest(
+            operation="charge", card=code.key, amount_cents=order.amount_cents, partial=order.partial
+        )
+
+    @classmethod
+    def prepare(cls, db: Connection, *, territory_id: int, plans: Sequence["ChargePlan"]) -> list[Outcome]:
+        """Work out charges without PIN, read together; each that fails fails alone."""
+        del territory_id  # each question carries it
+        seen = at_the_counter(db, [plan.asked for plan in plans])
+        return [plan.outcome_or_error(one) for plan, one in zip(plans, seen, strict=True)]
+
+    def outcome(self, seen: Seen) -> Posting | Posted:
+        """Return the posting, or what the key had posted; a PIN that is given takes a try.
+
+        Refuses idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
+        `wallets.authorisation.authorise_read`.
+        """
+        order = self._order
+        if seen.posted is not None:
+            if seen.posted.entry.request_digest != self._request_digest:
+                raise IdempotencyKeyReused
+            return seen.posted._replace(replayed=True)
+        self.merchant, account_id = seen.open_shop()
+        allowed = self._authorised(seen.card)
+        return Posting(
+            territory_id=self.asked.territory_id,
+            caller=order.caller,
+            idempotency_key=order.idempotency_key,
+            request_digest=self._request_digest,
+            kind=EntryKind.CHARGE,
+            draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
+            happened_at_ms=instant_ms(order.happened_at),
+            reference=f"CARD:{allowed.card_id}",
+            companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
+        )
+
+    def outcome_or_error(self, seen: Seen) -> Outcome:
+        """Return the outcome, or what was raised instead of it."""
+        try:
+            return self.outcome(seen)
+        except Exception as error:  # noqa: BLE001 - a fault of one charge must not become that of its neighbours
+            return error
+
+    def _authorised(self, card: ReadCard) -> Authorisation:
+        order = self._order
+        try:
+            return self._allow(card, order.amount_cents)
+        except InsufficientFunds as short:
+            available_cents = short.details.get("available_cents")
+            if not order.partial or not isinstance(available_cents, int) or available_cents <= 0:
+                raise
+            return self._allow(card, available_cents)
+
+    def _allow(self, card: ReadCard, amount_cents: int) -> Authorisation:
+        return authorise_read(
+            self._engine,
+            self._keyring,
+            territory_id=self.asked.territory_id,
+            read=card,
+            amount_cents=amount_cents,
+            category=Category(self.merchant.category),
+            pin=self._order.pin,
+            now=self._order.happened_at,
+        )
