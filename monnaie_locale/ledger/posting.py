@@ -122,6 +122,9 @@ def _drawn(draw: Draw, held: Mapping[int, Balance]) -> list[Transfer]:
     remaining_cents = _wanted_cents(draw, held)
     target = draw.target
     target_kind = held[target].kind
+    if len(draw.sources) == 1:
+        source = draw.sources[0]
+        return [Transfer(source, held[source].kind, target, target_kind, remaining_cents)]
     transfers: list[Transfer] = []
     # A source named twice holds its money once.
     for source in dict.fromkeys(draw.sources):
@@ -137,9 +140,12 @@ def _drawn(draw: Draw, held: Mapping[int, Balance]) -> list[Transfer]:
 
 def _wanted_cents(draw: Draw, held: Mapping[int, Balance]) -> int:
     """Return what the draw takes, or refuse when its sources or its target cannot."""
-    limits = [held[source].debitable_cents() for source in dict.fromkeys(draw.sources)]
-    limited = [limit_cents for limit_cents in limits if limit_cents is not None]
-    available_cents = sum(limited) if len(limited) == len(limits) else None
+    if len(draw.sources) == 1:
+        available_cents = held[draw.sources[0]].debitable_cents()
+    else:
+        limits = [held[source].debitable_cents() for source in dict.fromkeys(draw.sources)]
+        limited = [limit_cents for limit_cents in limits if limit_cents is not None]
+        available_cents = sum(limited) if len(limited) == len(limits) else None
     room_cents = held[draw.target].creditable_cents()
     if room_cents is not None:
         available_cents = room_cents if available_cents is None else min(room_cents, available_cents)
