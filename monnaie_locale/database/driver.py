@@ -33,7 +33,7 @@ def execute(db: Connection, statement: str, values: Sequence[object] = ()) -> Re
     try:
         result: Result = connection.execute(statement, values)
     except dialect.loaded_dbapi.Error as error:
-        _raise(db, connection, statement, error)
+        _raise(db, statement, error)
     return result
 
 
@@ -52,13 +52,15 @@ def sent_ahead(db: Connection) -> Iterator[None]:
         with connection.pipeline():
             yield
     except db.dialect.loaded_dbapi.Error as error:
-        _raise(db, connection, "statements sent ahead", error)
+        _raise(db, "statements sent ahead", error)
 
 
-def _raise(db: Connection, connection: Any, statement: str, error: BaseException) -> NoReturn:
+def _raise(db: Connection, statement: str, error: Exception) -> NoReturn:
     """Raise the driver's error as SQLAlchemy would."""
     dialect = db.dialect
-    lost = dialect.is_disconnect(error, connection, None)
+    connection: Any = db.connection.dbapi_connection
+    fault: Any = error
+    lost = dialect.is_disconnect(fault, connection, None)
     if lost:
         db.invalidate(error)
     # The values stay out of the message: among them are digests of cards.

@@ -1,7 +1,7 @@
 """Write journal entries: lock, look up the keys, decide in memory, insert set-based. The only writer of the journal."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import cast
@@ -98,7 +98,7 @@ class _Batch:
         return posted
 
     def post(self, db: Connection, postings: Sequence[Posting], keys: Sequence[bytes]) -> list[Posted | Refusal]:
-        """Answer every request in order and write what they add; the database writes a part while the next is decided."""
+        """Answer every request in order and write what they add: a part while the next is decided."""
         answers: list[Posted | Refusal] = []
         with sent_ahead(db) if len(postings) > DECIDED_AT_ONCE else nullcontext():
             for start in range(0, len(postings), DECIDED_AT_ONCE):
@@ -150,8 +150,7 @@ class _Batch:
             transfers=moves,
         )
         apply(moves, self.balances)
-        sources = {source for draw in posting.draws for source in draw.sources}
-        left_cents = sum(self.balances[source].net_credit_cents for source in sources)
+        left_cents = sum([self.balances[source].net_credit_cents for source in _sources(posting)])
         posted = Posted(entry, entry.leaf_hash(), left_cents=left_cents)
         self.added.append(posted)
         self.posted[entry.key_digest] = posted
@@ -165,6 +164,14 @@ def replayed(earlier: Posted, posting: Posting) -> Posted:
     if earlier.entry.request_digest != posting.request_digest:
         raise IdempotencyKeyReused
     return earlier._replace(replayed=True)
+
+
+def _sources(posting: Posting) -> Collection[int]:
+    """Return the accounts drawn from, each once; most postings have one draw from one purse."""
+    draws = posting.draws
+    if len(draws) == 1 and len(draws[0].sources) == 1:
+        return draws[0].sources
+    return {source for draw in draws for source in draw.sources}
 
 
 def _account_ids(postings: Sequence[Posting]) -> set[int]:
