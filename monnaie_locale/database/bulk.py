@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import cast
 
 from sqlalchemy import Connection, Date, Dialect, Table
 
@@ -37,8 +38,17 @@ def _rows_at_once(left: int) -> int:
 
 def array_of(values: Sequence[object]) -> str:
     """Return integers, bytes, texts or dates as PostgreSQL writes an array; the driver is ten times slower at it."""
-    if values and type(values[0]) is int and None not in values:
+    if not values:
+        return "{}"
+    first, count = values[0], len(values)
+    # Most columns of a big batch hold one value, most of the others integers or digests: written at once.
+    if values.count(first) == count:
+        return f"{{{','.join([_element(first)] * count)}}}"
+    if type(first) is int and None not in values:
         return f"{{{','.join(map(str, values))}}}"
+    if type(first) is bytes and None not in values:
+        digests = '","\\\\x'.join(map(bytes.hex, cast("Sequence[bytes]", values)))
+        return f'{{"\\\\x{digests}"}}'
     return f"{{{','.join(map(_element, values))}}}"
 
 

@@ -4,12 +4,14 @@ import datetime
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
 from monnaie_locale.database.bulk import insert_rows
+from monnaie_locale.database.driver import sent_ahead
 from monnaie_locale.database.prepared import select_among
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.tables import accounts, ledger_heads, territories
@@ -19,6 +21,8 @@ from monnaie_locale.ledger.merkle import hash_leaf
 from monnaie_locale.ledger.openings import AccountOpening
 
 NEVER = datetime.date(9999, 12, 31)
+# Of a distribution's chunk: Python prepares the next accounts while PostgreSQL opens these.
+OPENED_AT_ONCE = 256
 # Built once: it runs before every batch of postings.
 LOCK = (
     select(ledger_heads.c.last_entry_id)
@@ -233,17 +237,26 @@ def _open(
     """Open accounts that do not exist, under the posting lock; return their numbers, in order and without a gap."""
     highest = db.scalar(select(func.max(accounts.c.id)).where(accounts.c.territory_id == territory_id)) or 0
     numbers = range(highest + 1, highest + 1 + len(owned))
-    rows = []
-    for account_id, (kind, programme_id, wallet_id, merchant_id, expires_on) in zip(numbers, owned, strict=True):
-        content = opening_bytes(
-            territory_id, account_id, kind, programme_id, wallet_id, merchant_id, expires_on.isoformat(), now_ms
-        )
-        rows.append((
-            territory_id, account_id, int(kind), programme_id, wallet_id, merchant_id, expires_on, now_ms,
-            hash_leaf(content),
-        ))  # fmt: skip
-    insert_rows(db, accounts, rows)
+    numbered = list(zip(numbers, owned, strict=True))
+    with sent_ahead(db) if len(owned) > OPENED_AT_ONCE else nullcontext():
+        for start in range(0, len(owned), OPENED_AT_ONCE):
+            part = numbered[start : start + OPENED_AT_ONCE]
+            insert_rows(db, accounts, [_opened(territory_id, *each, now_ms=now_ms) for each in part])
     return numbers
+
+
+def _opened(
+    territory_id: int, account_id: int, owner: tuple[AccountKind, int, int, int, datetime.date], *, now_ms: int
+) -> tuple[object, ...]:
+    """Return the row of an account that is opened."""
+    kind, programme_id, wallet_id, merchant_id, expires_on = owner
+    content = opening_bytes(
+        territory_id, account_id, kind, programme_id, wallet_id, merchant_id, expires_on.isoformat(), now_ms
+    )
+    return (
+        territory_id, account_id, int(kind), programme_id, wallet_id, merchant_id, expires_on, now_ms,
+        hash_leaf(content),
+    )  # fmt: skip
 
 
 def merchant_account_ids(db: Connection, *, territory_id: int, merchant_ids: Sequence[int]) -> dict[int, int]:

@@ -1,13 +1,15 @@
 """Write journal entries: lock, look up the keys, decide in memory, insert set-based. The only writer of the journal."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import cast
 
 from sqlalchemy import Connection, select
 
 from monnaie_locale.database.bulk import insert_rows
+from monnaie_locale.database.driver import sent_ahead
 from monnaie_locale.journal.companions import Companion, CompanionBatch
 from monnaie_locale.journal.locking import lock_books
 from monnaie_locale.journal.tables import journal_entries, transfers
@@ -16,6 +18,9 @@ from monnaie_locale.ledger.entries import JournalEntry, Transfer
 from monnaie_locale.ledger.errors import AlreadyReversed, IdempotencyKeyReused, PeriodClosed, Refusal
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.ledger.posting import Posted, Posting, apply, decide
+
+# Of a distribution's chunk, so that Python decides while PostgreSQL writes; far above what the tills ask at once.
+DECIDED_AT_ONCE = 256
 
 
 def post(db: Connection, posting: Posting, *, recorded_at_ms: int) -> Posted:
@@ -56,9 +61,7 @@ def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: i
         companions=_load_companions(db, postings),
         reversed_ids=_reversed_among(db, territory_id, postings),
     )
-    answers = [batch.answer(posting, key) for posting, key in zip(postings, keys, strict=True)]
-    batch.save(db)
-    return answers
+    return batch.post(db, postings, keys)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,12 +99,23 @@ class _Batch:
             self.companions[type(companion)].accept(companion, posted)
         return posted
 
-    def save(self, db: Connection) -> None:
+    def post(self, db: Connection, postings: Sequence[Posting], keys: Sequence[bytes]) -> list[Posted | Refusal]:
+        """Answer every request in order and write what they add: a part while the next is decided."""
+        answers: list[Posted | Refusal] = []
+        with sent_ahead(db) if len(postings) > DECIDED_AT_ONCE else nullcontext():
+            for start in range(0, len(postings), DECIDED_AT_ONCE):
+                part = slice(start, start + DECIDED_AT_ONCE)
+                answers += [self.answer(posting, key) for posting, key in zip(postings[part], keys[part], strict=True)]
+                self._write(db)
+        for shared in self.companions.values():
+            shared.save(db)
+        return answers
+
+    def _write(self, db: Connection) -> None:
         """Insert the transfers, then the entries: the database refuses an entry that has none."""
         insert_rows(db, transfers, [line for posted in self.added for line in self._lines(posted.entry)])
         insert_rows(db, journal_entries, [_row(posted) for posted in self.added])
-        for shared in self.companions.values():
-            shared.save(db)
+        self.added.clear()
 
     def _lines(self, entry: JournalEntry) -> list[tuple[int, ...]]:
         """Return the rows of an entry's transfers, each side with the entry that moved its account before."""
@@ -137,7 +151,7 @@ class _Batch:
         balances = self.balances
         apply(moves, balances)
         left_cents = 0
-        for source in {source for draw in posting.draws for source in draw.sources}:
+        for source in _sources(posting):
             _, debits_cents, credits_cents = balances[source]
             left_cents += credits_cents - debits_cents
         posted = Posted(entry, entry.leaf_hash(), left_cents=left_cents)
@@ -153,6 +167,14 @@ def replayed(earlier: Posted, posting: Posting) -> Posted:
     if earlier.entry.request_digest != posting.request_digest:
         raise IdempotencyKeyReused
     return earlier._replace(replayed=True)
+
+
+def _sources(posting: Posting) -> Collection[int]:
+    """Return the accounts drawn from, each once; most postings have one draw from one purse."""
+    draws = posting.draws
+    if len(draws) == 1 and len(draws[0].sources) == 1:
+        return draws[0].sources
+    return {source for draw in draws for source in draw.sources}
 
 
 def _account_ids(postings: Sequence[Posting]) -> set[int]:

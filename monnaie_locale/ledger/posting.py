@@ -131,6 +131,8 @@ def _drawn(draw: Draw, held: Mapping[int, Balance]) -> list[Transfer]:
     limits = {source: held[source].debitable_cents() for source in sources}
     remaining_cents = _wanted_cents(draw, limits, room_cents=held[target].creditable_cents())
     target_kind = held[target].kind
+    if len(limits) == 1:
+        return [Transfer(sources[0], held[sources[0]].kind, target, target_kind, remaining_cents)]
     transfers: list[Transfer] = []
     for source, limit_cents in limits.items():
         taken_cents = remaining_cents if limit_cents is None or remaining_cents < limit_cents else limit_cents

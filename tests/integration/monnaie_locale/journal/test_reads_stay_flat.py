@@ -134,7 +134,7 @@ def test_books_from_before_the_chains_get_theirs(market: Market) -> None:
     own = [merchant_account(market), market.world.purse(market.card.wallet_id)]
     asked = {account: chain(market, account) for account in own}
 
-    downgrade(market.engine, revision="0011")
+    downgrade(market.engine, revision="0012")
     upgrade(market.engine)
 
     assert {account: chain(market, account) for account in own} == asked
