@@ -177,8 +177,13 @@ MUTANTS = (
     ),
     Mutant(
         "a leaf without the reference",
-        (("monnaie_locale/ledger/entries.py", "            self.reference,\n", '            "",\n'),),
+        (("monnaie_locale/ledger/entries.py", " reference, [(line", ' "", [(line'),),
         (f"{UNIT}/test_canonical_bytes.py",),
+    ),
+    Mutant(
+        "a chain that skips a payment",
+        (("monnaie_locale/journal/post.py", " = last_moves[credit_id] = entry_id", " = entry_id"),),
+        ("tests/integration/monnaie_locale/journal/test_reads_stay_flat.py",),
     ),
     Mutant(
         "a card's seal without its PIN",
