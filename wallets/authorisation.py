@@ -40,7 +40,7 @@ from wallets.card_token import CardCode, parse_card_code
 from wallets.card_use import CardUse, Unpinned
 from wallets.errors import CardRefused, MerchantNotEligible, PinLocked, PinRequired, PurseExpired
 from wallets.model import Card, PurseView
-from wallets.pin_check import prove_holder
+from wallets.pin_check import a_try_comes_back, prove_holder
 
 NO_WALLET = 0
 
@@ -254,7 +254,7 @@ def _proved(
         raise PinRequired
     if read.card is None or not read.card.is_active:
         raise CardRefused
-    if read.card.is_locked:
+    if read.card.is_locked and not a_try_comes_back(engine, territory_id=territory_id, card_id=read.card.card_id):
         # Whoever tried five PINs does not go on with small payments without PIN.
         raise PinLocked
     if pin_needed:

@@ -34,6 +34,8 @@ _TURNS = tuple(threading.Lock() for _ in range(PLACES))
 # Longer than a few evaluations take; a card that is locked for good says so half a second later.
 LOOKS_MAX = 10
 LOOK_EVERY_S = 0.05
+# Whoever plays with a locked card makes no more threads wait than these; the next ones are told at once.
+_LOOKERS = threading.BoundedSemaphore(4)
 
 # SQLite and PostgreSQL read this alike; the count means nothing, it changes so that a row is really written.
 WRITE_DECOY = text("""
@@ -90,7 +92,7 @@ def prove_holder(
         is_right = check(card_id=card_id, with_decoy=True)
     else:
         is_right = check(card_id=card.card_id, with_decoy=False)
-        while is_right is None and _a_try_comes_back(engine, territory_id=territory_id, card_id=card.card_id):
+        while is_right is None and a_try_comes_back(engine, territory_id=territory_id, card_id=card.card_id):
             is_right = check(card_id=card.card_id, with_decoy=False)
         if is_right is None:
             raise PinLocked
@@ -150,12 +152,17 @@ def _give_tries_back(db: Connection, *, territory_id: int, card_id: int | None, 
     )
 
 
-def _a_try_comes_back(engine: Engine, *, territory_id: int, card_id: int) -> bool:
+def a_try_comes_back(engine: Engine, *, territory_id: int, card_id: int) -> bool:
     """Tell whether a try is to be had again: other processes may hold all five for the time of an evaluation."""
     tries_left = select(cards.c.tries_left).where(cards.c.territory_id == territory_id, cards.c.id == card_id)
-    for _ in range(LOOKS_MAX):
-        time.sleep(LOOK_EVERY_S)
-        with reading(engine) as db:
-            if db.scalar(tries_left):
-                return True
-    return False
+    if not _LOOKERS.acquire(blocking=False):
+        return False
+    try:
+        for _ in range(LOOKS_MAX):
+            time.sleep(LOOK_EVERY_S)
+            with reading(engine) as db:
+                if db.scalar(tries_left):
+                    return True
+        return False
+    finally:
+        _LOOKERS.release()

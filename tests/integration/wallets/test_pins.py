@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.errors import Refusal
@@ -17,7 +17,7 @@ from tests.factories.guesser import Guesser
 from tests.factories.ledger import TERRITORY_ID, open_world
 from tests.factories.programmes import NOW
 from tests.factories.wallets import AGENT, CountingKeyring, ask, holder, keyring, random_bytes, wallet
-from wallets import pin_check
+from wallets import authorisation, pin_check
 from wallets.errors import CardRefused, PinLocked
 from wallets.model import CardSecrets
 from wallets.operations.cards import draw_secrets, issue_cards
@@ -99,14 +99,14 @@ def test_a_sixth_process_waits_for_the_five_that_check_the_same_card(
     owner = holder(db_engine, keys)
     food = made.programme(db_engine)
     made.distributed(db_engine, food.programme_id, [(owner.wallet.wallet_id, 1_000)])
-    look = pin_check._a_try_comes_back
+    look = pin_check.a_try_comes_back
 
     def looks_again(engine: Engine, *, territory_id: int, card_id: int) -> bool:
         assert tries_left(db_engine, owner.card.card_id) == 0
         keys.go_on.set()
         return look(engine, territory_id=territory_id, card_id=card_id)
 
-    monkeypatch.setattr(pin_check, "_a_try_comes_back", looks_again)
+    monkeypatch.setattr(pin_check, "a_try_comes_back", looks_again)
     with ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin) for _ in range(5)]
         for _ in range(5):
@@ -116,6 +116,57 @@ def test_a_sixth_process_waits_for_the_five_that_check_the_same_card(
     # Who does not look again tells a holder with the right PIN that the card is locked.
     assert [type(each) for each in refused] == ([] if looks else [PinLocked])
     assert tries_left(db_engine, owner.card.card_id) == 5
+
+
+def test_a_payment_without_pin_waits_for_the_last_try_that_another_payment_holds(
+    db_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_world(db_engine)
+    keys = HeldKeyring.generate()
+    assert isinstance(keys, HeldKeyring)
+    owner = holder(db_engine, keys)
+    food = made.programme(db_engine)
+    made.distributed(db_engine, food.programme_id, [(owner.wallet.wallet_id, 1_000)])
+    keys.go_on.set()
+    for _ in range(4):
+        with pytest.raises(CardRefused):
+            ask(db_engine, keys, owner.card.token, 100, pin=owner.wrong_pin)
+        keys.begun.acquire()
+    keys.go_on.clear()
+    look = pin_check.a_try_comes_back
+
+    def looks_again(engine: Engine, *, territory_id: int, card_id: int) -> bool:
+        keys.go_on.set()
+        return look(engine, territory_id=territory_id, card_id=card_id)
+
+    monkeypatch.setattr(authorisation, "a_try_comes_back", looks_again)
+    with ThreadPoolExecutor(1) as pool:
+        pinned = pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin)
+        keys.begun.acquire()
+        assert tries_left(db_engine, owner.card.card_id) == 0
+        assert ask(db_engine, keys, owner.card.token, 100).with_pin is False
+        assert pinned.result().with_pin is True
+    assert keys.go_on.is_set(), "the payment without PIN did look again"
+
+
+def test_whoever_plays_with_a_locked_card_keeps_few_threads_waiting(db_engine: Engine) -> None:
+    open_world(db_engine)
+    keys = keyring()
+    victim = holder(db_engine, keys)
+    for _ in range(5):
+        with pytest.raises(CardRefused):
+            ask(db_engine, keys, victim.card.token, 100, pin=victim.wrong_pin)
+    looked: list[str] = []
+    event.listen(db_engine, "before_cursor_execute", lambda *call: looked.append(call[2].lstrip()))
+
+    def knock(_: int) -> None:
+        with pytest.raises(PinLocked):
+            ask(db_engine, keys, victim.card.token, 100, pin=victim.card.pin)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(knock, range(12)))
+    looks = sum(statement.startswith("SELECT cards.tries_left") for statement in looked)
+    assert pin_check.LOOKS_MAX <= looks < 12 * pin_check.LOOKS_MAX
 
 
 def test_two_workers_and_the_one_after_a_restart_evaluate_five_wrong_pins_together(
