@@ -79,7 +79,7 @@ class PinRule(StrEnum):
 
 
 PIN_RULE_LABELS: dict[PinRule, str] = {
-    PinRule.NEVER: "Jamais demandé",
+    PinRule.NEVER: "Jamais demandé dans les limites légales",
     PinRule.ABOVE: "Demandé au-dessus d’un montant",
     PinRule.ALWAYS: "Demandé à chaque paiement",
 }

@@ -56,7 +56,7 @@ def test_the_rule_is_changed_on_the_screen_and_holds_from_the_next_payment(site:
     for rule, above, sentence, passes_cents in (
         ("above", "30", "Demandé au-dessus de 30,00\u00a0€", 3_000),
         ("always", "", "Demandé à chaque paiement", 0),
-        ("never", "", "Jamais demandé", 5_000),
+        ("never", "", "Jamais demandé dans les limites légales", 5_000),
     ):
         values = {"csrf_token": csrf_token(manager, PAGE), "pin_rule": rule, "pin_above": above}
         assert manager.post(f"{PAGE}/code-secret", data=values).status_code == 303
