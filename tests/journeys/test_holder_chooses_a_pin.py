@@ -9,8 +9,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine, text
 
-from monnaie_locale.database.transaction import reading
+from monnaie_locale.commands.verification_trail import check_trail
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.roles import STAFF_ROLES, Role, permits
+from monnaie_locale.journal.verify_log import Finding
+from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import Market
 from tests.factories.site import Site, csrf_token
 from wallets.errors import CardRefused, PinLocked, PinTrivial
@@ -65,6 +68,17 @@ def test_the_chosen_pin_replaces_the_old_one_and_unlocks_the_card(town: Site, ma
     ((actor, action, detail),) = trail(market.engine)[before:]
     assert (actor.partition(":")[0], action) == ("staff", "card.choose-pin")
     assert set(json.loads(detail)) == {"seal"}
+    assert not altered(town), "the trail knows the PIN that was chosen"
+    swapped = text("UPDATE cards SET pin_hash = replace(pin_hash, 'v=19', 'v=18')")
+    transact(market.engine, lambda db: db.execute(swapped))
+    assert altered(town), "the control: a PIN changed behind its back is told"
+
+
+def altered(town: Site) -> list[Finding]:
+    """Return what `verify` says of cards that are not what the trail tells."""
+    with reading(town.rt.engine) as db:
+        found = check_trail(db, territory_id=TERRITORY_ID, public_key_pem=town.rt.keyring.public_key_pem)
+        return [finding for finding in found if finding.code == "card_altered"]
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
