@@ -10,12 +10,18 @@ from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
 from wallets.holder_access import HouseholdDirectory, resolve_holders
-from wallets.pages import holder, office
+from wallets.pages import holder, office, pin_choice
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    for blueprint in (holder.blueprint, office.blueprint, households.blueprint, cards.blueprint):
+    for blueprint in (
+        holder.blueprint,
+        office.blueprint,
+        pin_choice.blueprint,
+        households.blueprint,
+        cards.blueprint,
+    ):
         app.register_blueprint(blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holders)
     keyring = app.extensions[runtime.EXTENSION].keyring

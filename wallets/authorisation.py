@@ -7,7 +7,8 @@ What a shop is told, and why:
 
 * an unknown card, a blocked card and a wrong PIN get one answer, card_refused, after the same work: a shop cannot find
   out which numbers exist, and a thief at the counter does not learn that the card was reported;
-* the tries left are not told, a locked card is: the holder must know to go to the desk;
+* the tries left are not told; a locked card is, to who shows its QR: the holder must know to go to the desk. Behind a
+  typed number it is refused like an unknown one;
 * a typed card number always needs the PIN. The number is not secret, the code of the QR is: without this rule a shop
   could charge, or read the balance of, a card it never saw by typing numbers.
 """
@@ -39,7 +40,9 @@ from wallets.card_token import CardCode, parse_card_code
 from wallets.card_use import CardUse, Unpinned
 from wallets.errors import CardRefused, MerchantNotEligible, PinLocked, PinRequired, PurseExpired
 from wallets.model import Card, PurseView
-from wallets.pin_check import prove_holder
+from wallets.pin_check import a_try_comes_back, prove_holder
+
+NO_WALLET = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class ReadCard:
     """A card code as it was understood: by the secret of its QR, or by its number alone."""
 
     card: Card | None
+    code_key: str
     is_number: bool
     purses: tuple[PurseBalance, ...]
     programmes: Mapping[int, Programme]
@@ -100,8 +104,9 @@ def authorise(
         now: the moment of the payment, aware UTC: purses expire at the end of their day in Paris.
 
     Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town, pin_malformed,
-    pin_required (a number alone), card_refused (unknown or not active), pin_locked, pin_required, card_refused
-    (wrong PIN), purse_expired, merchant_not_eligible, insufficient_funds (available_cents: of what pays here).
+    pin_required (a number alone), pin_locked (by the QR), card_refused (unknown, not active, wrong PIN, a number that
+    is locked), pin_required, purse_expired, merchant_not_eligible, insufficient_funds (available_cents: of what pays
+    here).
 
     """
     check_amount(amount_cents)
@@ -197,12 +202,14 @@ def read_cards(db: Connection, *, territory_id: int, codes: Sequence[CardCode]) 
         else queries.card_by_number(db, territory_id=territory_id, number=code.number)
         for code in codes
     ]
-    wallet_ids = {card.wallet_id for card in cards if card is not None}
+    # For nobody it is asked what nobody has: an invented number must cost what another does.
+    wallet_ids = {card.wallet_id for card in cards if card is not None} or {NO_WALLET}
     purses = purses_among(db, territory_id=territory_id, wallet_ids=wallet_ids)
     programmes = programmes_by_id(db, territory_id=territory_id)
     return [
         ReadCard(
             card=card,
+            code_key=code.key,
             is_number=code.digest is None,
             purses=() if card is None else tuple(purses[card.wallet_id]),
             programmes=programmes,
@@ -233,13 +240,21 @@ def _proved(
     engine: Engine, keyring: Keyring, *, territory_id: int, read: ReadCard, pin: str | None, pin_needed: bool
 ) -> Card:
     if pin is not None:
-        return prove_holder(engine, keyring, territory_id=territory_id, card=read.card, pin=pin)
+        return prove_holder(
+            engine,
+            keyring,
+            territory_id=territory_id,
+            card=read.card,
+            pin=pin,
+            code_key=read.code_key,
+            is_number=read.is_number,
+        )
     if read.is_number:
         # Before looking: without a PIN, no answer may tell a number that exists from one that does not.
         raise PinRequired
     if read.card is None or not read.card.is_active:
         raise CardRefused
-    if read.card.is_locked:
+    if read.card.is_locked and not a_try_comes_back(engine, territory_id=territory_id, card_id=read.card.card_id):
         # Whoever tried five PINs does not go on with small payments without PIN.
         raise PinLocked
     if pin_needed:

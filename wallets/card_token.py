@@ -19,8 +19,14 @@ DECIMAL_DIGITS = "0123456789"
 
 PIN_LENGTH = 4
 PIN_COUNT = 10**PIN_LENGTH
-# The middle column of a keypad, down and up: among the codes most tried by thieves.
-KEYPAD_LINES = ("2580", "0852")
+# Among the codes most tried by thieves: a column of a keypad, down or up, with the zero at one end.
+KEYPAD_COLUMNS = frozenset(
+    walk for column in ("147", "258", "369") for line in (column, column[::-1]) for walk in (f"{line}0", f"0{line}")
+)
+# 0000, 1112, 1212, 1122 and 1221 have fewer.
+DIFFERENT_DIGITS_MIN = 3
+# A year in which somebody living was born, and those to come.
+BIRTH_CENTURIES = ("19", "20")
 
 # A scanner may hand over anything that was printed in a QR: a bound keeps hostile input cheap.
 SCANNED_LENGTH_MAX = 300
@@ -136,11 +142,11 @@ def draw_pin(random_bytes: RandomBytes) -> str:
 
 
 def is_trivial_pin(pin: str) -> bool:
-    """Tell whether a thief would try this PIN first: one digit, a sequence, pairs, a year, a keypad line."""
+    """Tell whether a thief would try this PIN first: repeated digits, a sequence, a year of birth, a keypad column."""
+    # One step for all: 1234, 4321, 7890 round by zero, 1357.
     steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
-    is_sequence = steps in ({0}, {1}, {9})
-    is_pairs = pin[:2] == pin[2:] or (pin[0] == pin[1] and pin[2] == pin[3])
-    return is_sequence or is_pairs or pin.startswith(("19", "20")) or pin in KEYPAD_LINES
+    is_repeated = len(set(pin)) < DIFFERENT_DIGITS_MIN
+    return is_repeated or len(steps) == 1 or pin.startswith(BIRTH_CENTURIES) or pin in KEYPAD_COLUMNS
 
 
 def _draw_below(bound: int, random_bytes: RandomBytes) -> int:

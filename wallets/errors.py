@@ -27,10 +27,22 @@ class PinMalformed(Refusal):
     french = "Le code secret a quatre chiffres."
 
 
+class PinTrivial(Refusal):
+    """A thief would try this PIN first: it is a sequence, a repetition, a year of birth or is printed on the card."""
+
+    code = "pin_trivial"
+    nature = Nature.INVALID
+    french = (
+        "Ce code secret est trop facile à deviner. Évitez les suites, les chiffres répétés, les années de naissance"
+        " et les chiffres de la carte."
+    )
+
+
 class CardRefused(Refusal):
     """The card is not accepted, or the PIN is wrong.
 
-    One answer for an unknown card, a blocked card and a wrong PIN: whoever guesses learns nothing.
+    One answer for an unknown card, a blocked card and a wrong PIN, and for a locked card that is named by its number:
+    whoever guesses learns nothing.
     """
 
     code = "card_refused"
@@ -148,6 +160,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     CardMalformed,
     CardOfAnotherTown,
     PinMalformed,
+    PinTrivial,
     CardRefused,
     PinRequired,
     PinLocked,

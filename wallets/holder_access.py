@@ -35,7 +35,7 @@ def sign_in_holder(
     digest = token_digest(normalise(token, host=host))
     with reading(engine) as db:
         found = queries.card_by_token(db, territory_id=territory_id, token_digest=digest)
-    card = prove_holder(engine, keyring, territory_id=territory_id, card=found, pin=pin)
+    card = prove_holder(engine, keyring, territory_id=territory_id, card=found, pin=pin, code_key=digest.hex())
     return transact(
         engine,
         open_session,

@@ -12,7 +12,7 @@ from monnaie_locale.keyring import Keyring
 from monnaie_locale.programmes.model import Programme
 from monnaie_locale.programmes.queries import programmes_by_id
 from wallets.card_seal import card_seal
-from wallets.errors import CardUnknown, HouseholdUnknown, WalletUnknown
+from wallets.errors import CardEnded, CardUnknown, HouseholdUnknown, WalletUnknown
 from wallets.model import Card, CardState, Household, PurseView, Wallet
 from wallets.tables import cards, households, wallets
 
@@ -64,6 +64,14 @@ def card_of(db: Connection, *, territory_id: int, card_id: int) -> Card:
     return _as_card(row)
 
 
+def active_card_of(db: Connection, *, territory_id: int, card_id: int) -> Card:
+    """Return a card that pays; refuses card_unknown, card_ended."""
+    card = card_of(db, territory_id=territory_id, card_id=card_id)
+    if not card.is_active:
+        raise CardEnded(card_id=card_id)
+    return card
+
+
 def card_seal_of(db: Connection, *, territory_id: int, card_id: int) -> str:
     """Return the seal of a card's row as it stands; refuses card_unknown."""
     row = db.execute(_sealed_cards(territory_id).where(cards.c.id == card_id)).mappings().first()
@@ -98,6 +106,12 @@ def wallet_of(db: Connection, *, territory_id: int, wallet_id: int) -> Wallet:
     if row is None:
         raise WalletUnknown(wallet_id=wallet_id)
     return _as_wallet(row)
+
+
+def household_of_card(db: Connection, *, territory_id: int, card_id: int) -> int:
+    """Return the number of the household that has the card; refuses card_unknown."""
+    card = card_of(db, territory_id=territory_id, card_id=card_id)
+    return wallet_of(db, territory_id=territory_id, wallet_id=card.wallet_id).household_id
 
 
 def wallet_of_household(db: Connection, *, territory_id: int, household_id: int) -> Wallet | None:

@@ -1,4 +1,4 @@
-"""Tables of wallets. Only `wallets` imports this module; migration 0004 holds the CHECKs and the triggers."""
+"""Tables of wallets. Only `wallets` imports this module; migrations 0004 and 0015 hold the CHECKs and the triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -66,6 +66,16 @@ cards = Table(
     UniqueConstraint("territory_id", "number", name="uq_cards_number"),
     ForeignKeyConstraint(["territory_id", "wallet_id"], ["wallets.territory_id", "wallets.id"], name="fk_cards_wallet"),
     Index("ix_cards_wallet", "territory_id", "wallet_id"),
+)
+
+# What a PIN typed for no card writes, so that it costs what a wrong one costs.
+decoy_tries = Table(
+    "decoy_tries",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("place", SmallInteger, primary_key=True, autoincrement=False),
+    Column("tries", BigInteger, nullable=False),
+    ForeignKeyConstraint(["territory_id"], ["territories.territory_id"], name="fk_decoy_tries_territory"),
 )
 
 names("card_secret_frozen", CardSecretFrozen)

@@ -14,7 +14,7 @@ from monnaie_locale.keyring import signature_is_valid
 from wallets.model import CardState
 from wallets.queries import card_seals
 
-SEALING = frozenset({"card.issue", "card.reset-pin"})
+SEALING = frozenset({"card.issue", "card.reset-pin", "card.choose-pin"})
 ENDING = frozenset({"card.block", "card.replace"})
 CARD = "card:"
 

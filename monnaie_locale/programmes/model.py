@@ -4,6 +4,8 @@ import datetime
 from dataclasses import dataclass
 from enum import StrEnum
 
+from monnaie_locale.ledger.money import format_euros
+
 
 class Category(StrEnum):
     """What a shop sells, from the purposes of CGCT L1611-6. The word is stored: never rename one."""
@@ -59,6 +61,10 @@ LEGAL_BASIS_LABELS: dict[LegalBasis, str] = {
 }
 
 
+# Technical regulation (EU) 2018/389, article 11: above 50 € the PIN is asked for whatever the programme says.
+PIN_ABOVE_MAX_CENTS = 5_000
+
+
 class PinRule(StrEnum):
     """When a payment from the programme's purses asks for the PIN, within the limits of the norm."""
 
@@ -73,9 +79,9 @@ class PinRule(StrEnum):
 
 
 PIN_RULE_LABELS: dict[PinRule, str] = {
-    PinRule.NEVER: "Sans code secret (dans les limites légales)",
-    PinRule.ABOVE: "Code secret au-dessus d’un montant",
-    PinRule.ALWAYS: "Code secret à chaque paiement",
+    PinRule.NEVER: "Jamais demandé dans les limites légales",
+    PinRule.ABOVE: "Demandé au-dessus d’un montant",
+    PinRule.ALWAYS: "Demandé à chaque paiement",
 }
 
 
@@ -168,6 +174,13 @@ class Programme:
     def category_labels(self) -> str:
         """Return the categories in French, in the order of the list."""
         return ", ".join(category.label_fr for category in Category if category in self.categories)
+
+    @property
+    def pin_rule_sentence(self) -> str:
+        """Return in French when this programme asks for the PIN."""
+        if self.pin_rule is PinRule.ABOVE:
+            return f"Demandé au-dessus de {format_euros(self.pin_above_cents)}"
+        return self.pin_rule.label_fr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

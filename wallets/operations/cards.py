@@ -21,6 +21,7 @@ from wallets.card_token import RandomBytes, draw_card_number, draw_pin, draw_tok
 from wallets.errors import CardEnded, WalletClosed, WalletHasCard
 from wallets.model import PIN_TRIES_MAX, CardSecrets, CardState, IssuedCard, NewPin
 from wallets.operations.ending import end_card
+from wallets.pin_check import check_chosen_pin
 from wallets.tables import cards
 
 Progress = Callable[[int, int], None]
@@ -175,19 +176,53 @@ def reset_pin(
     now: datetime.datetime,
 ) -> NewPin:
     """Give an active card a new PIN and its five tries, at the desk; refuses card_unknown, card_ended."""
-    card = queries.card_of(db, territory_id=territory_id, card_id=card_id)
-    if not card.is_active:
-        raise CardEnded(card_id=card_id)
+    card = queries.active_card_of(db, territory_id=territory_id, card_id=card_id)
     pin = draw_pin(random_bytes)
-    db.execute(
-        update(cards)
-        .where(cards.c.territory_id == territory_id, cards.c.id == card_id)
-        .values(pin_hash=keyring.hash_secret(pin), tries_left=PIN_TRIES_MAX)
-    )
-    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.HOLDER, subject_id=card_id)
+    _change_pin(db, territory_id=territory_id, card_id=card_id, pin_hash=keyring.hash_secret(pin))
     seal = queries.card_seal_of(db, territory_id=territory_id, card_id=card_id)
     _record(db, "reset-pin", territory_id=territory_id, card_id=card_id, actor=actor, now=now, seal=seal)
     return NewPin(card_id=card_id, number=card.number, pin=pin)
+
+
+def choose_pin(
+    db: Connection,
+    *,
+    territory_id: int,
+    card_id: int,
+    pin: str,
+    keyring: Keyring,
+    actor: str,
+    now: datetime.datetime,
+) -> None:
+    """Give an active card the PIN that its holder chose, and its five tries, at the desk.
+
+    Args:
+        db: the transaction.
+        territory_id: whose card.
+        card_id: the card, whose number must not hold the PIN.
+        pin: as the holder typed it; kept as an argon2id hash only, and named nowhere else.
+        keyring: hashes it.
+        actor: who is at the desk, "staff:3".
+        now: aware UTC.
+
+    Refuses: card_unknown, card_ended, pin_malformed, pin_trivial.
+
+    """
+    card = queries.active_card_of(db, territory_id=territory_id, card_id=card_id)
+    check_chosen_pin(pin, card_number=card.number)
+    _change_pin(db, territory_id=territory_id, card_id=card_id, pin_hash=keyring.hash_secret(pin))
+    seal = queries.card_seal_of(db, territory_id=territory_id, card_id=card_id)
+    _record(db, "choose-pin", territory_id=territory_id, card_id=card_id, actor=actor, now=now, seal=seal)
+
+
+def _change_pin(db: Connection, *, territory_id: int, card_id: int, pin_hash: str) -> None:
+    """Write the hash of another PIN with its five tries; whoever was signed in by the old one no longer is."""
+    db.execute(
+        update(cards)
+        .where(cards.c.territory_id == territory_id, cards.c.id == card_id)
+        .values(pin_hash=pin_hash, tries_left=PIN_TRIES_MAX)
+    )
+    close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.HOLDER, subject_id=card_id)
 
 
 def _check_wallet(db: Connection, *, territory_id: int, wallet_id: int) -> None:

@@ -282,8 +282,7 @@ def _printed(household_id: int, print_it: Callable[[], Response]) -> Response:
 def _household_of(card_id: int) -> int:
     rt = runtime.current()
     with reading(rt.engine) as db:
-        card = queries.card_of(db, territory_id=rt.territory_id, card_id=card_id)
-        return queries.wallet_of(db, territory_id=rt.territory_id, wallet_id=card.wallet_id).household_id
+        return queries.household_of_card(db, territory_id=rt.territory_id, card_id=card_id)
 
 
 def _index(form: FormReader | None = None) -> Response:

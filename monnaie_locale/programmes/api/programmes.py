@@ -14,6 +14,7 @@ from monnaie_locale.programmes.api.replies import (
     ExpiryReply,
     FundingReply,
     FundingsReply,
+    PinRuleBody,
     ProgrammeBody,
     ProgrammeReply,
     ProgrammesReply,
@@ -22,7 +23,7 @@ from monnaie_locale.programmes.api.replies import (
     town,
 )
 from monnaie_locale.programmes.model import ProgrammeTerms
-from monnaie_locale.programmes.operations import expiring, funding, opening
+from monnaie_locale.programmes.operations import expiring, funding, opening, pin_rule
 
 blueprint = api_blueprint("programmes_api", __name__)
 
@@ -77,6 +78,34 @@ def close_programme(db: Connection, *, call: Call, programme_id: int) -> Program
         db, territory_id=town(), programme_id=programme_id, actor=call.caller, now=call.now
     )
     return programme_reply(db, closed)
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "/programmes/<int:programme_id>/pin-rule",
+    summary="Change when a programme asks for the PIN",
+    permission=Permission.MANAGE_PROGRAMMES,
+    body=PinRuleBody,
+    answers=ProgrammeReply,
+    refusals=(errors.ProgrammeUnknown, errors.ProgrammeInvalid),
+    idempotent="stored",
+)
+def change_pin_rule(db: Connection, *, body: PinRuleBody, call: Call, programme_id: int) -> ProgrammeReply:
+    """Change when payments from a programme ask for the PIN: never, above an amount, or always.
+
+    Whatever the programme says, the PIN is asked for above 50 €, and after five payments or 150 € without it.
+    """
+    changed = pin_rule.change_pin_rule(
+        db,
+        territory_id=town(),
+        programme_id=programme_id,
+        pin_rule=body.pin_rule,
+        pin_above_cents=body.pin_above_cents,
+        actor=call.caller,
+        now=call.now,
+    )
+    return programme_reply(db, changed)
 
 
 @endpoint(

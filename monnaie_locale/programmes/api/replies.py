@@ -10,6 +10,7 @@ from monnaie_locale.api.schema import Body, PositiveCents, Reply
 from monnaie_locale.ledger.errors import AmountNotPositive, AmountTooLarge
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.model import (
+    PIN_ABOVE_MAX_CENTS,
     Category,
     Distribution,
     DistributionState,
@@ -36,9 +37,16 @@ class ProgrammeBody(Body):
     budget_cents: PositiveCents
     categories: list[Category] = Field(min_length=1)
     pin_rule: PinRule = PinRule.ABOVE
-    pin_above_cents: int = Field(default=2_000, ge=0, le=opening.PIN_ABOVE_MAX_CENTS)
+    pin_above_cents: int = Field(default=2_000, ge=0, le=PIN_ABOVE_MAX_CENTS)
     grace_days: int = Field(default=30, ge=0, le=opening.GRACE_DAYS_MAX)
     expired_goes_to: ExpiredGoesTo = ExpiredGoesTo.CCAS
+
+
+class PinRuleBody(Body):
+    """When the programme asks for the PIN; `pin_above_cents` counts with "above"."""
+
+    pin_rule: PinRule
+    pin_above_cents: int = Field(default=0, ge=0, le=PIN_ABOVE_MAX_CENTS)
 
 
 class ProgrammeReply(Reply):

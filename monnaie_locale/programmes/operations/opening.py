@@ -15,13 +15,12 @@ from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.errors import ProgrammeClosed, ProgrammeInvalid, ProgrammeNameTaken
 from monnaie_locale.programmes.model import Category, Programme, ProgrammeTerms
+from monnaie_locale.programmes.operations.pin_rule import check_pin_above
 from monnaie_locale.programmes.tables import programme_categories, programmes
 
 NAME_LENGTH_MAX = 80
 REFERENCE_LENGTH_MAX = 80
 GRACE_DAYS_MAX = 366
-# Technical regulation (EU) 2018/389, article 11: above 50 € the PIN is asked for whatever the programme says.
-PIN_ABOVE_MAX_CENTS = 5_000
 
 
 def open_programme(
@@ -92,8 +91,7 @@ def _check_terms(terms: ProgrammeTerms) -> None:
         raise ProgrammeInvalid(reason=f"la référence de la décision a de 1 à {REFERENCE_LENGTH_MAX} caractères.")
     if not terms.categories:
         raise ProgrammeInvalid(reason="choisissez au moins une catégorie de commerces.")
-    if not 0 <= terms.pin_above_cents <= PIN_ABOVE_MAX_CENTS:
-        raise ProgrammeInvalid(reason="le montant sans code secret va de 0 à 50 euros.")
+    check_pin_above(terms.pin_above_cents)
     if not 0 <= terms.grace_days <= GRACE_DAYS_MAX:
         raise ProgrammeInvalid(reason=f"le délai de grâce va de 0 à {GRACE_DAYS_MAX} jours.")
 

@@ -5,14 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
-from monnaie_locale.database.transaction import reading
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.posting import Posted
 from monnaie_locale.programmes.model import PinRule
 from tests.factories import programmes as made
-from tests.factories.ledger import World, open_world
-from tests.factories.wallets import CountingKeyring, Holder, ask, holder, keyring, pay
-from wallets.errors import PinRequired
+from tests.factories.ledger import TERRITORY_ID, World, open_world
+from tests.factories.wallets import AGENT, CountingKeyring, Holder, ask, holder, keyring, pay
+from wallets.errors import CardRefused, PinRequired
+from wallets.operations.cards import choose_pin
 
 
 @pytest.fixture
@@ -98,3 +99,82 @@ def test_twelve_tills_at_once_get_five_payments_out_of_it(
     assert sum(isinstance(answer, Posted) for answer in answers) == 5
     assert {type(answer) for answer in answers if isinstance(answer, Refusal)} == {PinRequired}
     assert counters(db_engine) == (5, 500)
+
+
+def test_the_last_cent_of_a_hundred_and_fifty_euros_passes(
+    db_engine: Engine, world: World, rich: Holder, keys: CountingKeyring
+) -> None:
+    for amount_cents in (5_000, 5_000, 4_999):
+        pay(world, ask(db_engine, keys, rich.card.token, amount_cents), amount_cents)
+    with pytest.raises(PinRequired):
+        ask(db_engine, keys, rich.card.token, 2)
+    pay(world, ask(db_engine, keys, rich.card.token, 1), 1)
+    assert counters(db_engine) == (4, 15_000)
+    with pytest.raises(PinRequired):
+        ask(db_engine, keys, rich.card.token, 1)
+
+
+def test_six_payments_of_fifty_euros_at_once_get_three_out_of_it(
+    db_engine: Engine, world: World, rich: Holder, keys: CountingKeyring
+) -> None:
+    authorisations = [ask(db_engine, keys, rich.card.token, 5_000) for _ in range(6)]
+
+    def one(number: int) -> Posted | Refusal:
+        try:
+            return pay(world, authorisations[number], 5_000, key=f"till{number}")
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(one, range(6)))
+    assert sum(isinstance(answer, Posted) for answer in answers) == 3
+    assert {type(answer) for answer in answers if isinstance(answer, Refusal)} == {PinRequired}
+    assert counters(db_engine) == (3, 15_000)
+
+
+def test_a_payment_with_the_pin_among_others_at_once_begins_the_count_anew(
+    db_engine: Engine, world: World, rich: Holder, keys: CountingKeyring
+) -> None:
+    early = [ask(db_engine, keys, rich.card.token, 100) for _ in range(12)]
+    for number in range(5):
+        pay(world, early[number], 100, key=f"before{number}")
+    pinned = ask(db_engine, keys, rich.card.token, 100, pin=rich.card.pin)
+
+    def one(key: str) -> Posted | None:
+        try:
+            return pay(world, pinned if key == "pinned" else early[int(key)], 100, key=key)
+        except PinRequired:
+            return None
+
+    at_once = ["5", "6", "7", "pinned", "8", "9", "10", "11"]
+    with ThreadPoolExecutor(8) as pool:
+        posted = dict(zip(at_once, pool.map(one, at_once), strict=True))
+    with_pin = posted.pop("pinned")
+    assert with_pin is not None
+    after = [each.entry.entry_id for each in posted.values() if each is not None]
+    assert all(entry_id > with_pin.entry.entry_id for entry_id in after), "none passed before the PIN"
+    assert counters(db_engine) == (len(after), 100 * len(after))
+    assert len(after) <= 5
+
+
+def test_only_a_payment_with_the_pin_begins_the_count_anew(
+    db_engine: Engine, world: World, rich: Holder, keys: CountingKeyring
+) -> None:
+    for _ in range(5):
+        pay(world, ask(db_engine, keys, rich.card.token, 100), 100)
+    with pytest.raises(CardRefused):
+        ask(db_engine, keys, rich.card.token, 100, pin=rich.wrong_pin)
+    ask(db_engine, keys, rich.card.token, 100, pin=rich.card.pin)
+    desk = {
+        "territory_id": TERRITORY_ID,
+        "card_id": rich.card.card_id,
+        "keyring": keys,
+        "actor": AGENT,
+        "now": made.NOW,
+    }
+    transact(db_engine, choose_pin, pin="7305", **desk)
+    assert counters(db_engine) == (5, 500)
+    with pytest.raises(PinRequired):
+        ask(db_engine, keys, rich.card.token, 100)
+    pay(world, ask(db_engine, keys, rich.card.token, 100, pin="7305"), 100)
+    assert counters(db_engine) == (0, 0)

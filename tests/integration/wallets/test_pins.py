@@ -2,20 +2,22 @@
 
 import contextlib
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.errors import Refusal
 from tests.factories import programmes as made
+from tests.factories.guesser import Guesser
 from tests.factories.ledger import TERRITORY_ID, open_world
 from tests.factories.programmes import NOW
-from tests.factories.wallets import AGENT, ask, holder, keyring, random_bytes, wallet
-from wallets import pin_check
+from tests.factories.wallets import AGENT, CountingKeyring, ask, holder, keyring, random_bytes, wallet
+from wallets import authorisation, pin_check
 from wallets.errors import CardRefused, PinLocked
 from wallets.model import CardSecrets
 from wallets.operations.cards import draw_secrets, issue_cards
@@ -29,13 +31,17 @@ def tries_left(engine: Engine, card_id: int) -> int:
         return card_of(db, **TOWN, card_id=card_id).tries_left
 
 
+def no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pin_check, "_TURNS", (contextlib.nullcontext(),) * pin_check.PLACES)
+
+
 @pytest.mark.parametrize("processes", ["one", "several"])
 def test_twelve_thieves_at_once_get_five_tries(
     db_engine: Engine, processes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if processes == "several":
         # The turns of a process are unknown to the others: the database alone holds the limit.
-        monkeypatch.setattr(pin_check, "_TURNS", (contextlib.nullcontext(),))
+        no_turns(monkeypatch)
     open_world(db_engine)
     keys = keyring()
     victim = holder(db_engine, keys)
@@ -65,6 +71,137 @@ def test_twelve_payments_at_once_with_the_right_pin_lock_nothing(db_engine: Engi
         asked = [pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin) for _ in range(12)]
         assert all(each.result().with_pin for each in asked)
     assert tries_left(db_engine, owner.card.card_id) == 5
+
+
+class HeldKeyring(CountingKeyring):
+    """A keyring whose checks take until the test lets them go on."""
+
+    def __init__(self, **keys: object) -> None:
+        super().__init__(**keys)  # type: ignore[arg-type]
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def check_secret(self, hashed: str, secret: str) -> bool:
+        self.begun.release()
+        self.go_on.wait()
+        return super().check_secret(hashed, secret)
+
+
+@pytest.mark.parametrize("looks", [pin_check.LOOKS_MAX, 0], ids=["looks again", "does not"])
+def test_a_sixth_process_waits_for_the_five_that_check_the_same_card(
+    db_engine: Engine, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_turns(monkeypatch)
+    monkeypatch.setattr(pin_check, "LOOKS_MAX", looks)
+    open_world(db_engine)
+    keys = HeldKeyring.generate()
+    assert isinstance(keys, HeldKeyring)
+    owner = holder(db_engine, keys)
+    food = made.programme(db_engine)
+    made.distributed(db_engine, food.programme_id, [(owner.wallet.wallet_id, 1_000)])
+    look = pin_check.a_try_comes_back
+
+    def looks_again(engine: Engine, *, territory_id: int, card_id: int) -> bool:
+        assert tries_left(db_engine, owner.card.card_id) == 0
+        keys.go_on.set()
+        return look(engine, territory_id=territory_id, card_id=card_id)
+
+    monkeypatch.setattr(pin_check, "a_try_comes_back", looks_again)
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin) for _ in range(5)]
+        for _ in range(5):
+            keys.begun.acquire()
+        asked.append(pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin))
+    refused = [each.exception() for each in asked if each.exception()]
+    # Who does not look again tells a holder with the right PIN that the card is locked.
+    assert [type(each) for each in refused] == ([] if looks else [PinLocked])
+    assert tries_left(db_engine, owner.card.card_id) == 5
+
+
+def test_a_payment_without_pin_waits_for_the_last_try_that_another_payment_holds(
+    db_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_world(db_engine)
+    keys = HeldKeyring.generate()
+    assert isinstance(keys, HeldKeyring)
+    owner = holder(db_engine, keys)
+    food = made.programme(db_engine)
+    made.distributed(db_engine, food.programme_id, [(owner.wallet.wallet_id, 1_000)])
+    keys.go_on.set()
+    for _ in range(4):
+        with pytest.raises(CardRefused):
+            ask(db_engine, keys, owner.card.token, 100, pin=owner.wrong_pin)
+        keys.begun.acquire()
+    keys.go_on.clear()
+    look = pin_check.a_try_comes_back
+
+    def looks_again(engine: Engine, *, territory_id: int, card_id: int) -> bool:
+        keys.go_on.set()
+        return look(engine, territory_id=territory_id, card_id=card_id)
+
+    monkeypatch.setattr(authorisation, "a_try_comes_back", looks_again)
+    with ThreadPoolExecutor(1) as pool:
+        pinned = pool.submit(ask, db_engine, keys, owner.card.token, 100, pin=owner.card.pin)
+        keys.begun.acquire()
+        assert tries_left(db_engine, owner.card.card_id) == 0
+        assert ask(db_engine, keys, owner.card.token, 100).with_pin is False
+        assert pinned.result().with_pin is True
+    assert keys.go_on.is_set(), "the payment without PIN did look again"
+
+
+def test_whoever_plays_with_a_locked_card_keeps_few_threads_waiting(db_engine: Engine) -> None:
+    open_world(db_engine)
+    keys = keyring()
+    victim = holder(db_engine, keys)
+    for _ in range(5):
+        with pytest.raises(CardRefused):
+            ask(db_engine, keys, victim.card.token, 100, pin=victim.wrong_pin)
+    looked: list[str] = []
+    event.listen(db_engine, "before_cursor_execute", lambda *call: looked.append(call[2].lstrip()))
+
+    def knock(_: int) -> None:
+        with pytest.raises(PinLocked):
+            ask(db_engine, keys, victim.card.token, 100, pin=victim.card.pin)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(knock, range(12)))
+    looks = sum(statement.startswith("SELECT cards.tries_left") for statement in looked)
+    assert pin_check.LOOKS_MAX <= looks < 12 * pin_check.LOOKS_MAX
+
+
+def test_two_workers_and_the_one_after_a_restart_evaluate_five_wrong_pins_together(
+    db_engine: Engine, tmp_path: Path
+) -> None:
+    open_world(db_engine)
+    keys = keyring()
+    keys.save(tmp_path / "keyring.json")
+    victim = holder(db_engine, keys)
+    workers = [Guesser(db_engine, tmp_path / "keyring.json", card_code=victim.card.token) for _ in range(3)]
+    for worker in workers:
+        worker.wait_until_ready()
+    for number, worker in enumerate(workers[:2]):
+        worker.begin([f"{(int(victim.card.pin) + 1 + number * 6 + guess) % 10_000:04d}" for guess in range(6)])
+    said = [worker.end() for worker in workers[:2]]
+    answers = [answer for each, _ in said for answer in each]
+    assert sum(evaluations for _, evaluations in said) == 5
+    assert sorted(answers) == ["card_refused"] * 5 + ["pin_locked"] * 7
+    # A process that begins when the others are gone: the sixth try is refused unseen, though it is right.
+    workers[2].begin([victim.card.pin])
+    assert workers[2].end() == (["pin_locked"], 0)
+
+
+def test_a_worker_with_tries_left_does_evaluate(db_engine: Engine, tmp_path: Path) -> None:
+    """The control of the test above: the same process answers otherwise when the card is not locked."""
+    open_world(db_engine)
+    keys = keyring()
+    keys.save(tmp_path / "keyring.json")
+    owner = holder(db_engine, keys)
+    food = made.programme(db_engine)
+    made.distributed(db_engine, food.programme_id, [(owner.wallet.wallet_id, 1_000)])
+    worker = Guesser(db_engine, tmp_path / "keyring.json", card_code=owner.card.token)
+    worker.wait_until_ready()
+    worker.begin([owner.wrong_pin, owner.card.pin])
+    assert worker.end() == (["card_refused", ""], 2)
 
 
 def test_a_try_is_lost_even_when_the_check_never_ends(db_engine: Engine) -> None:

@@ -12,8 +12,8 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes import errors, queries
-from monnaie_locale.programmes.model import ExpiredGoesTo, FundingState, ProgrammeTerms
-from monnaie_locale.programmes.operations import expiring, funding, opening
+from monnaie_locale.programmes.model import PIN_ABOVE_MAX_CENTS, ExpiredGoesTo, FundingState, ProgrammeTerms
+from monnaie_locale.programmes.operations import expiring, funding
 from tests.factories import programmes as made
 from tests.factories import wallets
 from tests.factories.ledger import TERRITORY_ID, open_world
@@ -155,4 +155,4 @@ def test_terms_come_with_careful_defaults() -> None:
     terms = made.terms()
     assert isinstance(terms, ProgrammeTerms)
     assert (terms.grace_days, terms.expired_goes_to) == (30, ExpiredGoesTo.CCAS)
-    assert opening.PIN_ABOVE_MAX_CENTS == 5_000
+    assert PIN_ABOVE_MAX_CENTS == 5_000
