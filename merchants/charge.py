@@ -24,7 +24,7 @@ from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
 from monnaie_locale.programmes.model import Category
 from wallets.authorisation import Authorisation, ReadCard, authorise_read
-from wallets.card_token import parse_card_code
+from wallets.phone_code import parse_shown_code
 
 # An offline till comes back within three days, or its day is sorted out at the desk.
 LATE_MAX = datetime.timedelta(hours=72)
@@ -36,7 +36,8 @@ CLOCK_SKEW_MAX = datetime.timedelta(minutes=5)
 class ChargeOrder:
     """A payment as it was asked for.
 
-    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it.
+    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of
+    a phone is judged by `received_at`, the service's clock, whatever `happened_at` says.
     """
 
     till: Till
@@ -45,6 +46,7 @@ class ChargeOrder:
     pin: str | None
     partial: bool
     happened_at: datetime.datetime
+    received_at: datetime.datetime
     caller: str
     idempotency_key: str
     companions: tuple[object, ...] = ()
@@ -96,6 +98,7 @@ def charge(
         pin=pin,
         partial=partial,
         happened_at=_happened(happened_at, now=now),
+        received_at=now,
         caller=till.caller,
         idempotency_key=idempotency_key,
     )
@@ -112,7 +115,7 @@ def take(
     order: ChargeOrder,
 ) -> Receipt:
     """Post an order, from a till or from a holder's phone; arguments and refusals as in `charge`."""
-    code = parse_card_code(order.card_code, host=host)
+    code = parse_shown_code(order.card_code, host=host, now_ms=instant_ms(order.received_at))
     digest = request_digest(operation="charge", card=code.key, amount_cents=order.amount_cents, partial=order.partial)
     # Before any PIN is evaluated: a retry must not cost the holder a try.
     seen = read_together(
@@ -120,6 +123,7 @@ def take(
         at_the_counter,
         Asked(
             territory_id=territory_id,
+            host=host,
             key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
             till_id=order.till.id,
             card_code=code,
@@ -139,7 +143,7 @@ def take(
             draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
+            companions=(OpenTill(order.till.id), *allowed.companions, *order.companions),
         )
     )
     left_cents = posted.left_cents

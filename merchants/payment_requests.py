@@ -120,6 +120,7 @@ def confirm_payment(
         pin=pin,
         partial=False,
         happened_at=now,
+        received_at=now,
         # A caller of its own: no key that a till chooses can meet this one.
         caller=f"request:{request.id}",
         idempotency_key=IDEMPOTENCY_KEY,

@@ -23,6 +23,7 @@ from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from wallets.card_token import CARD_PATH, SCHEME
+from wallets.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till", __name__, template_folder="../templates")
 
@@ -205,7 +206,7 @@ def pair(code: str) -> ResponseReturnValue:
 
 def card_prefixes() -> list[str]:
     """Return how the codes begin that the till's camera reads."""
-    return [f"{SCHEME}{parts.host().upper()}{CARD_PATH}"]
+    return [f"{SCHEME}{parts.host().upper()}{path}" for path in (CARD_PATH, PHONE_PATH)]
 
 
 def _screen(
