@@ -91,17 +91,11 @@ def charge(
 
     """
     check_cents(amount_cents)
+    happened = _happened(happened_at, now=now)
     order = ChargeOrder(
-        till=till,
-        card_code=card_code,
-        amount_cents=amount_cents,
-        pin=pin,
-        partial=partial,
-        happened_at=_happened(happened_at, now=now),
-        received_at=now,
-        caller=till.caller,
-        idempotency_key=idempotency_key,
-    )
+        till=till, card_code=card_code, amount_cents=amount_cents, pin=pin, partial=partial, happened_at=happened,
+        received_at=now, caller=till.caller, idempotency_key=idempotency_key,
+    )  # fmt: skip
     return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)
 
 

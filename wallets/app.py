@@ -10,13 +10,13 @@ from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
 from wallets.holder_access import HouseholdDirectory, resolve_holders
-from wallets.pages import holder, office
+from wallets.pages import holder, office, phones, pocket
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    for blueprint in (holder.blueprint, office.blueprint, households.blueprint, cards.blueprint):
-        app.register_blueprint(blueprint)
+    for module in (holder, phones, pocket, office, households, cards):
+        app.register_blueprint(module.blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holders)
     keyring = app.extensions[runtime.EXTENSION].keyring
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)

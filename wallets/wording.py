@@ -94,6 +94,20 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Pour la retrouver : ajoutez cette page à l’écran d’accueil.",
         "To find it again: add this page to the home screen.",
     ),
+    "scan_opening": ("La caméra s’ouvre…", "The camera is opening…"),
+    "scan_reading": ("Placez le code dans le cadre.", "Put the code in the frame."),
+    "scan_read": ("Code lu.", "Code read."),
+    "scan_refused": (
+        "La caméra est refusée. Autorisez-la, ou utilisez l’appareil photo du téléphone.",
+        "The camera is refused. Allow it, or use the camera of the phone.",
+    ),
+    "scan_missing": ("Pas de caméra ici.", "No camera here."),
+    "scan_undecodable": (
+        "La lecture n’est pas possible ici. Utilisez l’appareil photo du téléphone.",
+        "Reading is not possible here. Use the camera of the phone.",
+    ),
+    "scan_stop": ("Arrêter la caméra", "Stop the camera"),
+    "scan_torch": ("Lampe", "Light"),
     "shop_code_foreign": (
         "Ce code n’est pas un code de la monnaie locale. Rien n’est payé.",
         "This is not a code of the local currency. Nothing is paid.",
@@ -104,4 +118,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
 def told(name: str, *, language: str, **values: str | int) -> str:
     """Return the sentence of this name in a language, with its values in place."""
     french, english = SENTENCES[name]
-    return (english if language == "en" else french).format(**values)
+    if language == "en":
+        return english.format(**values)
+    # In French a space stands before these, and no line begins with them.
+    for mark in ":?!;»":
+        french = french.replace(f" {mark}", f"\u00a0{mark}")
+    return french.replace("« ", "«\u00a0").format(**values)

@@ -27,6 +27,10 @@ PUBLIC_PREFIXES = (
     "/W/",
     "/p/",
     "/P/",
+    # A phone's code asks for the PIN as a card does; the phone's page itself is the same for everybody.
+    "/t/",
+    "/T/",
+    "/telephone/",
     # A till is paired by the one-time code of its QR.
     "/caisse/appairer/",
     "/CAISSE/APPAIRER/",

@@ -5,29 +5,52 @@ from functools import partial
 from flask import Response
 
 from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.periods import PARIS, moment_of
 from monnaie_locale.web import pages
-from monnaie_locale.web.language import FRENCH, LANGUAGES, direction_of, language
+from monnaie_locale.web.filters import datetime_fr, euros
+from monnaie_locale.web.language import FRENCH, LANGUAGES, direction_of, keep_choice, language
 from wallets.wording import told
+
+MONTHS_EN = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 
 
 def render(template: str, *, status: int | None = None, camera: bool = False, **context: object) -> Response:
     """Return a page; arguments as `monnaie_locale.web.pages.render`.
 
     The template also gets `t` (a sentence of `wallets.wording` by its name), `say` (a refusal's sentence), `lang`,
-    `direction` and `languages`.
+    `direction`, `languages`, and `money` and `moment`, which write amounts and instants.
     """
-    code = language()
-    return pages.render(
-        template,
-        status=status,
-        camera=camera,
-        t=partial(told, language=code),
-        say=partial(sentence_of, language=code),
-        lang=code,
-        direction=direction_of(code),
-        languages=LANGUAGES,
-        **context,
-    )
+    context |= in_language(language())
+    return keep_choice(pages.render(template, status=status, camera=camera, **context))
+
+
+def in_language(code: str) -> dict[str, object]:
+    """Return what every template of a holder's page gets, for one language."""
+    return {
+        "t": partial(told, language=code),
+        "say": partial(sentence_of, language=code),
+        "lang": code,
+        "direction": direction_of(code),
+        "languages": LANGUAGES,
+        "money": euros if code == FRENCH else euros_in_english,
+        "moment": datetime_fr if code == FRENCH else moment_in_english,
+    }
+
+
+def euros_in_english(amount_cents: int) -> str:
+    """Return 123456 as "€1,234.56"."""
+    sign = "−" if amount_cents < 0 else ""
+    whole, cents = divmod(abs(amount_cents), 100)
+    return f"{sign}€{whole:,}.{cents:02d}"
+
+
+def moment_in_english(moment_ms: int) -> str:
+    """Return milliseconds UTC as "3 October 2026, 14:05" on the clocks of Paris."""
+    local = moment_of(moment_ms).astimezone(PARIS)
+    return f"{local.day} {MONTHS_EN[local.month - 1]} {local.year}, {local:%H:%M}"
 
 
 def sentence_of(refusal: Refusal, *, language: str) -> str:
