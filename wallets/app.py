@@ -21,6 +21,7 @@ def init_app(app: Flask) -> None:
     keyring = app.extensions[runtime.EXTENSION].keyring
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
     app.extensions.setdefault(shops.EXTENSION, shops.NoShops())
+    app.extensions.setdefault(shops.RECEIPTS, shops.no_receipt)
     navigation.add(app, label="Ménages", endpoint="households.index", permission=Permission.VIEW_WALLETS, order=10)
     navigation.add_door(
         app,

@@ -33,6 +33,7 @@ class HistoryLine:
     label: str
     shop: str
     amount_cents: int
+    is_charge: bool
 
 
 def history_of(
@@ -60,6 +61,7 @@ def history_of(
             label=LABELS.get(posted.entry.kind, OTHER_LABEL),
             shop=names.get(merchants.get(posted.entry.entry_id, 0), ""),
             amount_cents=_moved_cents(posted, account_ids),
+            is_charge=posted.entry.kind is EntryKind.CHARGE,
         )
         for posted in found
     ]

@@ -31,6 +31,12 @@ PUBLIC_PREFIXES = (
     "/t/",
     "/T/",
     "/telephone/",
+    # A shop's fixed code, and a receipt by its code: a GET shows, a POST pays by the phone's key or the open card, or
+    # asks the shop for a refund.
+    "/c/",
+    "/C/",
+    "/r/",
+    "/R/",
     # A till is paired by the one-time code of its QR.
     "/caisse/appairer/",
     "/CAISSE/APPAIRER/",

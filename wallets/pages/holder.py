@@ -101,6 +101,7 @@ def show() -> ResponseReturnValue:
         accepting=accepting,
         days_left={purse.account_id: (purse.expires_on - today).days for purse in purses},
         lines=lines[:LINES_PER_PAGE],
+        receipt_path=current_app.extensions[shops.RECEIPTS],
         older=lines[LINES_PER_PAGE - 1].entry_id if len(lines) > LINES_PER_PAGE else None,
         is_first_page=before_entry_id is None,
     )
