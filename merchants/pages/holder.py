@@ -48,7 +48,7 @@ def pay(code: str) -> ResponseReturnValue:
     key = form.text("key", length_max=KEY_LENGTH_MAX) or new_key()
     card_code = paying_code(form)
     if form.errors or card_code is None:
-        return _counter_page(code, form, key=key, status=422)
+        return _counter_page(code, holder_kit.explained(form, "amount"), key=key, status=422)
     try:
         receipt = counter_card.pay_at_counter(
             **parts.charging(),
@@ -102,10 +102,13 @@ def paying_code(form: FormReader) -> str | None:
     A number typed by hand is not taken here: the address is open to all and for ever, and whoever typed five wrong PINs
     for a number read over a shoulder would lock that card.
     """
+    return phone_code(form) or signed_in_number()
+
+
+def phone_code(form: FormReader) -> str | None:
+    """Return the code that this phone signed for the payment, or None."""
     given = form.text("card", required=False, length_max=CARD_FIELD_LENGTH_MAX)
-    if given.upper().startswith(f"{SCHEME}{parts.host().upper()}{PHONE_PATH}"):
-        return given
-    return signed_in_number()
+    return given if given.upper().startswith(f"{SCHEME}{parts.host().upper()}{PHONE_PATH}") else None
 
 
 def signed_in_number() -> str | None:

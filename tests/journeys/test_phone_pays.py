@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import zxingcpp
@@ -10,17 +11,22 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from merchants.charge import charge
-from monnaie_locale.database.transaction import reading
+from merchants.counter_card import counter_url, issue_counter_card
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.documents import qr
 from monnaie_locale.journal.queries import entry_of
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import wall_clock
+from tests.factories import camera
 from tests.factories.market import HOST, Market
+from tests.factories.merchants import MANAGER, chance
 from tests.factories.site import Site
 from wallets.errors import PhoneRefused
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 
 PHONE = {"width": 360, "height": 740}
+JUDGE = "text => Object.assign(document.querySelector('.scanner').scanner, { refusedAt: -1e6 }).judge([text])"
 SHOTS = os.environ.get("SCREENSHOTS")
 
 
@@ -38,7 +44,7 @@ def look(page: Page, name: str) -> None:
 
 def bound(browser: Browser, address: str, market: Market, locale: str = "fr-FR") -> Page:
     """Return the page of a phone on which the card was opened, and which was then bound."""
-    page = browser.new_context(viewport=PHONE, locale=locale).new_page()
+    page = browser.new_context(viewport=PHONE, locale=locale, permissions=["camera"]).new_page()
     page.goto(f"{address}/W/{market.card.token}")
     page.locator("input[name=pin]").fill(market.card.pin)
     page.locator("main button[type=submit]").click()
@@ -111,6 +117,62 @@ def test_a_phone_pays_without_a_network_and_no_more_once_it_was_taken_away(
     other.goto(f"{address}/telephone/")
     expect(other.locator("#phone-code svg")).to_be_visible()
     assert pay(market, shown_code(other), "other") > entry_id
+
+
+def picture_of(text: str) -> Image.Image:
+    """Return a QR as it hangs on a wall."""
+    modules = qr.matrix(text)
+    picture = Image.new("L", (len(modules) + 8, len(modules) + 8), 255)
+    for y, row in enumerate(modules):
+        for x, dark in enumerate(row):
+            picture.putpixel((x + 4, y + 4), 0 if dark else 255)
+    return picture.resize((picture.width * 8, picture.height * 8), Image.Resampling.NEAREST)
+
+
+def test_the_phone_scans_a_poster_then_the_shop_s_counter_card_and_pays(
+    open_browser: Callable[..., Browser], market: Market, address: str, today: None, tmp_path: Path
+) -> None:
+    code = transact(
+        market.engine, issue_counter_card, territory_id=1, merchant_id=market.merchant.id, actor=MANAGER,
+        now=market.now, random_bytes=chance("counter"),
+    )  # fmt: skip
+    film = camera.make_film(tmp_path / "shop.mjpeg", [picture_of(counter_url(host=HOST, code=code))])
+    page = bound(open_browser(*camera.flags(film)), address, market)
+    # What the camera would hand over of a poster: another host, then an address of ours that is no shop's.
+    for foreign in ("HTTPS://PUB.EXAMPLE.ORG/C/0123456789", f"HTTPS://{HOST.upper()}/CONNEXION"):
+        page.evaluate(
+            "text => Object.assign(document.querySelector('.scanner').scanner, { refusedAt: -1e6 }).judge([text])",
+            foreign,
+        )
+        expect(page.get_by_text("Ce code n’est pas un code de la monnaie locale. Rien n’est payé.")).to_be_visible()
+        assert page.url == f"{address}/telephone/"
+    page.get_by_role("button", name="Scanner le code du magasin").click()
+    page.wait_for_url(f"**/C/{code}")
+    assert market.owed() == 0
+
+    expect(page.get_by_role("heading", name="Payer Boulangerie Exemple 1")).to_be_visible()
+    expect(page.get_by_label("Code secret")).to_be_hidden()
+    page.get_by_label("Combien payez-vous").fill("8,40")
+    look(page, "counter")
+    page.get_by_role("button", name="Payer 8,40 €").click()
+    expect(page.get_by_role("heading", name="Payé")).to_be_visible()
+    look(page, "counter-paid")
+    assert market.owed() == 840
+    # A large payment asks for the PIN, and then goes through; going back and paying again is the same payment.
+    page.goto(f"{address}/C/{code}")
+    page.get_by_label("Combien payez-vous").fill("60")
+    page.get_by_role("button", name="Payer 60,00 €").click()
+    expect(page.get_by_label("Code secret")).to_be_visible()
+    look(page, "counter-pin")
+    page.get_by_label("Code secret").fill(market.card.pin)
+    page.get_by_role("button", name="Payer 60,00 €").click()
+    expect(page.get_by_role("heading", name="Payé")).to_be_visible()
+    assert market.owed() == 6_840
+    page.get_by_role("link", name="Voir le reçu").click()
+    look(page, "receipt")
+    page.get_by_role("button", name="Demander un remboursement").click()
+    expect(page.get_by_text("Le magasin voit votre demande")).to_be_visible()
+    assert market.owed() == 6_840
 
 
 def test_the_key_cannot_be_taken_out_of_the_phone(

@@ -8,6 +8,7 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import PARIS, moment_of
 from monnaie_locale.web import pages
 from monnaie_locale.web.filters import datetime_fr, euros
+from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.language import FRENCH, LANGUAGES, direction_of, keep_choice, language
 from wallets.wording import told
 
@@ -25,6 +26,14 @@ def render(template: str, *, status: int | None = None, camera: bool = False, **
     """
     context |= in_language(language())
     return keep_choice(pages.render(template, status=status, camera=camera, **context))
+
+
+def explained(form: FormReader, *names: str) -> FormReader:
+    """Return the form with what is wrong with these fields said in the language of the page (`wrong_<name>`)."""
+    for name in names:
+        if form.error(name):
+            form.errors[name] = told(f"wrong_{name}", language=language())
+    return form
 
 
 def in_language(code: str) -> dict[str, object]:
