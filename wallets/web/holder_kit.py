@@ -1,5 +1,6 @@
 """Render a page for a holder, in French or in English."""
 
+import datetime
 from functools import partial
 
 from flask import Response
@@ -7,7 +8,7 @@ from flask import Response
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import PARIS, moment_of
 from monnaie_locale.web import pages
-from monnaie_locale.web.filters import datetime_fr, euros
+from monnaie_locale.web.filters import date_fr, datetime_fr, euros
 from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.language import FRENCH, LANGUAGES, direction_of, keep_choice, language
 from wallets.wording import told
@@ -22,7 +23,8 @@ def render(template: str, *, status: int | None = None, camera: bool = False, **
     """Return a page; arguments as `monnaie_locale.web.pages.render`.
 
     The template also gets `t` (a sentence of `wallets.wording` by its name), `say` (a refusal's sentence), `lang`,
-    `direction`, `languages`, and `money` and `moment`, which write amounts and instants.
+    `direction`, `languages`, and `money`, `moment` and `day`, which write amounts, instants and
+    dates.
     """
     context |= in_language(language())
     return keep_choice(pages.render(template, status=status, camera=camera, **context))
@@ -46,6 +48,7 @@ def in_language(code: str) -> dict[str, object]:
         "languages": LANGUAGES,
         "money": euros if code == FRENCH else euros_in_english,
         "moment": datetime_fr if code == FRENCH else moment_in_english,
+        "day": date_fr if code == FRENCH else day_in_english,
     }
 
 
@@ -56,10 +59,15 @@ def euros_in_english(amount_cents: int) -> str:
     return f"{sign}€{whole:,}.{cents:02d}"
 
 
+def day_in_english(day: datetime.date) -> str:
+    """Return a date as "3 October 2026"."""
+    return f"{day.day} {MONTHS_EN[day.month - 1]} {day.year}"
+
+
 def moment_in_english(moment_ms: int) -> str:
     """Return milliseconds UTC as "3 October 2026, 14:05" on the clocks of Paris."""
     local = moment_of(moment_ms).astimezone(PARIS)
-    return f"{local.day} {MONTHS_EN[local.month - 1]} {local.year}, {local:%H:%M}"
+    return f"{day_in_english(local.date())}, {local:%H:%M}"
 
 
 def sentence_of(refusal: Refusal, *, language: str) -> str:

@@ -5,7 +5,9 @@ from string import Formatter
 
 import pytest
 
+from monnaie_locale.programmes.model import CATEGORY_LABELS, Category
 from tests.architecture.source_tree import PROJECT
+from wallets.history import EVENTS, OTHER_EVENT
 from wallets.wording import SENTENCES, told
 
 TEMPLATES = sorted((PROJECT / "wallets/templates").rglob("*.html")) + sorted(
@@ -42,3 +44,11 @@ def test_the_style_knows_neither_left_nor_right() -> None:
     sided = re.findall(r"(?<!\.phone-)(?<![\w-])(?!phone-left)[\w-]*(?:left|right)\b", rules)
     # Two undo what the kit's own sheet says of a side.
     assert sided == ["border-left", "margin-left"]
+
+
+def test_categories_are_called_as_everywhere_else() -> None:
+    assert {category: told(f"category_{category}", language="fr") for category in Category} == CATEGORY_LABELS
+
+
+def test_events_have_names() -> None:
+    assert set(SENTENCES) > {*EVENTS.values(), OTHER_EVENT}
