@@ -1,6 +1,8 @@
 """Bind a phone to a card, and take it away for ever. Each leaves a line in the audit trail."""
 
 import datetime
+import hashlib
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, insert, update
 
@@ -56,7 +58,10 @@ def bind_phone(
             "bound_at_ms": instant_ms(now),
         },
     )
-    _record(db, "bind", territory_id=territory_id, phone_id=phone_id, card_id=card_id, actor=actor, now=now)
+    # The trail is signed: whoever changed the key in the database later would be found.
+    fingerprint = hashlib.sha256(public_key).hexdigest()
+    detail: dict[str, str | int | bool] = {"card": card_id, "key": fingerprint}
+    _record(db, "bind", territory_id=territory_id, phone_id=phone_id, detail=detail, actor=actor, now=now)
     return phone_register.phone_of(db, territory_id=territory_id, phone_id=phone_id)
 
 
@@ -79,19 +84,20 @@ def revoke_phone(
     )
     if revoked.rowcount == 0:
         raise PhoneEnded(phone_id=phone_id)
-    _record(db, "revoke", territory_id=territory_id, phone_id=phone_id, card_id=phone.card_id, actor=actor, now=now)
+    detail: dict[str, str | int | bool] = {"card": phone.card_id}
+    _record(db, "revoke", territory_id=territory_id, phone_id=phone_id, detail=detail, actor=actor, now=now)
     return phone_register.phone_of(db, territory_id=territory_id, phone_id=phone_id)
 
 
 def _record(
-    db: Connection, step: str, *, territory_id: int, phone_id: int, card_id: int, actor: str, now: datetime.datetime
+    db: Connection,
+    step: str,
+    *,
+    territory_id: int,
+    phone_id: int,
+    detail: Mapping[str, str | int | bool],
+    actor: str,
+    now: datetime.datetime,
 ) -> None:
-    audit.record(
-        db,
-        territory_id=territory_id,
-        at=now,
-        actor=actor,
-        action=f"phone.{step}",
-        target=f"phone:{phone_id}",
-        detail={"card": card_id},
-    )
+    action, target = f"phone.{step}", f"phone:{phone_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail=detail)

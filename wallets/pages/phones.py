@@ -94,8 +94,7 @@ def remove(phone_id: int) -> ResponseReturnValue:
 @access.public
 def ask_pin(code: str) -> ResponseReturnValue:
     """Ask for the PIN when a phone's code is opened instead of being shown to a shop; it says nothing else."""
-    del code
-    return holder_kit.render("wallets/phone/pin.html", form=FormReader(), territory=_town())
+    return _pin_page(code)
 
 
 @blueprint.post("/T/<code>")
@@ -116,7 +115,7 @@ def check_pin(code: str) -> ResponseReturnValue:
             random_bytes=rt.random_bytes,
         )
     except Refusal as refusal:
-        return holder_kit.render("wallets/phone/pin.html", form=FormReader(), refusal=refusal, territory=_town())
+        return _pin_page(code, refusal=refusal)
     return access.attach(pages.see_other("holder.show"), kind=SubjectKind.HOLDER, token=token)
 
 
@@ -164,6 +163,10 @@ def _public_key(written: str) -> bytes:
         return base64.b64decode(written, validate=True)
     except binascii.Error as error:
         raise PhoneKeyInvalid from error
+
+
+def _pin_page(code: str, refusal: Refusal | None = None) -> Response:
+    return holder_kit.render("wallets/phone/pin.html", form=FormReader(), code=code, refusal=refusal, territory=_town())
 
 
 def _remove_page(phone: Phone, form: FormReader, refusal: Refusal | None = None) -> Response:

@@ -17,11 +17,13 @@ from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, Refusal
+from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market, market_at, open_market
 from tests.factories.merchants import MANAGER, NOW, admit, chance, paired, pairing
 from tests.factories.phones import bound_phone
 from tests.factories.site import CSRF, Site, build_site, csrf_token
+from wallets.operations.phones import revoke_phone
 
 PERSON = {"territory_id": TERRITORY_ID, "actor": MANAGER, "now": NOW}
 
@@ -227,3 +229,24 @@ def test_the_desk_sees_a_phone_and_takes_it_away(site: Site) -> None:
     assert "Retirer ce téléphone" not in desk.get("/bureau/menages/1").text
     with pytest.raises(Refusal, match="phone_refused"):
         market.charge(500, card_code=phone.code())
+
+
+def test_a_phone_s_code_opens_the_wallet_with_the_pin_and_pays_all_the_same(site: Site) -> None:
+    market = market_at(site)
+    phone = bound_phone(site.rt.engine, market.card.card_id)
+    shown = phone.code().rpartition("/")[2]
+    client = site.app.test_client()
+    asked = client.get(f"/t/{shown.lower()}").text
+    assert "100,00" not in asked
+    action = re.search(r'action="(/T/[^"]+)"', asked)
+    assert action
+    assert client.post(action[1], data={"pin": "0000"}).status_code == 403
+    assert client.get("/porte-monnaie").status_code == 401
+    assert client.post(action[1], data={"pin": market.card.pin}).headers["Location"] == "/porte-monnaie"
+    assert "100,00" in client.get("/porte-monnaie").text
+    told = client.post("/telephone/etat", data={"code": shown}).json
+    assert told == {"now_ms": instant_ms(NOW), "state": "bound"}
+    assert market.charge(500, card_code=phone.code()).amount_cents == 500
+    transact(market.engine, revoke_phone, phone_id=phone.phone_id, **PERSON)
+    assert client.post("/telephone/etat", data={"code": shown}).json["state"] == "phone_refused"
+    assert client.post(action[1], data={"pin": market.card.pin}).status_code == 403
