@@ -21,8 +21,10 @@ from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import AmountMalformed
+from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Posted, Posting
-from wallets.card_token import parse_card_code
+from wallets.errors import PinLocked
+from wallets.phone_code import parse_shown_code
 
 # An offline till comes back within three days, or its day is sorted out at the desk.
 LATE_MAX = datetime.timedelta(hours=72)
@@ -69,16 +71,11 @@ def charge(
 
     """
     check_cents(amount_cents)
+    happened = _happened(happened_at, now=now)
     order = ChargeOrder(
-        till=till,
-        card_code=card_code,
-        amount_cents=amount_cents,
-        pin=pin,
-        partial=partial,
-        happened_at=_happened(happened_at, now=now),
-        caller=till.caller,
-        idempotency_key=idempotency_key,
-    )
+        till=till, card_code=card_code, amount_cents=amount_cents, pin=pin, partial=partial, happened_at=happened,
+        received_at=now, caller=till.caller, idempotency_key=idempotency_key,
+    )  # fmt: skip
     return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)
 
 
@@ -92,20 +89,27 @@ def take(
     order: ChargeOrder,
 ) -> Receipt:
     """Post an order, from a till or from a holder's phone; arguments and refusals as in `charge`."""
-    code = parse_card_code(order.card_code, host=host)
-    plan = ChargePlan(engine, keyring, order, code, territory_id=territory_id)
-    if order.pin is None:
-        # Nothing takes long: the writer works it out with all those of the batch.
-        posted = writer.submit(Planned(territory_id, plan))
-    else:
-        # Before any PIN is evaluated: a retry must not cost the holder a try.
-        outcome = plan.outcome(read_together(engine, at_the_counter, plan.asked))
-        posted = writer.submit(outcome) if isinstance(outcome, Posting) else outcome
+    code = parse_shown_code(order.card_code, host=host, now_ms=instant_ms(order.received_at))
+    plan = ChargePlan(engine, keyring, order, code, territory_id=territory_id, host=host)
+    posted = _submitted(engine, writer, plan, territory_id=territory_id, has_pin=order.pin is not None)
     left_cents = posted.left_cents
     if posted.replayed or left_cents is None:
         with reading(engine) as db:
             return replayed_receipt(db, territory_id=territory_id, till=order.till, posted=posted)
     return receipt_of(posted, merchant=plan.merchant, remaining_cents=left_cents, replayed=False)
+
+
+def _submitted(engine: Engine, writer: Writer, plan: ChargePlan, *, territory_id: int, has_pin: bool) -> Posted:
+    if not has_pin:
+        try:
+            # Nothing takes long: the writer works it out with all those of the batch.
+            return writer.submit(Planned(territory_id, plan))
+        except PinLocked:
+            # Others may hold all five tries for the time of an evaluation: looked at again outside the batch.
+            pass
+    # Before any PIN is evaluated: a retry must not cost the holder a try.
+    outcome = plan.outcome(read_together(engine, at_the_counter, plan.asked))
+    return writer.submit(outcome) if isinstance(outcome, Posting) else outcome
 
 
 def find_charge(engine: Engine, *, territory_id: int, till: Till, idempotency_key: str) -> Receipt | None:

@@ -17,14 +17,15 @@ from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
 from monnaie_locale.programmes.model import Category
 from wallets.authorisation import Authorisation, ReadCard, authorise_read
-from wallets.card_token import CardCode
+from wallets.phone_code import ShownCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeOrder:
     """A payment as it was asked for.
 
-    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it.
+    `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of
+    a phone is judged by `received_at`, the service's clock, whatever `happened_at` says.
     """
 
     till: Till
@@ -33,6 +34,7 @@ class ChargeOrder:
     pin: str | None
     partial: bool
     happened_at: datetime.datetime
+    received_at: datetime.datetime
     caller: str
     idempotency_key: str
     companions: tuple[object, ...] = ()
@@ -42,7 +44,7 @@ class ChargePlan:
     """An order on its way to a posting; `merchant` is the shop, once it was seen open."""
 
     def __init__(
-        self, engine: Engine, keyring: Keyring, order: ChargeOrder, code: CardCode, *, territory_id: int
+        self, engine: Engine, keyring: Keyring, order: ChargeOrder, code: ShownCode, *, territory_id: int, host: str
     ) -> None:
         """Keep what the order asks for, and by what a retry of it is known.
 
@@ -52,11 +54,13 @@ class ChargePlan:
             order: what was asked for.
             code: the card of the order, understood.
             territory_id: whose books.
+            host: the public name of the service, for which a phone signs its codes.
 
         """
         self.merchant: Merchant
         self.asked = Asked(
             territory_id=territory_id,
+            host=host,
             key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
             till_id=order.till.id,
             card_code=code,
@@ -75,8 +79,10 @@ class ChargePlan:
         seen = at_the_counter(db, [plan.asked for plan in plans])
         return [plan.outcome_or_error(one) for plan, one in zip(plans, seen, strict=True)]
 
-    def outcome(self, seen: Seen) -> Posting | Posted:
+    def outcome(self, seen: Seen, *, patient: bool = True) -> Posting | Posted:
         """Return the posting, or what the key had posted; a PIN that is given takes a try.
+
+        `patient` waits for a card whose tries are all being evaluated by others: never in the writer's batch.
 
         Refuses idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
         `wallets.authorisation.authorise_read`.
@@ -87,7 +93,7 @@ class ChargePlan:
                 raise IdempotencyKeyReused
             return seen.posted._replace(replayed=True)
         self.merchant, account_id = seen.open_shop()
-        allowed = self._authorised(seen.card)
+        allowed = self._authorised(seen.card, patient=patient)
         return Posting(
             territory_id=self.asked.territory_id,
             caller=order.caller,
@@ -97,27 +103,27 @@ class ChargePlan:
             draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
+            companions=(OpenTill(order.till.id), *allowed.companions, *order.companions),
         )
 
     def outcome_or_error(self, seen: Seen) -> Outcome:
         """Return the outcome, or what was raised instead of it."""
         try:
-            return self.outcome(seen)
+            return self.outcome(seen, patient=False)
         except Exception as error:  # noqa: BLE001 - a fault of one charge must not become that of its neighbours
             return error
 
-    def _authorised(self, card: ReadCard) -> Authorisation:
+    def _authorised(self, card: ReadCard, *, patient: bool) -> Authorisation:
         order = self._order
         try:
-            return self._allow(card, order.amount_cents)
+            return self._allow(card, order.amount_cents, patient=patient)
         except InsufficientFunds as short:
             available_cents = short.details.get("available_cents")
             if not order.partial or not isinstance(available_cents, int) or available_cents <= 0:
                 raise
-            return self._allow(card, available_cents)
+            return self._allow(card, available_cents, patient=patient)
 
-    def _allow(self, card: ReadCard, amount_cents: int) -> Authorisation:
+    def _allow(self, card: ReadCard, amount_cents: int, *, patient: bool) -> Authorisation:
         return authorise_read(
             self._engine,
             self._keyring,
@@ -127,4 +133,5 @@ class ChargePlan:
             category=Category(self.merchant.category),
             pin=self._order.pin,
             now=self._order.happened_at,
+            patient=patient,
         )

@@ -12,7 +12,7 @@ from monnaie_locale.journal.directory import merchant_account_ids
 from monnaie_locale.journal.queries import posted_by_keys
 from monnaie_locale.ledger.posting import Posted
 from wallets.authorisation import ReadCard, read_cards
-from wallets.card_token import CardCode
+from wallets.phone_code import ShownCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +20,10 @@ class Asked:
     """A charge that is about to be authorised."""
 
     territory_id: int
+    host: str
     key_digest: bytes
     till_id: int
-    card_code: CardCode
+    card_code: ShownCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +55,16 @@ class Seen:
 
 def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
     """Return what is known of each of these charges, in their order; a few statements, however many they are."""
-    territory_ids = {one.territory_id for one in asked}
-    if len(territory_ids) > 1:
+    towns = {(one.territory_id, one.host) for one in asked}
+    if len(towns) > 1:
         # One process serves one town; should it ever serve two, each is read apart.
         return [seen for one in asked for seen in at_the_counter(db, [one])]
-    (territory_id,) = territory_ids
+    ((territory_id, host),) = towns
     posted = posted_by_keys(db, territory_id=territory_id, key_digests=[one.key_digest for one in asked])
     tills = tills_with_shops(db, territory_id=territory_id, till_ids={one.till_id for one in asked})
     shop_ids = sorted({merchant.id for _, merchant in tills.values()})
     account_ids = merchant_account_ids(db, territory_id=territory_id, merchant_ids=shop_ids)
-    cards = read_cards(db, territory_id=territory_id, codes=[one.card_code for one in asked])
+    cards = read_cards(db, territory_id=territory_id, host=host, codes=[one.card_code for one in asked])
     return [
         Seen(
             till_id=one.till_id,

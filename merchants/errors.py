@@ -195,6 +195,22 @@ class PaymentRequestExpired(Refusal):
     french = "Cette demande de paiement a expiré. Demandez au commerçant d'en afficher une autre."
 
 
+class CounterCardUnknown(Refusal):
+    """This is not the code of a shop of ours, or not any more: nothing was paid."""
+
+    code = "counter_card_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce code n’est pas, ou n’est plus, celui d’un commerce de la monnaie locale. Rien n’est payé."
+
+
+class ReceiptUnknown(Refusal):
+    """This is not the code of a receipt of ours."""
+
+    code = "receipt_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce code n’est pas celui d’un reçu de la monnaie locale."
+
+
 class PayoutUnknown(Refusal):
     """There is no such payout."""
 
@@ -308,6 +324,8 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PaymentRequestUsed,
     PaymentRequestCancelled,
     PaymentRequestExpired,
+    CounterCardUnknown,
+    ReceiptUnknown,
     PayoutUnknown,
     PayoutPending,
     PayoutEmpty,

@@ -99,13 +99,13 @@ def confirm_payment(
     host: str,
     code: str,
     card_code: str,
-    pin: str,
+    pin: str | None,
     now: datetime.datetime,
 ) -> Receipt:
     """Pay a request from the holder's phone; the same card confirming again gets the same receipt.
 
-    Arguments as `merchants.charge.charge`; `code` is that of the request, as scanned, and the PIN is always asked for:
-    whoever holds the phone has to be the holder.
+    Arguments as `merchants.charge.charge`; `code` is that of the request, as scanned. A card that is typed, or open in
+    a browser, always needs the PIN; a phone of its own, by whose key the code is signed, needs it as the card would.
 
     Refuses, in this order: payment_request_unknown, payment_request_cancelled, payment_request_expired,
     payment_request_used, then as `charge`.
@@ -121,6 +121,7 @@ def confirm_payment(
         pin=pin,
         partial=False,
         happened_at=now,
+        received_at=now,
         # A caller of its own: no key that a till chooses can meet this one.
         caller=f"request:{request.id}",
         idempotency_key=IDEMPOTENCY_KEY,

@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports this module; migration 0005 holds checks and triggers."""
+"""Tables of the merchants. Only `merchants` imports this module; migrations 0005 and 0016 hold checks and triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -92,6 +92,30 @@ payment_requests = Table(
     _foreign("payment_requests", "merchants", "merchant_id", "merchant"),
     _foreign("payment_requests", "tills", "till_id", "till"),
     _foreign("payment_requests", "journal_entries", "entry_id", "entry"),
+)
+
+counter_cards = Table(
+    "counter_cards",
+    metadata,
+    _territory(),
+    Column("till_id", Integer, primary_key=True, autoincrement=False),
+    Column("code", Text, nullable=False),
+    Column("issued_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("territory_id", "code", name="uq_counter_cards_code"),
+    _foreign("counter_cards", "tills", "till_id", "till"),
+)
+
+refund_requests = Table(
+    "refund_requests",
+    metadata,
+    _territory(),
+    Column("charge_entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("asked_at_ms", BigInteger, nullable=False),
+    Column("closed_at_ms", BigInteger, nullable=True),
+    _foreign("refund_requests", "journal_entries", "charge_entry_id", "charge"),
+    _foreign("refund_requests", "merchants", "merchant_id", "merchant"),
+    Index("ix_refund_requests_merchant", "territory_id", "merchant_id"),
 )
 
 charge_refunds = Table(

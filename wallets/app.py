@@ -10,23 +10,18 @@ from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
 from wallets.holder_access import HouseholdDirectory, resolve_holders
-from wallets.pages import holder, office, pin_choice
+from wallets.pages import holder, office, phones, pin_choice, pocket
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    for blueprint in (
-        holder.blueprint,
-        office.blueprint,
-        pin_choice.blueprint,
-        households.blueprint,
-        cards.blueprint,
-    ):
-        app.register_blueprint(blueprint)
+    for module in (holder, phones, pocket, office, pin_choice, households, cards):
+        app.register_blueprint(module.blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holders)
     keyring = app.extensions[runtime.EXTENSION].keyring
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
     app.extensions.setdefault(shops.EXTENSION, shops.NoShops())
+    app.extensions.setdefault(shops.RECEIPTS, shops.no_receipt)
     navigation.add(app, label="Ménages", endpoint="households.index", permission=Permission.VIEW_WALLETS, order=10)
     navigation.add_door(
         app,

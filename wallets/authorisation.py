@@ -10,7 +10,9 @@ What a shop is told, and why:
 * the tries left are not told; a locked card is, to who shows its QR: the holder must know to go to the desk. Behind a
   typed number it is refused like an unknown one;
 * a typed card number always needs the PIN. The number is not secret, the code of the QR is: without this rule a shop
-  could charge, or read the balance of, a card it never saw by typing numbers.
+  could charge, or read the balance of, a card it never saw by typing numbers;
+* a phone's code stands for its card, under the same rules and counters. It is refused before any PIN is evaluated when
+  its signature is wrong, its phone was taken away, or it is older than a minute.
 """
 
 import datetime
@@ -36,10 +38,21 @@ from monnaie_locale.programmes.rules import (
     pays_for,
 )
 from wallets import queries
-from wallets.card_token import CardCode, parse_card_code
+from wallets.card_token import CardCode
 from wallets.card_use import CardUse, Unpinned
-from wallets.errors import CardRefused, MerchantNotEligible, PinLocked, PinRequired, PurseExpired
+from wallets.errors import (
+    CardRefused,
+    MerchantNotEligible,
+    PhoneCodeExpired,
+    PhoneRefused,
+    PinLocked,
+    PinRequired,
+    PurseExpired,
+)
 from wallets.model import Card, PurseView
+from wallets.phone_code import PhoneCode, ShownCode, is_genuine, parse_shown_code
+from wallets.phone_register import phones_among
+from wallets.phone_use import PhoneUse
 from wallets.pin_check import a_try_comes_back, prove_holder
 
 NO_WALLET = 0
@@ -47,7 +60,7 @@ NO_WALLET = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorisation:
-    """What a charge may do: draw on these purses in this order, with this companion."""
+    """What a charge may do: draw on these purses in this order, with these companions."""
 
     card_id: int
     wallet_id: int
@@ -55,6 +68,12 @@ class Authorisation:
     available_cents: int
     with_pin: bool
     companion: CardUse
+    phone_use: PhoneUse | None = None
+
+    @property
+    def companions(self) -> tuple[CardUse | PhoneUse, ...]:
+        """Return what the posting carries: the use of the card, and of the phone's code when one was shown."""
+        return (self.companion,) if self.phone_use is None else (self.companion, self.phone_use)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +88,15 @@ class Remaining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadCard:
-    """A card code as it was understood: by the secret of its QR, or by its number alone."""
+    """A card as it was found: by the secret of its QR, by its number alone, or by the code of one of its phones.
+
+    `phone_code` is that code; the card is None when the code is not genuine or the phone was taken away.
+    """
 
     card: Card | None
     code_key: str
     is_number: bool
+    phone_code: PhoneCode | None
     purses: tuple[PurseBalance, ...]
     programmes: Mapping[int, Programme]
 
@@ -97,22 +120,22 @@ def authorise(
         keyring: checks the PIN.
         territory_id: whose card.
         host: the public name of the service, as in the cards' addresses.
-        card_code: the scanned address, its 21 characters, or the ten digits of the card number.
+        card_code: the scanned address, its 21 characters, the ten digits of the card number, or a phone's code.
         amount_cents: the whole payment.
         category: what the shop is.
         pin: four digits, or None when the holder gave none.
         now: the moment of the payment, aware UTC: purses expire at the end of their day in Paris.
 
-    Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town, pin_malformed,
-    pin_required (a number alone), pin_locked (by the QR), card_refused (unknown, not active, wrong PIN, a number that
-    is locked), pin_required, purse_expired, merchant_not_eligible, insufficient_funds (available_cents: of what pays
-    here).
+    Refuses, in this order: amount_not_positive, amount_too_large, card_malformed, card_of_another_town, phone_refused,
+    phone_code_expired, pin_malformed, pin_required (a number alone), pin_locked (by the QR), card_refused (unknown, not
+    active, wrong PIN, a number that is locked), pin_required, purse_expired, merchant_not_eligible, insufficient_funds
+    (available_cents: of what pays here).
 
     """
     check_amount(amount_cents)
-    code = parse_card_code(card_code, host=host)
+    code = parse_shown_code(card_code, host=host, now_ms=instant_ms(now))
     with reading(engine) as db:
-        (read,) = read_cards(db, territory_id=territory_id, codes=[code])
+        (read,) = read_cards(db, territory_id=territory_id, host=host, codes=[code])
     return authorise_read(
         engine,
         keyring,
@@ -135,15 +158,19 @@ def authorise_read(
     category: Category,
     pin: str | None,
     now: datetime.datetime,
+    patient: bool = True,
 ) -> Authorisation:
     """Return what the charge may draw on, of a card that `read_cards` has just read.
 
-    Arguments and refusals are those of `authorise`, from pin_malformed on.
+    Without patience, a card whose tries are all being evaluated is refused at once as locked. Other arguments and
+    refusals are those of `authorise`, from phone_refused on.
     """
     day = paris_date(instant_ms(now))
     eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
     pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
-    card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed)
+    card = _proved(
+        engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, patient=patient
+    )
     available_cents = sum(purse.balance_cents for purse in eligible)
     _check_shop(read, eligible, category=category, day=day)
     if available_cents < amount_cents:
@@ -156,6 +183,7 @@ def authorise_read(
         available_cents=available_cents,
         with_pin=pin is not None,
         companion=CardUse(card_id=card.card_id, with_pin=pin is not None, pin_account_ids=asking),
+        phone_use=_phone_use(read),
     )
 
 
@@ -175,9 +203,9 @@ def look_up(
     Arguments and refusals are those of `authorise`, without an amount. The PIN is needed for a typed number, and when
     a purse that pays here belongs to a programme that always asks for it.
     """
-    code = parse_card_code(card_code, host=host)
+    code = parse_shown_code(card_code, host=host, now_ms=instant_ms(now))
     with reading(engine) as db:
-        (read,) = read_cards(db, territory_id=territory_id, codes=[code])
+        (read,) = read_cards(db, territory_id=territory_id, host=host, codes=[code])
     day = paris_date(instant_ms(now))
     eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
     always = any(read.programmes[purse.programme_id].pin_rule is PinRule.ALWAYS for purse in eligible)
@@ -192,12 +220,15 @@ def look_up(
     )
 
 
-def read_cards(db: Connection, *, territory_id: int, codes: Sequence[CardCode]) -> list[ReadCard]:
+def read_cards(db: Connection, *, territory_id: int, host: str, codes: Sequence[ShownCode]) -> list[ReadCard]:
     """Return what is known behind each of these codes, in their order: the card, its purses, the rules of its money."""
-    digests = {code.digest for code in codes if code.digest is not None}
+    digests = {code.digest for code in codes if isinstance(code, CardCode) and code.digest is not None}
     by_digest = queries.cards_by_token(db, territory_id=territory_id, token_digests=digests)
+    by_phone = _cards_by_phone(db, territory_id=territory_id, host=host, codes=codes)
     cards = [
-        by_digest.get(code.digest)
+        by_phone.get(code)
+        if isinstance(code, PhoneCode)
+        else by_digest.get(code.digest)
         if code.digest is not None
         else queries.card_by_number(db, territory_id=territory_id, number=code.number)
         for code in codes
@@ -210,12 +241,33 @@ def read_cards(db: Connection, *, territory_id: int, codes: Sequence[CardCode]) 
         ReadCard(
             card=card,
             code_key=code.key,
-            is_number=code.digest is None,
+            is_number=isinstance(code, CardCode) and code.digest is None,
+            phone_code=code if isinstance(code, PhoneCode) else None,
             purses=() if card is None else tuple(purses[card.wallet_id]),
             programmes=programmes,
         )
         for code, card in zip(codes, cards, strict=True)
     ]
+
+
+def _cards_by_phone(
+    db: Connection, *, territory_id: int, host: str, codes: Sequence[ShownCode]
+) -> dict[PhoneCode, Card]:
+    """Return the card behind each phone's code that is genuine and whose phone is still bound."""
+    shown = [code for code in codes if isinstance(code, PhoneCode)]
+    if not shown:
+        return {}
+    phones = phones_among(db, territory_id=territory_id, phone_ids={code.phone_id for code in shown})
+    card_of = {
+        code: phone.card_id
+        for code in shown
+        if (phone := phones.get(code.phone_id)) is not None
+        and phone.is_active
+        and is_genuine(code, host=host, public_key=phone.public_key)
+    }
+    cards = queries.cards_among(db, territory_id=territory_id, card_ids=set(card_of.values()))
+    by_id = {card.card_id: card for card in cards}
+    return {code: by_id[card_id] for code, card_id in card_of.items()}
 
 
 def _payment_needs_pin(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: int) -> bool:
@@ -237,8 +289,16 @@ def _asking(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: i
 
 
 def _proved(
-    engine: Engine, keyring: Keyring, *, territory_id: int, read: ReadCard, pin: str | None, pin_needed: bool
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    read: ReadCard,
+    pin: str | None,
+    pin_needed: bool,
+    patient: bool = True,
 ) -> Card:
+    _check_phone_code(read)
     if pin is not None:
         return prove_holder(
             engine,
@@ -254,12 +314,28 @@ def _proved(
         raise PinRequired
     if read.card is None or not read.card.is_active:
         raise CardRefused
-    if read.card.is_locked and not a_try_comes_back(engine, territory_id=territory_id, card_id=read.card.card_id):
+    if read.card.is_locked and not (
+        patient and a_try_comes_back(engine, territory_id=territory_id, card_id=read.card.card_id)
+    ):
         # Whoever tried five PINs does not go on with small payments without PIN.
         raise PinLocked
     if pin_needed:
         raise PinRequired
     return read.card
+
+
+def _check_phone_code(read: ReadCard) -> None:
+    if read.phone_code is None:
+        return
+    if read.card is None:
+        raise PhoneRefused
+    if not read.phone_code.is_fresh:
+        raise PhoneCodeExpired
+
+
+def _phone_use(read: ReadCard) -> PhoneUse | None:
+    code = read.phone_code
+    return None if code is None else PhoneUse(phone_id=code.phone_id, code_digest=code.digest)
 
 
 def _check_shop(read: ReadCard, eligible: Sequence[PurseBalance], *, category: Category, day: datetime.date) -> None:

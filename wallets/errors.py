@@ -52,6 +52,33 @@ class CardRefused(Refusal):
     )
 
 
+class PhoneRefused(Refusal):
+    """This phone may not pay: it was taken away, or its code is not its own."""
+
+    code = "phone_refused"
+    nature = Nature.FORBIDDEN
+    french = "Ce téléphone ne peut pas payer. Utilisez la carte, ou adressez-vous au CCAS."
+
+
+class PhoneCodeExpired(Refusal):
+    """This phone's code is not valid any more: scan the next one."""
+
+    code = "phone_code_expired"
+    nature = Nature.GONE
+    french = (
+        "Ce code du téléphone n’est plus valable : scannez le suivant. S’il est refusé aussi, l’heure du téléphone "
+        "est fausse : reliez-le une fois à Internet, ou utilisez la carte."
+    )
+
+
+class PhoneCodeUsed(Refusal):
+    """This phone's code has already paid: scan the next one."""
+
+    code = "phone_code_used"
+    nature = Nature.GONE
+    french = "Ce code du téléphone a déjà servi : scannez le suivant."
+
+
 class PinRequired(Refusal):
     """This payment needs the holder's PIN."""
 
@@ -156,12 +183,47 @@ class CardSecretFrozen(Refusal):
     french = "Le code d’une carte ne change jamais : remplacez la carte."
 
 
+class PhoneKeyInvalid(Refusal):
+    """This is not the key of a phone."""
+
+    code = "phone_key_invalid"
+    nature = Nature.INVALID
+    french = "La clé de ce téléphone n’est pas valable. Recommencez."
+
+
+class PhonesTooMany(Refusal):
+    """This card already has as many phones as it may."""
+
+    code = "phones_too_many"
+    nature = Nature.CONFLICT
+    french = "Cette carte a déjà {phones_max} téléphones. Retirez-en un d’abord."
+
+
+class PhoneUnknown(Refusal):
+    """There is no such phone."""
+
+    code = "phone_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce téléphone n’existe pas."
+
+
+class PhoneEnded(Refusal):
+    """This phone was taken away, and stays so."""
+
+    code = "phone_ended"
+    nature = Nature.CONFLICT
+    french = "Ce téléphone est déjà retiré."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     CardMalformed,
     CardOfAnotherTown,
     PinMalformed,
     PinTrivial,
     CardRefused,
+    PhoneRefused,
+    PhoneCodeExpired,
+    PhoneCodeUsed,
     PinRequired,
     PinLocked,
     PurseExpired,
@@ -175,4 +237,8 @@ REFUSALS: tuple[type[Refusal], ...] = (
     CardUnknown,
     CardEnded,
     CardSecretFrozen,
+    PhoneKeyInvalid,
+    PhonesTooMany,
+    PhoneUnknown,
+    PhoneEnded,
 )

@@ -11,29 +11,39 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Posted
 from wallets.shops import ShopDirectory
+from wallets.wording import told
 
-LABELS = {
-    EntryKind.DISTRIBUTION: "Aide reçue",
-    EntryKind.CHARGE: "Paiement",
-    EntryKind.REFUND: "Remboursement",
-    EntryKind.EXPIRY: "Aide expirée",
-    EntryKind.WALLET_MOVE: "Transfert",
-    EntryKind.REVERSAL: "Correction",
+EVENTS = {
+    EntryKind.DISTRIBUTION: "event_aid",
+    EntryKind.CHARGE: "event_charge",
+    EntryKind.REFUND: "event_refund",
+    EntryKind.EXPIRY: "event_expiry",
+    EntryKind.WALLET_MOVE: "event_move",
+    EntryKind.REVERSAL: "event_reversal",
 }
-OTHER_LABEL = "Opération"
+OTHER_EVENT = "event_other"
 SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One event of a wallet; `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log."""
+    """One event of a wallet, named by a sentence of `wallets.wording`.
+
+    `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log.
+    """
 
     entry_id: int
     entry_hash: str
     at_ms: int
-    label: str
+    event: str
     shop: str
     amount_cents: int
+    is_charge: bool
+
+    @property
+    def label(self) -> str:
+        """Return what happened, in French."""
+        return told(self.event, language="fr")
 
 
 def history_of(
@@ -58,9 +68,10 @@ def history_of(
             entry_id=posted.entry.entry_id,
             entry_hash=posted.leaf_hash.hex(),
             at_ms=posted.entry.happened_at_ms,
-            label=LABELS.get(posted.entry.kind, OTHER_LABEL),
+            event=EVENTS.get(posted.entry.kind, OTHER_EVENT),
             shop=names.get(merchants.get(posted.entry.entry_id, 0), ""),
             amount_cents=_moved_cents(posted, account_ids),
+            is_charge=posted.entry.kind is EntryKind.CHARGE,
         )
         for posted in found
     ]

@@ -10,9 +10,17 @@ from monnaie_locale.identity.access import Resolved
 from monnaie_locale.identity.operations import open_session
 from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import instant_ms
 from wallets import queries
+from wallets.authorisation import read_cards
 from wallets.card_token import RandomBytes, card_number_shown, normalise, token_digest
+from wallets.errors import PhoneCodeExpired, PhoneRefused
+from wallets.model import Card
+from wallets.phone_code import read_phone_code
 from wallets.pin_check import prove_holder
+
+# It pays nothing and the PIN is asked for: there is time to type four digits.
+PHONE_SIGN_IN_LIFE_MS = 600_000
 
 
 def sign_in_holder(
@@ -45,6 +53,50 @@ def sign_in_holder(
         now=now,
         random_bytes=random_bytes,
     )
+
+
+def sign_in_by_phone(
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    host: str,
+    code: str,
+    pin: str,
+    now: datetime.datetime,
+    random_bytes: RandomBytes,
+) -> str:
+    """Return the token of a session opened by the code of a phone, in its 125 characters, with the PIN of its card.
+
+    Refuses: card_malformed, phone_refused, phone_code_expired (made more than ten minutes ago), pin_malformed,
+    card_refused, pin_locked.
+    """
+    card = card_of_phone(engine, territory_id=territory_id, host=host, code=code, now=now)
+    proved = prove_holder(engine, keyring, territory_id=territory_id, card=card, pin=pin, code_key=code)
+    return transact(
+        engine,
+        open_session,
+        territory_id=territory_id,
+        kind=SubjectKind.HOLDER,
+        subject_id=proved.card_id,
+        now=now,
+        random_bytes=random_bytes,
+    )
+
+
+def card_of_phone(engine: Engine, *, territory_id: int, host: str, code: str, now: datetime.datetime) -> Card:
+    """Return the card behind a phone's code that is genuine and not older than ten minutes; nothing is used up.
+
+    Refuses: card_malformed, phone_refused, phone_code_expired.
+    """
+    shown = read_phone_code(code, now_ms=instant_ms(now))
+    with reading(engine) as db:
+        (read,) = read_cards(db, territory_id=territory_id, host=host, codes=[shown])
+    if read.card is None:
+        raise PhoneRefused
+    if abs(instant_ms(now) - shown.made_at_ms) > PHONE_SIGN_IN_LIFE_MS:
+        raise PhoneCodeExpired
+    return read.card
 
 
 def resolve_holders(db: Connection, *, territory_id: int, subject_ids: Collection[int]) -> dict[int, Resolved]:

@@ -12,6 +12,8 @@ PIN_TRIES_MAX = 5
 UNPINNED_PAYMENT_MAX_CENTS = 5_000
 UNPINNED_TOTAL_MAX_CENTS = 15_000
 UNPINNED_COUNT_MAX = 5
+# A household with two parents and children; a thief who binds one more phone is seen sooner.
+PHONES_MAX = 5
 
 
 class CardState(StrEnum):
@@ -107,6 +109,23 @@ class NewPin:
     card_id: int
     number: str
     pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """A phone that pays in place of a card; `number` counts the phones of the card, so that no name is needed."""
+
+    phone_id: int
+    card_id: int
+    number: int
+    public_key: bytes = field(repr=False)
+    bound_at_ms: int
+    revoked_at_ms: int | None
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the phone was not taken away; it also needs its card to be active."""
+        return self.revoked_at_ms is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 from monnaie_locale.programmes.model import Category
 
 EXTENSION = "wallets.shop_directory"
+# A function from the number of a charge to the address of its receipt, or to "" where nobody gives receipts.
+RECEIPTS = "wallets.receipt_path"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +44,8 @@ class NoShops:
         """Return nothing."""
         del db, territory_id, categories
         return []
+
+
+def no_receipt(_entry_id: int) -> str:
+    """Return no address: no shops were connected."""
+    return ""

@@ -1,4 +1,4 @@
-"""Tables of wallets. Only `wallets` imports this module; migrations 0004 and 0015 hold the CHECKs and the triggers."""
+"""Tables of wallets. Only `wallets` imports this module; migrations 0004, 0015 and 0016 hold CHECKs and triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
-from wallets.errors import CardEnded, CardSecretFrozen, HouseholdErased
+from wallets.errors import CardEnded, CardSecretFrozen, HouseholdErased, PhoneCodeUsed, PhoneEnded, PhoneKeyInvalid
 
 OPEN = text("closed_at_ms IS NULL")
 
@@ -78,6 +78,42 @@ decoy_tries = Table(
     ForeignKeyConstraint(["territory_id"], ["territories.territory_id"], name="fk_decoy_tries_territory"),
 )
 
+phones = Table(
+    "phones",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("card_id", Integer, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("bound_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger),
+    UniqueConstraint("territory_id", "public_key", name="uq_phones_public_key"),
+    UniqueConstraint("territory_id", "card_id", "number", name="uq_phones_number"),
+    ForeignKeyConstraint(["territory_id", "card_id"], ["cards.territory_id", "cards.id"], name="fk_phones_card"),
+)
+
+phone_payments = Table(
+    "phone_payments",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("code_digest", LargeBinary, primary_key=True),
+    Column("phone_id", Integer, nullable=False),
+    Column("entry_id", BigInteger, nullable=False),
+    UniqueConstraint("territory_id", "entry_id", name="uq_phone_payments_entry"),
+    ForeignKeyConstraint(
+        ["territory_id", "phone_id"], ["phones.territory_id", "phones.id"], name="fk_phone_payments_phone"
+    ),
+    ForeignKeyConstraint(
+        ["territory_id", "entry_id"],
+        ["journal_entries.territory_id", "journal_entries.id"],
+        name="fk_phone_payments_entry",
+    ),
+)
+
 names("card_secret_frozen", CardSecretFrozen)
 names("card_ended", CardEnded)
 names("household_erased", HouseholdErased)
+names("phone_ended", PhoneEnded)
+names("uq_phones_public_key", PhoneKeyInvalid)
+names("pk_phone_payments", PhoneCodeUsed)

@@ -6,18 +6,20 @@ from flask.typing import ResponseReturnValue
 from merchants import payment_requests
 from merchants.model import Merchant, PaymentRequest
 from merchants.operations import code_digest
+from merchants.pages import holder
 from merchants.queries import find_merchant, request_by_code
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents import qr
 from monnaie_locale.identity import access
-from monnaie_locale.identity.roles import Permission, SubjectKind
+from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.queries import card_of
+from wallets.errors import PinRequired
+from wallets.web import holder_kit
 
 blueprint = Blueprint("payment_requests", __name__, template_folder="../templates")
 
@@ -96,27 +98,30 @@ def open_request(code: str) -> ResponseReturnValue:
 @blueprint.post("/P/<code>")
 @access.public
 def confirm(code: str) -> ResponseReturnValue:
-    """Pay, with the card (or the session it opened) and always the PIN."""
+    """Pay, with this phone's own code, or with the card (or the session it opened) and always the PIN."""
     form = FormReader(request.form)
-    signed_in = _signed_in_number()
-    card_code = signed_in or form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
-    pin = form.text("pin", length_max=PIN_FIELD_LENGTH_MAX)
+    phone_code = holder.phone_code(form)
+    card_code = phone_code or holder.signed_in_number() or form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
+    pin = form.text("pin", required=phone_code is None, length_max=PIN_FIELD_LENGTH_MAX)
     if form.errors:
-        return _holder_page(code, form, status=422)
+        return _holder_page(code, holder_kit.explained(form, "card", "pin"), status=422)
     try:
         receipt = payment_requests.confirm_payment(
-            **parts.charging(), code=code, card_code=card_code, pin=pin, now=pages.now()
+            **parts.charging(), code=code, card_code=card_code, pin=pin or None, now=pages.now()
         )
     except Refusal as refusal:
         return _holder_page(code, form, refusal=refusal)
-    return pages.render("merchants/confirmed.html", receipt=receipt)
+    return holder.paid_page(receipt)
 
 
 def _holder_page(
     code: str, form: FormReader, *, refusal: Refusal | None = None, status: int | None = None
 ) -> ResponseReturnValue:
-    found, merchant = _asked(code)
-    return pages.render(
+    try:
+        found, merchant = _asked(code)
+    except Refusal as unknown:
+        return holder_kit.render("merchants/holder_refused.html", refusal=unknown)
+    return holder_kit.render(
         "merchants/confirm.html",
         payment=found,
         merchant=merchant,
@@ -125,7 +130,8 @@ def _holder_page(
         form=form,
         refusal=refusal,
         status=status,
-        signed_in=_signed_in_number() is not None,
+        signed_in=holder.signed_in_number() is not None,
+        asks_for_pin=isinstance(refusal, PinRequired) or bool(form.value("pin")),
     )
 
 
@@ -143,13 +149,3 @@ def _own(code: str) -> PaymentRequest:
     with reading(rt.engine) as db:
         found = request_by_code(db, territory_id=rt.territory_id, code_digest=code_digest(code))
         return payment_requests.own_request(db, territory_id=rt.territory_id, till=till, request_id=found.id)
-
-
-def _signed_in_number() -> str | None:
-    """Return the number of the card whose holder is signed in on this phone, if there is one."""
-    rt = runtime.current()
-    holder = access.session_of(SubjectKind.HOLDER)
-    if holder is None:
-        return None
-    with reading(rt.engine) as db:
-        return card_of(db, territory_id=rt.territory_id, card_id=holder.id).number

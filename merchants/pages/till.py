@@ -10,6 +10,7 @@ from merchants.merchant_payment import pay_merchant
 from merchants.operations import PAIRING_PATH, pair_till
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.refund import refund
+from merchants.refund_requests import open_requests
 from merchants.statement import charged_cents, day_movements, month_movements
 from merchants.web import parts
 from monnaie_locale import runtime
@@ -23,6 +24,7 @@ from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from wallets.card_token import CARD_PATH, SCHEME
+from wallets.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till", __name__, template_folder="../templates")
 
@@ -37,7 +39,7 @@ CARD_FIELD_LENGTH_MAX = 300
 @access.requires(Permission.VIEW_TILL)
 def screen() -> ResponseReturnValue:
     """Show the empty till."""
-    return _screen(FormReader(), key=_new_key())
+    return _screen(FormReader(), key=new_key())
 
 
 @blueprint.post("/caisse")
@@ -48,7 +50,7 @@ def charge() -> ResponseReturnValue:
     amount_cents = form.euros("amount")
     card_code = form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
     pin = form.text("pin", required=False, length_max=PIN_FIELD_LENGTH_MAX)
-    key = form.text("key", length_max=64) or _new_key()
+    key = form.text("key", length_max=64) or new_key()
     if form.errors:
         return _screen(form, key=key, status=422)
     try:
@@ -75,7 +77,9 @@ def receipt(key: str) -> ResponseReturnValue:
     found = charging.find_charge(rt.engine, territory_id=rt.territory_id, till=parts.own_till(), idempotency_key=key)
     if found is None:
         return pages.render("merchants/unpaid.html", status=404)
-    return pages.render("merchants/receipt.html", receipt=found, is_refund=found.kind is EntryKind.REFUND)
+    is_refund = found.kind is EntryKind.REFUND
+    drawing = "" if found.kind is not EntryKind.CHARGE else parts.receipt_drawing(found.entry_id)
+    return pages.render("merchants/receipt.html", receipt=found, is_refund=is_refund, drawing=drawing)
 
 
 @blueprint.get("/caisse/journee")
@@ -86,9 +90,12 @@ def today() -> ResponseReturnValue:
     day = paris_date(instant_ms(pages.now()))
     with reading(rt.engine) as db:
         found = day_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), day=day)
+        asked = open_requests(db, territory_id=rt.territory_id, merchant_id=_shop_id())
     return pages.render(
         "merchants/list.html",
         heading="Aujourd’hui",
+        word=parts.word_of(_shop_id(), day=day),
+        asked=len(asked),
         movements=found,
         total_cents=charged_cents(found),
         names=MOVEMENT_NAMES,
@@ -125,10 +132,10 @@ def give_back(number: int) -> ResponseReturnValue:
     """Refund a charge: the form proposes all that is left of it."""
     rt = runtime.current()
     if request.method == "GET":
-        return _refund_form(number, FormReader({"amount": _refundable(number)}), key=_new_key())
+        return _refund_form(number, FormReader({"amount": _refundable(number)}), key=new_key())
     form = FormReader(request.form)
     amount_cents = form.euros("amount")
-    key = form.text("key", length_max=64) or _new_key()
+    key = form.text("key", length_max=64) or new_key()
     if form.errors:
         return _refund_form(number, form, key=key, status=422)
     try:
@@ -153,11 +160,11 @@ def pay_shop() -> ResponseReturnValue:
     """Pay another shop from what this one is owed."""
     rt = runtime.current()
     if request.method == "GET":
-        return pages.render("merchants/pay_shop.html", form=FormReader(), key=_new_key())
+        return pages.render("merchants/pay_shop.html", form=FormReader(), key=new_key())
     form = FormReader(request.form)
     amount_cents = form.euros("amount")
     to_code = form.text("to", length_max=20)
-    key = form.text("key", length_max=64) or _new_key()
+    key = form.text("key", length_max=64) or new_key()
     if form.errors:
         return pages.render("merchants/pay_shop.html", form=form, key=key, status=422)
     try:
@@ -205,7 +212,7 @@ def pair(code: str) -> ResponseReturnValue:
 
 def card_prefixes() -> list[str]:
     """Return how the codes begin that the till's camera reads."""
-    return [f"{SCHEME}{parts.host().upper()}{CARD_PATH}"]
+    return [f"{SCHEME}{parts.host().upper()}{path}" for path in (CARD_PATH, PHONE_PATH)]
 
 
 def _screen(
@@ -224,6 +231,7 @@ def _screen(
         available_cents=available if isinstance(available, int) and available > 0 else None,
         prefixes=card_prefixes(),
         label=access.subject().label,
+        word=parts.word_of(_shop_id(), day=paris_date(instant_ms(pages.now()))),
         check_url=url_for("till.receipt", key="KEY"),
     )
 
@@ -248,5 +256,6 @@ def _shop_id() -> int:
     return access.subject().merchant_id or 0
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """Return a key that makes one payment of a page unique."""
     return base64.urlsafe_b64encode(runtime.current().random_bytes(KEY_BYTES)).decode("ascii")

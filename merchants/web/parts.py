@@ -1,15 +1,18 @@
 """What the till's pages and endpoints ask of the running service."""
 
+import datetime
 from collections.abc import Collection
 from typing import TypedDict
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine
 
+from merchants import day_word, receipt_code
 from merchants.model import Till
 from merchants.queries import find_till, tills_with_shops
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading
+from monnaie_locale.documents import qr
 from monnaie_locale.identity import access
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.writer import Writer
@@ -51,6 +54,26 @@ def charging() -> ChargingParts:
         "territory_id": rt.territory_id,
         "host": host(),
     }
+
+
+def word_of(merchant_id: int, *, day: datetime.date) -> str:
+    """Return the word that a shop and those who pay there see on a day."""
+    rt = runtime.current()
+    secret = rt.keyring.derive(day_word.PURPOSE)
+    return day_word.day_word(secret=secret, territory_id=rt.territory_id, merchant_id=merchant_id, day=day)
+
+
+def receipt_path(entry_id: int) -> str:
+    """Return the address of a charge's receipt, for whoever holds it."""
+    rt = runtime.current()
+    secret = rt.keyring.derive(receipt_code.PURPOSE)
+    code = receipt_code.receipt_code(secret=secret, territory_id=rt.territory_id, entry_id=entry_id)
+    return f"{receipt_code.RECEIPT_PATH}{code}"
+
+
+def receipt_drawing(entry_id: int) -> str:
+    """Return the QR of a charge's receipt, as a drawing."""
+    return qr.svg(f"HTTPS://{host().upper()}{receipt_path(entry_id)}", label="Code du reçu, à scanner par le porteur")
 
 
 def own_till() -> Till:

@@ -27,6 +27,16 @@ PUBLIC_PREFIXES = (
     "/W/",
     "/p/",
     "/P/",
+    # A phone's code asks for the PIN as a card does; the phone's page itself is the same for everybody.
+    "/t/",
+    "/T/",
+    "/telephone/",
+    # A shop's fixed code, and a receipt by its code: a GET shows, a POST pays by the phone's key or the open card, or
+    # asks the shop for a refund.
+    "/c/",
+    "/C/",
+    "/r/",
+    "/R/",
     # A till is paired by the one-time code of its QR.
     "/caisse/appairer/",
     "/CAISSE/APPAIRER/",

@@ -241,6 +241,8 @@ def test_a_demonstration_runs_from_its_flags(tmp_path):
         ("/W/Q71S4EEQWBT6KTCPQ29VP", "/W/•••"),
         ("/w/Q71S4EEQWBT6KTCPQ29VP", "/w/•••"),
         ("/P/ABCDEF", "/P/•••"),
+        ("/T/ABCDEF", "/T/•••"),
+        ("/R/ABCDEF", "/R/•••"),
         ("/CAISSE/APPAIRER/ABC", "/CAISSE/APPAIRER/•••"),
         ("/caisse/demandes/ABC/etat", "/caisse/demandes/•••/etat"),
         ("/connexion/lien/abc", "/connexion/lien/•••"),

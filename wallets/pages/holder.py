@@ -21,6 +21,7 @@ from wallets.card_token import card_number_shown
 from wallets.history import history_of
 from wallets.holder_access import sign_in_holder
 from wallets.model import PurseView
+from wallets.web import holder_kit
 
 LINES_PER_PAGE = 30
 
@@ -31,7 +32,7 @@ blueprint = Blueprint("holder", __name__, template_folder="../templates")
 @access.public
 def start() -> ResponseReturnValue:
     """Say how to read a card, for who comes by the front page."""
-    return pages.render("wallets/start.html", territory=_town())
+    return holder_kit.render("wallets/start.html", territory=_town())
 
 
 @blueprint.get("/W/<token>")
@@ -92,7 +93,7 @@ def show() -> ResponseReturnValue:
             before_entry_id=before_entry_id,
         )
         accepting = {purse.account_id: _accepting(db, directory, purse) for purse in purses}
-    return pages.render(
+    return holder_kit.render(
         "wallets/holder.html",
         card_number=card_number_shown(card.number),
         territory=_town(),
@@ -101,6 +102,8 @@ def show() -> ResponseReturnValue:
         accepting=accepting,
         days_left={purse.account_id: (purse.expires_on - today).days for purse in purses},
         lines=lines[:LINES_PER_PAGE],
+        receipt_path=current_app.extensions[shops.RECEIPTS],
+        categories=tuple(Category),
         older=lines[LINES_PER_PAGE - 1].entry_id if len(lines) > LINES_PER_PAGE else None,
         is_first_page=before_entry_id is None,
     )
@@ -121,11 +124,11 @@ def leave() -> ResponseReturnValue:
 @access.public
 def left() -> ResponseReturnValue:
     """Say that the wallet is closed on this phone."""
-    return pages.render("wallets/left.html", territory=_town())
+    return holder_kit.render("wallets/left.html", territory=_town())
 
 
 def _pin_page(refusal: Refusal | None = None) -> ResponseReturnValue:
-    return pages.render("wallets/pin.html", form=FormReader(), refusal=refusal, territory=_town())
+    return holder_kit.render("wallets/pin.html", form=FormReader(), refusal=refusal, territory=_town())
 
 
 def _town() -> Territory:

@@ -14,7 +14,7 @@ from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.paging import ROWS_PER_PAGE, Page, offset_of, page_number
-from wallets import queries, shops
+from wallets import phone_register, queries, shops
 from wallets.history import history_of
 from wallets.operations import cards, enrolling
 from wallets.pages import printing
@@ -322,6 +322,11 @@ def _show(household_id: int, *, form: FormReader | None = None, refusal: Refusal
             for wallet_id in wallet_ids
             for card in queries.cards_of(db, territory_id=rt.territory_id, wallet_id=wallet_id)
         ]
+        bound = [
+            phone
+            for wallet_id in wallet_ids
+            for phone in phone_register.phones_of_wallet(db, territory_id=rt.territory_id, wallet_id=wallet_id)
+        ]
         lines = [
             line
             for wallet_id in wallet_ids[:1]
@@ -337,6 +342,7 @@ def _show(household_id: int, *, form: FormReader | None = None, refusal: Refusal
         household=household,
         purses=held,
         cards=issued,
+        phones=bound,
         has_card=any(card.is_active for card in issued),
         lines=lines,
         today=paris_date(instant_ms(pages.now())),

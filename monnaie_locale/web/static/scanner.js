@@ -75,6 +75,7 @@ export class Scanner {
   constructor(element) {
     this.element = element;
     this.prefixes = element.dataset.prefixes.split(" ").filter(Boolean).map((prefix) => prefix.toUpperCase());
+    this.sentences = { ...SENTENCES, ...JSON.parse(element.dataset.words ?? "{}") };
     this.folders = { wasm: element.dataset.decoder, script: element.dataset.fallback };
     this.view = element.querySelector(".scanner-view");
     this.video = element.querySelector("video");
@@ -224,7 +225,7 @@ export class Scanner {
   }
 
   say(name) {
-    this.state.textContent = SENTENCES[name];
+    this.state.textContent = this.sentences[name];
     this.element.dataset.state = name;
   }
 }

@@ -1,0 +1,1 @@
+"""What the holder's pages share: their two languages and their frame."""
