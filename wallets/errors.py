@@ -80,6 +80,14 @@ class HouseholdFieldInvalid(Refusal):
     french = "Le champ « {field} » doit avoir de 1 à {length_max} caractères."
 
 
+class HouseholdAddressInvalid(Refusal):
+    """An address has too many lines below the name, or a line too long (NF Z 10-011)."""
+
+    code = "household_address_invalid"
+    nature = Nature.INVALID
+    french = "L’adresse a {lines_max} lignes au plus sous le nom, de {length_max} caractères chacune."
+
+
 class HouseholdUnknown(Refusal):
     """There is no such household."""
 
@@ -154,6 +162,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PurseExpired,
     MerchantNotEligible,
     HouseholdFieldInvalid,
+    HouseholdAddressInvalid,
     HouseholdUnknown,
     HouseholdErased,
     WalletUnknown,

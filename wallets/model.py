@@ -14,6 +14,11 @@ UNPINNED_TOTAL_MAX_CENTS = 15_000
 UNPINNED_COUNT_MAX = 5
 
 
+def address_lines(address: str) -> list[str]:
+    """Return the lines of an address that hold something, each with single spaces."""
+    return [" ".join(line.split()) for line in address.splitlines() if line.strip()]
+
+
 class CardState(StrEnum):
     """Whether a card pays; the last two are final."""
 
@@ -35,6 +40,7 @@ class Household:
     reference: str = field(repr=False)
     alias: str = field(repr=False)
     channel: str = field(repr=False)
+    address: str = field(repr=False)
     enrolled_at_ms: int
     erased_at_ms: int | None
 
@@ -42,6 +48,11 @@ class Household:
     def is_erased(self) -> bool:
         """Return whether the identity was erased."""
         return self.erased_at_ms is not None
+
+    @property
+    def addressee(self) -> tuple[str, ...]:
+        """Return the lines of a letter's address: the name, then where it goes; the number when there is no name."""
+        return (self.alias or f"Ménage n° {self.household_id}", *address_lines(self.address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
