@@ -9,13 +9,21 @@ from monnaie_locale.programmes import wallet_directory
 from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
+from wallets.api import moves as moves_api
 from wallets.holder_access import HouseholdDirectory, resolve_holders
-from wallets.pages import holder, office
+from wallets.pages import holder, moves, office
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    for blueprint in (holder.blueprint, office.blueprint, households.blueprint, cards.blueprint):
+    for blueprint in (
+        holder.blueprint,
+        office.blueprint,
+        moves.blueprint,
+        households.blueprint,
+        cards.blueprint,
+        moves_api.blueprint,
+    ):
         app.register_blueprint(blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holders)
     keyring = app.extensions[runtime.EXTENSION].keyring

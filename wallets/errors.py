@@ -152,6 +152,46 @@ class CardSecretFrozen(Refusal):
     french = "Le code d’une carte ne change jamais : remplacez la carte."
 
 
+class WalletMoveUnknown(Refusal):
+    """There is no such move of a balance."""
+
+    code = "wallet_move_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce déplacement de solde n’existe pas."
+
+
+class WalletMoveToItself(Refusal):
+    """A balance moves to another wallet."""
+
+    code = "wallet_move_to_itself"
+    nature = Nature.INVALID
+    french = "C’est le même ménage : indiquez-en un autre."
+
+
+class WalletMoveWaiting(Refusal):
+    """What this wallet holds is already waiting to be moved, to it or away from it."""
+
+    code = "wallet_move_waiting"
+    nature = Nature.CONFLICT
+    french = "Un déplacement de solde attend déjà pour l’un de ces ménages. Faites-le valider, ou annulez-le."
+
+
+class WalletMoveEnded(Refusal):
+    """This move was already posted or cancelled."""
+
+    code = "wallet_move_ended"
+    nature = Nature.CONFLICT
+    french = "Ce déplacement de solde n’est plus à valider."
+
+
+class WalletEmpty(Refusal):
+    """There is nothing to move."""
+
+    code = "wallet_empty"
+    nature = Nature.CONFLICT
+    french = "Ce porte-monnaie est vide : il n’y a rien à déplacer."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     CardMalformed,
     CardOfAnotherTown,
@@ -171,4 +211,9 @@ REFUSALS: tuple[type[Refusal], ...] = (
     CardUnknown,
     CardEnded,
     CardSecretFrozen,
+    WalletMoveUnknown,
+    WalletMoveToItself,
+    WalletMoveWaiting,
+    WalletMoveEnded,
+    WalletEmpty,
 )

@@ -135,3 +135,49 @@ class PurseView:
     def category_labels(self) -> str:
         """Return what the purse pays for, in French."""
         return category_labels(self.categories)
+
+
+class MoveKind(StrEnum):
+    """What is done with a wallet: its balance goes to another, or the two households become one."""
+
+    MOVE = "move"
+    MERGE = "merge"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return {"move": "Déplacement du solde", "merge": "Réunion de deux ménages"}[self.value]
+
+
+class MoveState(StrEnum):
+    """Where a move is; the last two are final."""
+
+    PREPARED = "prepared"
+    POSTED = "posted"
+    CANCELLED = "cancelled"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return {"prepared": "à valider", "posted": "fait", "cancelled": "annulé"}[self.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletMove:
+    """All that one wallet holds goes to another; a merge ends the first one's cards and closes it."""
+
+    move_id: int
+    kind: MoveKind
+    from_wallet_id: int
+    to_wallet_id: int
+    state: MoveState
+    prepared_by: str
+    prepared_at_ms: int
+    approved_by: str | None
+    ended_at_ms: int | None
+    entry_id: int | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether a second person has still to decide."""
+        return self.state is MoveState.PREPARED

@@ -15,7 +15,7 @@ from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.paging import ROWS_PER_PAGE, Page, offset_of, page_number
-from wallets import queries, shops
+from wallets import move_queries, queries, shops
 from wallets.card_token import normalise_card_number
 from wallets.errors import CardMalformed
 from wallets.history import history_of
@@ -357,6 +357,7 @@ def _show(household_id: int, *, form: FormReader | None = None, refusal: Refusal
                 db, territory_id=rt.territory_id, wallet_id=wallet_id, shops=directory, limit=HISTORY_LINES
             )
         ]
+        moves = move_queries.moves_of_wallets(db, territory_id=rt.territory_id, wallet_ids=wallet_ids)
     return pages.render(
         "wallets/office_show.html",
         status=422 if form else None,
@@ -365,6 +366,7 @@ def _show(household_id: int, *, form: FormReader | None = None, refusal: Refusal
         household=household,
         purses=held,
         cards=issued,
+        waiting_moves=[move for move in moves if move.is_waiting],
         has_card=any(card.is_active for card in issued),
         lines=lines,
         today=paris_date(instant_ms(pages.now())),
