@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from monnaie_locale.documents import qr
 from monnaie_locale.ledger.periods import PARIS
-from wallets.card_sheet import PrintedCard, Progress, no_progress, pin_slips, render_pin_slips
+from wallets.card_sheet import PrintedCard, Progress, modules_of, no_progress, pin_slips, render_pin_slips
 from wallets.card_token import card_number_shown
 
 COLUMNS = ("numero", "ligne_imprimee", "repere", "fichier_svg", "fichier_png")
@@ -48,7 +48,7 @@ def plastic_package(
     files: dict[str, bytes] = {}
     listed = []
     for card in cards:
-        modules = qr.matrix(card.token_url)
+        modules = modules_of(card)
         svg, png = f"svg/{card.number}.svg", f"png/{card.number}.png"
         files[svg] = qr.svg_file(modules, side_mm=CODE_SIDE_MM).encode()
         files[png] = qr.png_file(modules, pixels_per_module=PIXELS_PER_MODULE, dots_per_inch=DOTS_PER_INCH)
