@@ -34,6 +34,14 @@ GLUE_HINT = "Pliez ce volet sur le code. Collez les trois bords."
 CUT_HINT = "Découpez sur les pointillés"
 PIN_SENTENCE = "Ne le dites à personne."
 STEP_OF_THE_PIN = 1
+SAME_ON_ALL = {
+    "advice": ADVICE,
+    "pin_heading": "Voici votre code secret",
+    "pin_steps": PIN_STEPS,
+    "glue_hint": GLUE_HINT,
+    "cut_hint": CUT_HINT,
+    "pin_sentence": PIN_SENTENCE,
+}
 
 
 class PinPlace(StrEnum):
@@ -83,27 +91,20 @@ def render_letters(
         card = card_shown(letter.card, town_name=town_name, ccas_phone=ccas_phone)
         shown.append({"addressee": letter.addressee, "card": card, "number": number, "pin": letter.card.pin})
         progress(len(shown), len(letters))
-    keeps_pin = all(letter.card.pin is None for letter in letters)
     data = {
         "title": f"Lettres et cartes – {town_name}",
         "demo": demo,
-        "advice": ADVICE,
         "sender": ccas_name,
         "sender_line": f"Tél. {phone}",
         "heading": f"Voici votre carte {letters[0].card.currency_name}" if letters else "",
-        "steps": _steps(apart=apart, keeps_pin=keeps_pin),
+        "steps": _steps(apart=apart, keeps_pin=all(letter.card.pin is None for letter in letters)),
         "lost": LOST.format(phone=phone),
         "letters": [each | {"pin": None} if apart else each for each in shown],
-        "pin_apart": STEP_PIN_APART if apart else "",
         "pin_letters": [each for each in shown if each["pin"] is not None] if apart else [],
-        "pin_heading": "Voici votre code secret",
-        "pin_steps": PIN_STEPS,
+        "pin_apart": STEP_PIN_APART if apart else "",
         "pin_lost": PIN_LOST.format(phone=phone),
-        "glue_hint": GLUE_HINT,
-        "cut_hint": CUT_HINT,
-        "pin_sentence": PIN_SENTENCE,
     }
-    return typeset("letters", data, created_at=created_at)
+    return typeset("letters", SAME_ON_ALL | data, created_at=created_at)
 
 
 def _steps(*, apart: bool, keeps_pin: bool) -> list[str]:

@@ -101,23 +101,13 @@ def issue_cards(
         db, [drawn.number for drawn in secrets], territory_id=territory_id, random_bytes=random_bytes
     )
     first_id = next_id(db, cards, territory_id=territory_id)
+    issued = [
+        IssuedCard(card_id=first_id + place, wallet_id=wallet_id, token=drawn.token, number=number, pin=drawn.pin)
+        for place, (wallet_id, drawn, number) in enumerate(zip(wallet_ids, secrets, numbers, strict=True))
+    ]
     rows = [
-        {
-            "territory_id": territory_id,
-            "id": card_id,
-            "wallet_id": wallet_id,
-            "token_digest": token_digest(drawn.token),
-            "number": number,
-            "pin_hash": drawn.pin_hash,
-            "tries_left": PIN_TRIES_MAX,
-            "unpinned_count": 0,
-            "unpinned_cents": 0,
-            "state": CardState.ACTIVE,
-            "issued_at_ms": instant_ms(now),
-        }
-        for card_id, (wallet_id, drawn, number) in enumerate(
-            zip(wallet_ids, secrets, numbers, strict=True), start=first_id
-        )
+        _row(card, pin_hash=drawn.pin_hash, territory_id=territory_id, now=now)
+        for card, drawn in zip(issued, secrets, strict=True)
     ]
     # One statement for all of them: a batch of a thousand keeps no till waiting.
     db.execute(insert(cards), rows)
@@ -129,10 +119,7 @@ def issue_cards(
         action="card.issue",
         lines=[(f"card:{row['id']}", {"seal": _seal_of(row)}) for row in rows],
     )
-    return [
-        IssuedCard(card_id=first_id + place, wallet_id=wallet_id, token=drawn.token, number=number, pin=drawn.pin)
-        for place, (wallet_id, drawn, number) in enumerate(zip(wallet_ids, secrets, numbers, strict=True))
-    ]
+    return issued
 
 
 def replace_cards(
@@ -283,6 +270,23 @@ def _free_numbers(
         for place in again:
             numbers[place] = draw_card_number(random_bytes)
     raise RuntimeError("The random source keeps giving the same numbers")
+
+
+def _row(card: IssuedCard, *, pin_hash: str, territory_id: int, now: datetime.datetime) -> dict[str, Any]:
+    """Return what is stored of a card: of its secrets, digests only."""
+    return {
+        "territory_id": territory_id,
+        "id": card.card_id,
+        "wallet_id": card.wallet_id,
+        "token_digest": token_digest(card.token),
+        "number": card.number,
+        "pin_hash": pin_hash,
+        "tries_left": PIN_TRIES_MAX,
+        "unpinned_count": 0,
+        "unpinned_cents": 0,
+        "state": CardState.ACTIVE,
+        "issued_at_ms": instant_ms(now),
+    }
 
 
 def _seal_of(row: Mapping[str, Any]) -> str:

@@ -53,8 +53,7 @@ def prepare_move(
         actor: the caller, "staff:3".
         now: aware UTC.
 
-    Refuses: wallet_move_to_itself, wallet_unknown, household_erased, wallet_closed, wallet_empty (to merge it is not
-    needed), wallet_move_waiting.
+    Refuses: wallet_move_to_itself, wallet_unknown, household_erased, wallet_closed, wallet_empty, wallet_move_waiting.
 
     """
     if from_wallet_id == to_wallet_id:
@@ -64,9 +63,8 @@ def prepare_move(
     _check_wallets(db, territory_id=territory_id, kind=kind, from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id)
     if kind is MoveKind.MOVE and not _held(db, territory_id=territory_id, wallet_id=from_wallet_id):
         raise WalletEmpty
-    asked = [from_wallet_id, to_wallet_id]
-    around = move_queries.moves_of_wallets(db, territory_id=territory_id, wallet_ids=asked)
-    if any(move.state is MoveState.PREPARED for move in around):
+    around = move_queries.moves_of_wallets(db, territory_id=territory_id, wallet_ids=[from_wallet_id, to_wallet_id])
+    if any(move.is_waiting for move in around):
         raise WalletMoveWaiting
     move_id = next_id(db, wallet_moves, territory_id=territory_id)
     db.execute(
