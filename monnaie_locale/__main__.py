@@ -12,6 +12,7 @@ from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
+from monnaie_locale.commands.cards import cards
 from monnaie_locale.commands.distribution import distribution
 from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
 from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
@@ -301,6 +302,7 @@ def audit(words: tuple[str, ...]) -> None:
     raise SystemExit(audit_program.main(words, program="monnaie-locale audit"))
 
 
+main.add_command(cards)
 main.add_command(distribution)
 
 

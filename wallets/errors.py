@@ -119,6 +119,14 @@ class HouseholdFieldInvalid(Refusal):
     french = "Le champ « {field} » doit avoir de 1 à {length_max} caractères."
 
 
+class HouseholdAddressInvalid(Refusal):
+    """An address has too many lines below the name, or a line too long (NF Z 10-011)."""
+
+    code = "household_address_invalid"
+    nature = Nature.INVALID
+    french = "L’adresse a {lines_max} lignes au plus sous le nom, de {length_max} caractères chacune."
+
+
 class HouseholdUnknown(Refusal):
     """There is no such household."""
 
@@ -215,6 +223,46 @@ class PhoneEnded(Refusal):
     french = "Ce téléphone est déjà retiré."
 
 
+class WalletMoveUnknown(Refusal):
+    """There is no such move of a balance."""
+
+    code = "wallet_move_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce déplacement de solde n’existe pas."
+
+
+class WalletMoveToItself(Refusal):
+    """A balance moves to another wallet."""
+
+    code = "wallet_move_to_itself"
+    nature = Nature.INVALID
+    french = "C’est le même ménage : indiquez-en un autre."
+
+
+class WalletMoveWaiting(Refusal):
+    """What this wallet holds is already waiting to be moved, to it or away from it."""
+
+    code = "wallet_move_waiting"
+    nature = Nature.CONFLICT
+    french = "Un déplacement de solde attend déjà pour l’un de ces ménages. Faites-le valider, ou annulez-le."
+
+
+class WalletMoveEnded(Refusal):
+    """This move was already posted or cancelled."""
+
+    code = "wallet_move_ended"
+    nature = Nature.CONFLICT
+    french = "Ce déplacement de solde n’est plus à valider."
+
+
+class WalletEmpty(Refusal):
+    """There is nothing to move."""
+
+    code = "wallet_empty"
+    nature = Nature.CONFLICT
+    french = "Ce porte-monnaie est vide : il n’y a rien à déplacer."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     CardMalformed,
     CardOfAnotherTown,
@@ -229,6 +277,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PurseExpired,
     MerchantNotEligible,
     HouseholdFieldInvalid,
+    HouseholdAddressInvalid,
     HouseholdUnknown,
     HouseholdErased,
     WalletUnknown,
@@ -241,4 +290,9 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PhonesTooMany,
     PhoneUnknown,
     PhoneEnded,
+    WalletMoveUnknown,
+    WalletMoveToItself,
+    WalletMoveWaiting,
+    WalletMoveEnded,
+    WalletEmpty,
 )

@@ -16,6 +16,11 @@ UNPINNED_COUNT_MAX = 5
 PHONES_MAX = 5
 
 
+def address_lines(address: str) -> list[str]:
+    """Return the lines of an address that hold something, each with single spaces."""
+    return [" ".join(line.split()) for line in address.splitlines() if line.strip()]
+
+
 class CardState(StrEnum):
     """Whether a card pays; the last two are final."""
 
@@ -37,6 +42,7 @@ class Household:
     reference: str = field(repr=False)
     alias: str = field(repr=False)
     channel: str = field(repr=False)
+    address: str = field(repr=False)
     enrolled_at_ms: int
     erased_at_ms: int | None
 
@@ -44,6 +50,11 @@ class Household:
     def is_erased(self) -> bool:
         """Return whether the identity was erased."""
         return self.erased_at_ms is not None
+
+    @property
+    def addressee(self) -> tuple[str, ...]:
+        """Return the lines of a letter's address: the name, then where it goes; the number when there is no name."""
+        return (self.alias or f"Ménage n° {self.household_id}", *address_lines(self.address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +154,49 @@ class PurseView:
     def category_labels(self) -> str:
         """Return what the purse pays for, in French."""
         return category_labels(self.categories)
+
+
+class MoveKind(StrEnum):
+    """What is done with a wallet: its balance goes to another, or the two households become one."""
+
+    MOVE = "move"
+    MERGE = "merge"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return {"move": "Déplacement du solde", "merge": "Réunion de deux ménages"}[self.value]
+
+
+class MoveState(StrEnum):
+    """Where a move is; the last two are final."""
+
+    PREPARED = "prepared"
+    POSTED = "posted"
+    CANCELLED = "cancelled"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return {"prepared": "à valider", "posted": "fait", "cancelled": "annulé"}[self.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletMove:
+    """All that one wallet holds goes to another; a merge ends the first one's cards and closes it."""
+
+    move_id: int
+    kind: MoveKind
+    from_wallet_id: int
+    to_wallet_id: int
+    state: MoveState
+    prepared_by: str
+    prepared_at_ms: int
+    approved_by: str | None
+    ended_at_ms: int | None
+    entry_id: int | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether a second person has still to decide."""
+        return self.state is MoveState.PREPARED

@@ -96,6 +96,36 @@ def cards_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[Card]
     return [_as_card(row) for row in db.execute(query).mappings()]
 
 
+def active_cards(db: Connection, *, territory_id: int, wallet_ids: Collection[int]) -> dict[int, Card]:
+    """Return the active card of each of these wallets that has one, by wallet."""
+    found: dict[int, Card] = {}
+    for chunk in _chunks(sorted(set(wallet_ids))):
+        query = select(*CARD_COLUMNS).where(
+            cards.c.territory_id == territory_id, cards.c.wallet_id.in_(chunk), cards.c.state == CardState.ACTIVE
+        )
+        found.update({row["wallet_id"]: _as_card(row) for row in db.execute(query).mappings()})
+    return found
+
+
+def taken_numbers(db: Connection, *, territory_id: int, numbers: Collection[str]) -> set[str]:
+    """Return those of the card numbers that a card already has."""
+    found: set[str] = set()
+    for chunk in _chunks(sorted(set(numbers))):
+        found.update(
+            db.scalars(select(cards.c.number).where(cards.c.territory_id == territory_id, cards.c.number.in_(chunk)))
+        )
+    return found
+
+
+def wallets_among(db: Connection, *, territory_id: int, wallet_ids: Collection[int]) -> dict[int, Wallet]:
+    """Return those of the wallets that exist, open or closed, by their numbers."""
+    found: dict[int, Wallet] = {}
+    for chunk in _chunks(sorted(wallet_ids)):
+        query = select(wallets).where(wallets.c.territory_id == territory_id, wallets.c.id.in_(chunk))
+        found.update({row["id"]: _as_wallet(row) for row in db.execute(query).mappings()})
+    return found
+
+
 def wallet_of(db: Connection, *, territory_id: int, wallet_id: int) -> Wallet:
     """Return a wallet; refuses wallet_unknown."""
     row = (
@@ -175,6 +205,24 @@ def erasure_of(db: Connection, *, territory_id: int, household_id: int) -> int |
         raise HouseholdUnknown(household_id=household_id)
     erased_at_ms: int | None = row[0]
     return erased_at_ms
+
+
+def households_of_wallets(
+    db: Connection, *, territory_id: int, wallet_ids: Collection[int], keyring: Keyring
+) -> dict[int, Household]:
+    """Return the household of each wallet, with its identity unsealed."""
+    found: dict[int, Household] = {}
+    for chunk in _chunks(sorted(set(wallet_ids))):
+        query = (
+            select(wallets.c.id.label("wallet_id"), households)
+            .join(
+                households,
+                (households.c.territory_id == wallets.c.territory_id) & (households.c.id == wallets.c.household_id),
+            )
+            .where(wallets.c.territory_id == territory_id, wallets.c.id.in_(chunk))
+        )
+        found.update({row["wallet_id"]: _as_household(row, keyring) for row in db.execute(query).mappings()})
+    return found
 
 
 def holder_references(
@@ -338,6 +386,8 @@ def _as_household(row: RowMapping, keyring: Keyring) -> Household:
         reference=identity.get("reference", ""),
         alias=identity.get("alias", ""),
         channel=identity.get("channel", ""),
+        # Households enrolled before letters were printed have none.
+        address=identity.get("address", ""),
         enrolled_at_ms=row["enrolled_at_ms"],
         erased_at_ms=row["erased_at_ms"],
     )

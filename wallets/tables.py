@@ -1,4 +1,4 @@
-"""Tables of wallets. Only `wallets` imports this module; migrations 0004, 0015 and 0016 hold CHECKs and triggers."""
+"""Tables of wallets. Only `wallets` imports this module; migrations 0004 and 0014 to 0016 hold CHECKs and triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +16,16 @@ from sqlalchemy import (
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
-from wallets.errors import CardEnded, CardSecretFrozen, HouseholdErased, PhoneCodeUsed, PhoneEnded, PhoneKeyInvalid
+from monnaie_locale.programmes.errors import MakerIsChecker
+from wallets.errors import (
+    CardEnded,
+    CardSecretFrozen,
+    HouseholdErased,
+    PhoneCodeUsed,
+    PhoneEnded,
+    PhoneKeyInvalid,
+    WalletMoveEnded,
+)
 
 OPEN = text("closed_at_ms IS NULL")
 
@@ -111,6 +120,45 @@ phone_payments = Table(
     ),
 )
 
+WAITING = text("state = 'prepared'")
+wallet_moves = Table(
+    "wallet_moves",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("from_wallet_id", Integer, nullable=False),
+    Column("to_wallet_id", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("prepared_by", Text, nullable=False),
+    Column("prepared_at_ms", BigInteger, nullable=False),
+    Column("approved_by", Text),
+    Column("ended_at_ms", BigInteger),
+    Column("entry_id", BigInteger),
+    UniqueConstraint("territory_id", "entry_id", name="uq_wallet_moves_entry"),
+    ForeignKeyConstraint(
+        ["territory_id", "from_wallet_id"], ["wallets.territory_id", "wallets.id"], name="fk_wallet_moves_from"
+    ),
+    ForeignKeyConstraint(
+        ["territory_id", "to_wallet_id"], ["wallets.territory_id", "wallets.id"], name="fk_wallet_moves_to"
+    ),
+    ForeignKeyConstraint(
+        ["territory_id", "entry_id"],
+        ["journal_entries.territory_id", "journal_entries.id"],
+        name="fk_wallet_moves_entry",
+    ),
+    Index(
+        "uq_wallet_moves_waiting",
+        "territory_id",
+        "from_wallet_id",
+        unique=True,
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    ),
+)
+
+names("ck_wallet_moves_two_people", MakerIsChecker)
+names("wallet_move_frozen", WalletMoveEnded)
 names("card_secret_frozen", CardSecretFrozen)
 names("card_ended", CardEnded)
 names("household_erased", HouseholdErased)

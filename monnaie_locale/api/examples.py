@@ -30,6 +30,7 @@ WORDS: Mapping[str, Any] = {
     "siret": "73282932000074",
     "to": "C0002",
     "town": "Ville-Exemple",
+    "to_wallet_id": 18,
     "wallet_id": 17,
     "HouseholdCsvBody.csv": "reference;alias;contact\nD-2041;Famille D.;06 00 00 00 00\n",
     "MerchantBody.category": "food",

@@ -1,5 +1,9 @@
 """Who acts by a command: a staff member who proves it, as in the application, and never a name that was only typed."""
 
+import os
+
+import click
+
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import errors, queries, tokens
 from monnaie_locale.identity.model import StaffMember
@@ -8,6 +12,25 @@ from monnaie_locale.identity.roles import Permission, SubjectKind, permits
 from monnaie_locale.identity.sign_in import sign_in
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.runtime import Runtime
+
+# In the environment, not among the arguments, which every process of the machine can read.
+KEY_VARIABLE = "MONNAIE_LOCALE_API_KEY"
+
+login_option = click.option("--login", help=f"Votre identifiant, si votre clé d’accès n’est pas dans {KEY_VARIABLE}.")
+
+
+def caller_typed(rt: Runtime, login: str | None, permission: Permission) -> str:
+    """Return who runs the command: by the key in the environment, else by what is asked at the prompt.
+
+    Refuses as `caller_of_key` and `caller_of_password`.
+    """
+    key = os.environ.get(KEY_VARIABLE)
+    if key and login is None:
+        return caller_of_key(rt, key=key, permission=permission)
+    login = login or click.prompt("Identifiant", err=True)
+    password = click.prompt("Mot de passe", hide_input=True, err=True)
+    code = click.prompt("Code à six chiffres", err=True)
+    return caller_of_password(rt, login=login, password=password, code=code, permission=permission)
 
 
 def caller_of_key(rt: Runtime, *, key: str, permission: Permission) -> str:

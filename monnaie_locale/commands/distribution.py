@@ -6,8 +6,6 @@ in chunks that are durable one by one: run again after a fault, it goes on where
 
 import datetime
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +14,15 @@ from pathlib import Path
 import click
 from sqlalchemy.exc import DBAPIError
 
-from monnaie_locale.commands.acting import caller_of_key, caller_of_password
-from monnaie_locale.commands.terminal import database_option, french_refusals, home_option, json_option, opened
+from monnaie_locale.commands.acting import caller_typed, login_option
+from monnaie_locale.commands.terminal import (
+    database_option,
+    french_refusals,
+    home_option,
+    json_option,
+    opened,
+    progress_bar,
+)
 from monnaie_locale.database.transaction import CommitInDoubt, reading, transact
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.money import format_euros
@@ -30,8 +35,6 @@ from monnaie_locale.programmes.queries import distribution_of
 from monnaie_locale.runtime import Runtime
 from wallets.holder_access import HouseholdDirectory
 
-# In the environment, not among the arguments, which every process of the machine can read.
-KEY_VARIABLE = "MONNAIE_LOCALE_API_KEY"
 DATE_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 
 chunk_option = click.option(
@@ -39,7 +42,6 @@ chunk_option = click.option(
     type=click.IntRange(1, 10_000),
     help="Combien de lignes sont enregistrées à la fois (par défaut, un dixième de seconde de travail).",
 )
-login_option = click.option("--login", help=f"Votre identifiant, si votre clé d’accès n’est pas dans {KEY_VARIABLE}.")
 
 
 @click.group()
@@ -76,8 +78,8 @@ def prepare(
 ) -> None:
     """Préparer une distribution depuis un fichier « reference;montant ». Interrompue, la même commande la reprend."""
     with opened(home, database_url) as rt, french_refusals(as_json=as_json), _told_faults():
-        actor = _caller(rt, login, Permission.PREPARE_DISTRIBUTION)
-        with file.open("rb") as content, _progress("Préparation") as progress:
+        actor = caller_typed(rt, login, Permission.PREPARE_DISTRIBUTION)
+        with file.open("rb") as content, progress_bar("Préparation") as progress:
             prepared = import_distribution(
                 rt.engine,
                 territory_id=rt.territory_id,
@@ -107,9 +109,9 @@ def approve(
 ) -> None:
     """Valider et verser ce qu’une autre personne a préparé. Interrompue, la même commande reprend où elle en est."""
     with opened(home, database_url) as rt, french_refusals(as_json=as_json), _told_faults():
-        actor = _caller(rt, login, Permission.APPROVE_DISTRIBUTION)
+        actor = caller_typed(rt, login, Permission.APPROVE_DISTRIBUTION)
         began = time.monotonic()
-        with _progress("Versement") as progress:
+        with progress_bar("Versement") as progress:
             posted = approve_and_post(
                 rt, distribution_id=number, actor=actor, progress=progress, lines_per_chunk=lines_per_chunk
             )
@@ -154,28 +156,6 @@ def approve_and_post(
             lines_per_chunk=pace,
         )
     return found
-
-
-def _caller(rt: Runtime, login: str | None, permission: Permission) -> str:
-    key = os.environ.get(KEY_VARIABLE)
-    if key and login is None:
-        return caller_of_key(rt, key=key, permission=permission)
-    login = login or click.prompt("Identifiant", err=True)
-    password = click.prompt("Mot de passe", hide_input=True, err=True)
-    code = click.prompt("Code à six chiffres", err=True)
-    return caller_of_password(rt, login=login, password=password, code=code, permission=permission)
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """Give a function that is told (done, total); it draws a bar on the error output, a line where nobody watches."""
-    with click.progressbar(length=1, label=label, show_pos=True, file=sys.stderr) as bar:
-
-        def told(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield told
 
 
 @contextmanager

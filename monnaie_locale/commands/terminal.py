@@ -1,6 +1,7 @@
 """What the commands share: their options, opening an installation, saying a refusal."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def french_refusals(*, as_json: bool = False) -> Iterator[None]:
     except Refusal as refusal:
         click.echo(wording.refusal_json(refusal) if as_json else f"Refusé : {refusal.sentence()}", err=not as_json)
         raise SystemExit(REFUSED_STATUS) from refusal
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that is told (done, total); it draws a bar on the error output, a line where nobody watches."""
+    with click.progressbar(length=1, label=label, show_pos=True, file=sys.stderr) as bar:
+
+        def told(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield told
 
 
 def check_home(home: Path) -> None:

@@ -13,9 +13,17 @@ from monnaie_locale.closing.queries import closes_of
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.programmes.queries import distributions_of
+from wallets.move_queries import moves
 
-ACTIONS = tuple(f"{what}.{step}" for what in ("distribution", "payout", "close") for step in ("prepare", "approve"))
-FRENCH = {"distribution": "La distribution", "payout": "Le virement groupé", "close": "L’arrêté"}
+ACTIONS = tuple(
+    f"{what}.{step}" for what in ("distribution", "payout", "close", "wallet-move") for step in ("prepare", "approve")
+)
+FRENCH = {
+    "distribution": "La distribution",
+    "payout": "Le virement groupé",
+    "close": "L’arrêté",
+    "wallet-move": "Le déplacement",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +74,7 @@ def _stored(db: Connection, territory_id: int) -> Iterator[_Signed]:
         yield _Signed(target, distribution.prepared_by, distribution.approved_by)
     for payout in list_payouts(db, territory_id=territory_id):
         yield _Signed(f"payout:{payout.id}", payout.prepared_by, payout.approved_by)
+    for move in moves(db, territory_id=territory_id):
+        yield _Signed(f"wallet-move:{move.move_id}", move.prepared_by, move.approved_by)
     for close in closes_of(db, territory_id=territory_id):
         yield _Signed(f"close:{close.close_id}", close.prepared_by, close.approved_by)

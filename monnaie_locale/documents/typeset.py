@@ -27,7 +27,7 @@ def typeset(template: str, data: Mapping[str, object], *, created_at: datetime.d
         format="pdf",
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         pdf_standards=["ua-1"],
-        timestamp=created_at.astimezone(datetime.UTC),
+        timestamp=created_at.astimezone(datetime.UTC).replace(microsecond=0),
     )
     for warning in warnings:
         logger.warning("typst, template %s: %s", template, warning.message)

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert
 
@@ -33,15 +33,34 @@ def record(
         detail: a few facts; never an identity, a token or a PIN.
 
     """
+    record_all(db, territory_id=territory_id, at=at, actor=actor, action=action, lines=[(target, detail or {})])
+
+
+def record_all(
+    db: Connection,
+    *,
+    territory_id: int,
+    at: datetime.datetime,
+    actor: str,
+    action: str,
+    lines: Sequence[tuple[str, Mapping[str, str | int | bool]]],
+) -> None:
+    """Write one line for each (target, detail), all of one action of one person; as `record` does for one."""
+    if not lines:
+        return
+    first_id = next_id(db, audit_events, territory_id=territory_id)
     db.execute(
         insert(audit_events),
-        {
-            "territory_id": territory_id,
-            "id": next_id(db, audit_events, territory_id=territory_id),
-            "at_ms": instant_ms(at),
-            "actor": actor,
-            "action": action,
-            "target": target,
-            "detail": json.dumps(dict(detail or {}), ensure_ascii=False, sort_keys=True),
-        },
+        [
+            {
+                "territory_id": territory_id,
+                "id": event_id,
+                "at_ms": instant_ms(at),
+                "actor": actor,
+                "action": action,
+                "target": target,
+                "detail": json.dumps(dict(detail), ensure_ascii=False, sort_keys=True),
+            }
+            for event_id, (target, detail) in enumerate(lines, start=first_id)
+        ],
     )

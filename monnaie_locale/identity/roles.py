@@ -34,6 +34,7 @@ class Permission(StrEnum):
     VIEW_DASHBOARD = "view_dashboard"
     VIEW_WALLETS = "view_wallets"
     MANAGE_WALLETS = "manage_wallets"
+    APPROVE_WALLET_MOVE = "approve_wallet_move"
     VIEW_MERCHANTS = "view_merchants"
     MANAGE_MERCHANTS = "manage_merchants"
     MANAGE_TILLS = "manage_tills"
@@ -110,6 +111,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.APPROVER: _READS_BOOKS
     | {
         Permission.VIEW_WALLETS,
+        Permission.APPROVE_WALLET_MOVE,
         Permission.APPROVE_DISTRIBUTION,
         Permission.APPROVE_PAYOUT,
         Permission.APPROVE_CLOSE,

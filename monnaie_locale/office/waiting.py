@@ -14,6 +14,8 @@ from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.programmes.model import DistributionState, FundingState
 from monnaie_locale.programmes.queries import distributions_of, funding_orders_of
 from monnaie_locale.reconciliation.queries import unresolved
+from wallets.model import MoveState
+from wallets.move_queries import moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ def tasks(db: Connection, *, territory_id: int) -> list[Task]:
     return [
         *_fundings(db, territory_id),
         *_distributions(db, territory_id),
+        *_wallet_moves(db, territory_id),
         *_bank(db, territory_id),
         *_payouts(db, territory_id),
         *_closes(db, territory_id),
@@ -62,6 +65,16 @@ def _distributions(db: Connection, territory_id: int) -> Iterator[Task]:
                 sentence_fr=f"Distribution « {each.label} » approuvée, à verser : {total}.",
                 endpoint="programmes.index",
             )
+
+
+def _wallet_moves(db: Connection, territory_id: int) -> Iterator[Task]:
+    for move in moves(db, territory_id=territory_id, state=MoveState.PREPARED):
+        yield Task(
+            permission=Permission.APPROVE_WALLET_MOVE,
+            sentence_fr=f"{move.kind.label_fr} à approuver.",
+            endpoint="wallet_moves.index",
+            prepared_by=move.prepared_by,
+        )
 
 
 def _bank(db: Connection, territory_id: int) -> Iterator[Task]:

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, text
 
 from monnaie_locale.__main__ import main
-from monnaie_locale.commands.distribution import KEY_VARIABLE
+from monnaie_locale.commands.acting import KEY_VARIABLE
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import totp
 from monnaie_locale.identity.api_keys import issue_api_key

@@ -10,6 +10,8 @@ from sqlalchemy import Engine, text
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.programmes import app as programmes_app
+from tests.factories import programmes as made
+from tests.factories.cards import decoded, pictures, text_of
 from tests.factories.site import Site, build_site, csrf_token
 from wallets import app as wallets_app
 
@@ -90,6 +92,51 @@ def test_a_file_enrols_everybody_or_nobody(site: Site) -> None:
     sheet = desk.post("/bureau/menages/cartes")
     assert sheet.data.startswith(b"%PDF")
     assert "carte manquante" not in desk.get("/bureau/menages")
+
+
+def test_the_desk_chooses_what_the_card_is_made_on(site: Site) -> None:
+    desk = Desk(site, Role.AGENT)
+    address = "12 RUE DES LILAS\r\n76530 VILLE-EXEMPLE"
+    desk.post("/bureau/menages/nouveau", reference="D-1", alias="Mme Exemple", address=address)
+    assert "12 RUE DES LILAS, 76530 VILLE-EXEMPLE" in desk.get("/bureau/menages/1")
+    letter = desk.post("/bureau/menages/1/carte", support="letters")
+    (page,) = text_of(letter.data)
+    assert "Mme Exemple 12 RUE DES LILAS 76530 VILLE-EXEMPLE" in page
+    (url,) = decoded(pictures(letter.data, dpi=150))
+    apart = desk.post("/bureau/cartes/1/remplacer", support="letters-pin-apart")
+    assert len(text_of(apart.data)) == 2
+    assert decoded(pictures(apart.data, dpi=150)) != [url], "another secret: the lost card is dead"
+    archive = desk.post("/bureau/cartes/2/remplacer", support="plastic")
+    assert archive.content_type == "application/zip"
+    assert archive.headers["Content-Disposition"].endswith('.zip"')
+    assert desk.post("/bureau/cartes/3/remplacer", support="gold").status_code == 200, (
+        "sheets, when it is not said well"
+    )
+    # A card found in the street leads to its household, at the desk only.
+    (number,) = re.findall(r"Carte n° (\d{3} \d{3} \d{3} \d)\b", page)[:1]
+    assert desk.post("/bureau/menages/chercher", reference=number).headers["Location"] == "/bureau/menages/1"
+    assert desk.post("/bureau/menages/chercher", reference="123 456 789 7").status_code == 422
+
+
+def test_a_balance_is_moved_by_two_people_at_the_desk(site: Site) -> None:
+    agent, approver = Desk(site, Role.AGENT), Desk(site, Role.APPROVER)
+    for reference in ("D-1", "D-2"):
+        agent.post("/bureau/menages/nouveau", reference=reference)
+    food = made.programme(site.rt.engine)
+    made.distributed(site.rt.engine, food.programme_id, [(1, 1_500)])
+    unknown = agent.post("/bureau/menages/1/deplacer", reference="D-9", kind="merge")
+    assert (unknown.status_code, "Aucun ménage n’a cette référence" in unknown.text) == (422, True)
+    assert "C’est le même ménage" in agent.post("/bureau/menages/1/deplacer", reference="D-1", kind="move").text
+    assert agent.post("/bureau/menages/1/deplacer", reference="D-2", kind="merge").status_code == 303
+    assert "Un déplacement de solde attend" in agent.get("/bureau/menages/1")
+    assert "/bureau/deplacements/1/valider" not in agent.get("/bureau/deplacements")
+    assert agent.post("/bureau/deplacements/1/valider").status_code == 403
+    assert "15,00" in approver.get("/bureau/deplacements")
+    assert approver.post("/bureau/deplacements/1/valider").status_code == 303
+    assert "15,00" in approver.get("/bureau/menages/2")
+    assert "déjà" not in agent.get("/bureau/menages/1")
+    again = approver.post("/bureau/deplacements/1/valider")
+    assert (again.status_code, "n’est plus à valider" in again.text) == (409, True)
 
 
 def test_an_erased_household_leaves_no_identity(site: Site) -> None:

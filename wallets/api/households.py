@@ -21,10 +21,11 @@ class HouseholdBody(Body):
     reference: str = Field(min_length=1, max_length=enrolling.REFERENCE_LENGTH_MAX)
     alias: str = Field(default="", max_length=enrolling.ALIAS_LENGTH_MAX)
     contact: str = Field(default="", max_length=enrolling.CHANNEL_LENGTH_MAX)
+    address: str = Field(default="", max_length=enrolling.ADDRESS_LENGTH_MAX)
 
 
 class HouseholdCsvBody(Body):
-    """Households, as the text of a `reference;alias;contact` file."""
+    """Households, as the text of a `reference;alias;contact;adresse` file."""
 
     csv: str
 
@@ -34,6 +35,7 @@ class HouseholdChangeBody(Body):
 
     alias: str = Field(default="", max_length=enrolling.ALIAS_LENGTH_MAX)
     contact: str = Field(default="", max_length=enrolling.CHANNEL_LENGTH_MAX)
+    address: str = Field(default="", max_length=enrolling.ADDRESS_LENGTH_MAX)
 
 
 class EnrolledReply(Reply):
@@ -56,6 +58,7 @@ class HouseholdReply(Reply):
     reference: str
     alias: str
     contact: str
+    address: str
     is_erased: bool
     wallet_id: int | None
 
@@ -84,7 +87,7 @@ class HouseholdsReply(Reply):
     body=HouseholdBody,
     answers=EnrolledReply,
     status=201,
-    refusals=(errors.HouseholdFieldInvalid, errors.HouseholdErased),
+    refusals=(errors.HouseholdFieldInvalid, errors.HouseholdAddressInvalid, errors.HouseholdErased),
     idempotent="stored",
 )
 def enrol_household(db: Connection, *, body: HouseholdBody, call: Call) -> EnrolledReply:
@@ -99,6 +102,7 @@ def enrol_household(db: Connection, *, body: HouseholdBody, call: Call) -> Enrol
         now=call.now,
         alias=body.alias,
         channel=body.contact,
+        address=body.address,
     )
     wallet = enrolling.open_wallet(
         db, territory_id=rt.territory_id, household_id=household_id, actor=call.caller, now=call.now
@@ -119,7 +123,7 @@ def enrol_household(db: Connection, *, body: HouseholdBody, call: Call) -> Enrol
     idempotent="stored",
 )
 def enrol_from_csv(db: Connection, *, body: HouseholdCsvBody, call: Call) -> ImportedReply:
-    """Enrol every household of a `reference;alias;contact` file: a bad line is named, and nothing is imported."""
+    """Enrol every household of a `reference;alias;contact;adresse` file; a bad line is named, then nothing is."""
     rt = runtime.current()
     opened = enrolling.enrol_from_csv(
         db,
@@ -181,6 +185,7 @@ def show_household(db: Connection, *, call: Call, household_id: int) -> Househol
         reference=found.reference,
         alias=found.alias,
         contact=found.channel,
+        address=found.address,
         is_erased=found.is_erased,
         wallet_id=None if wallet is None else wallet.wallet_id,
     )
@@ -194,7 +199,12 @@ def show_household(db: Connection, *, call: Call, household_id: int) -> Househol
     permission=Permission.MANAGE_WALLETS,
     body=HouseholdChangeBody,
     answers=EnrolledReply,
-    refusals=(errors.HouseholdUnknown, errors.HouseholdErased, errors.HouseholdFieldInvalid),
+    refusals=(
+        errors.HouseholdUnknown,
+        errors.HouseholdErased,
+        errors.HouseholdFieldInvalid,
+        errors.HouseholdAddressInvalid,
+    ),
     idempotent="stored",
 )
 def change_household(db: Connection, *, body: HouseholdChangeBody, call: Call, household_id: int) -> EnrolledReply:
@@ -206,6 +216,7 @@ def change_household(db: Connection, *, body: HouseholdChangeBody, call: Call, h
         household_id=household_id,
         alias=body.alias,
         channel=body.contact,
+        address=body.address,
         keyring=rt.keyring,
         actor=call.caller,
         now=call.now,

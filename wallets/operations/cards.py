@@ -5,9 +5,11 @@ does not keep every till waiting for the database.
 """
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
@@ -18,7 +20,7 @@ from monnaie_locale.ledger.periods import instant_ms
 from wallets import queries
 from wallets.card_seal import card_seal
 from wallets.card_token import RandomBytes, draw_card_number, draw_pin, draw_token, token_digest
-from wallets.errors import CardEnded, WalletClosed, WalletHasCard
+from wallets.errors import CardEnded, WalletClosed, WalletHasCard, WalletUnknown
 from wallets.model import PIN_TRIES_MAX, CardSecrets, CardState, IssuedCard, NewPin
 from wallets.operations.ending import end_card
 from wallets.pin_check import check_chosen_pin
@@ -34,15 +36,25 @@ def no_progress(_done: int, _total: int) -> None:
 
 
 def draw_secrets(
-    *, count: int, keyring: Keyring, random_bytes: RandomBytes, progress: Progress = no_progress
+    *,
+    count: int,
+    keyring: Keyring,
+    random_bytes: RandomBytes,
+    progress: Progress = no_progress,
+    threads: int = 1,
 ) -> list[CardSecrets]:
-    """Return what `count` new cards carry: token, number, PIN and its hash. Slow: call it outside a transaction."""
-    drawn: list[CardSecrets] = []
-    for done in range(1, count + 1):
-        token, number, pin = draw_token(random_bytes), draw_card_number(random_bytes), draw_pin(random_bytes)
-        drawn.append(CardSecrets(token=token, number=number, pin=pin, pin_hash=keyring.hash_secret(pin)))
-        progress(done, count)
-    return drawn
+    """Return what `count` new cards carry: token, number, PIN and its hash. Slow: call it outside a transaction.
+
+    `threads` PINs are hashed at once (hashing lets go of Python's lock); a service that also answers tills keeps one.
+    """
+    drawn = [(draw_token(random_bytes), draw_card_number(random_bytes), draw_pin(random_bytes)) for _ in range(count)]
+    secrets: list[CardSecrets] = []
+    with ThreadPoolExecutor(threads) as pool:
+        hashes = pool.map(keyring.hash_secret, [pin for _, _, pin in drawn])
+        for (token, number, pin), pin_hash in zip(drawn, hashes, strict=True):
+            secrets.append(CardSecrets(token=token, number=number, pin=pin, pin_hash=pin_hash))
+            progress(len(secrets), count)
+    return secrets
 
 
 def issue_card(
@@ -83,37 +95,69 @@ def issue_cards(
     `random_bytes` draws another number for a card whose number is taken. Refuses, and then issues none:
     wallet_unknown, wallet_closed, wallet_has_card.
     """
-    issued: list[IssuedCard] = []
-    for wallet_id, drawn in zip(wallet_ids, secrets, strict=True):
-        _check_wallet(db, territory_id=territory_id, wallet_id=wallet_id)
-        card_id = next_id(db, cards, territory_id=territory_id)
-        number = _free_number(db, drawn.number, territory_id=territory_id, random_bytes=random_bytes)
-        db.execute(
-            insert(cards),
-            {
-                "territory_id": territory_id,
-                "id": card_id,
-                "wallet_id": wallet_id,
-                "token_digest": token_digest(drawn.token),
-                "number": number,
-                "pin_hash": drawn.pin_hash,
-                "tries_left": PIN_TRIES_MAX,
-                "unpinned_count": 0,
-                "unpinned_cents": 0,
-                "state": CardState.ACTIVE,
-                "issued_at_ms": instant_ms(now),
-            },
-        )
-        seal = card_seal(
-            card_id=card_id,
-            wallet_id=wallet_id,
-            token_digest=token_digest(drawn.token),
-            number=number,
-            pin_hash=drawn.pin_hash,
-        )
-        _record(db, "issue", territory_id=territory_id, card_id=card_id, actor=actor, now=now, seal=seal)
-        issued.append(IssuedCard(card_id=card_id, wallet_id=wallet_id, token=drawn.token, number=number, pin=drawn.pin))
+    if not wallet_ids:
+        return []
+    _check_wallets(db, territory_id=territory_id, wallet_ids=wallet_ids)
+    numbers = _free_numbers(
+        db, [drawn.number for drawn in secrets], territory_id=territory_id, random_bytes=random_bytes
+    )
+    first_id = next_id(db, cards, territory_id=territory_id)
+    issued = [
+        IssuedCard(card_id=first_id + place, wallet_id=wallet_id, token=drawn.token, number=number, pin=drawn.pin)
+        for place, (wallet_id, drawn, number) in enumerate(zip(wallet_ids, secrets, numbers, strict=True))
+    ]
+    rows = [
+        _row(card, pin_hash=drawn.pin_hash, territory_id=territory_id, now=now)
+        for card, drawn in zip(issued, secrets, strict=True)
+    ]
+    # One statement for all of them: a batch of a thousand keeps no till waiting.
+    db.execute(insert(cards), rows)
+    audit.record_all(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action="card.issue",
+        lines=[(f"card:{row['id']}", {"seal": _seal_of(row)}) for row in rows],
+    )
     return issued
+
+
+def replace_cards(
+    db: Connection,
+    *,
+    territory_id: int,
+    wallet_ids: Sequence[int],
+    secrets: Sequence[CardSecrets],
+    random_bytes: RandomBytes,
+    actor: str,
+    now: datetime.datetime,
+) -> list[IssuedCard]:
+    """Issue one card for each wallet as `issue_cards` does, after the end of the card that each one has, if any.
+
+    For a batch that was lost, or new cards for everybody. Refuses, and then changes nothing: wallet_unknown,
+    wallet_closed.
+    """
+    active = queries.active_cards(db, territory_id=territory_id, wallet_ids=wallet_ids)
+    for card in active.values():
+        end_card(db, territory_id=territory_id, card_id=card.card_id, state=CardState.REPLACED, now=now)
+    audit.record_all(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action="card.replace",
+        lines=[(f"card:{card.card_id}", {}) for card in active.values()],
+    )
+    return issue_cards(
+        db,
+        territory_id=territory_id,
+        wallet_ids=wallet_ids,
+        secrets=secrets,
+        random_bytes=random_bytes,
+        actor=actor,
+        now=now,
+    )
 
 
 def block_card(
@@ -130,6 +174,14 @@ def block_card(
         target=f"card:{card_id}",
         detail={"reason": reason},
     )
+
+
+def withdraw_cards(
+    db: Connection, *, territory_id: int, card_ids: Sequence[int], actor: str, now: datetime.datetime
+) -> None:
+    """Block cards whose paper was never made: nobody has their secrets. Refuses card_unknown, card_ended."""
+    for card_id in card_ids:
+        block_card(db, territory_id=territory_id, card_id=card_id, actor=actor, now=now, reason="not_printed")
 
 
 def replace_card(
@@ -225,21 +277,61 @@ def _change_pin(db: Connection, *, territory_id: int, card_id: int, pin_hash: st
     close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.HOLDER, subject_id=card_id)
 
 
-def _check_wallet(db: Connection, *, territory_id: int, wallet_id: int) -> None:
-    wallet = queries.wallet_of(db, territory_id=territory_id, wallet_id=wallet_id)
-    if wallet.closed_at_ms is not None:
-        raise WalletClosed(wallet_id=wallet_id)
-    if any(card.is_active for card in queries.cards_of(db, territory_id=territory_id, wallet_id=wallet_id)):
-        raise WalletHasCard(wallet_id=wallet_id)
+def _check_wallets(db: Connection, *, territory_id: int, wallet_ids: Sequence[int]) -> None:
+    """Refuse the first wallet of the list that cannot have a card; one named twice would have two."""
+    known = queries.wallets_among(db, territory_id=territory_id, wallet_ids=set(wallet_ids))
+    having: set[int] = set(queries.active_cards(db, territory_id=territory_id, wallet_ids=wallet_ids))
+    for wallet_id in wallet_ids:
+        wallet = known.get(wallet_id)
+        if wallet is None:
+            raise WalletUnknown(wallet_id=wallet_id)
+        if wallet.closed_at_ms is not None:
+            raise WalletClosed(wallet_id=wallet_id)
+        if wallet_id in having:
+            raise WalletHasCard(wallet_id=wallet_id)
+        having.add(wallet_id)
 
 
-def _free_number(db: Connection, number: str, *, territory_id: int, random_bytes: RandomBytes) -> str:
+def _free_numbers(
+    db: Connection, drawn: Iterable[str], *, territory_id: int, random_bytes: RandomBytes
+) -> Sequence[str]:
+    """Return the numbers drawn, with another one in the place of each that a card or one before it already has."""
+    numbers = list(drawn)
     for _ in range(NUMBER_DRAWS_MAX):
-        taken = db.scalar(select(cards.c.id).where(cards.c.territory_id == territory_id, cards.c.number == number))
-        if taken is None:
-            return number
-        number = draw_card_number(random_bytes)
+        taken = queries.taken_numbers(db, territory_id=territory_id, numbers=numbers)
+        again = [place for place, number in enumerate(numbers) if number in taken or number in numbers[:place]]
+        if not again:
+            return numbers
+        for place in again:
+            numbers[place] = draw_card_number(random_bytes)
     raise RuntimeError("The random source keeps giving the same numbers")
+
+
+def _row(card: IssuedCard, *, pin_hash: str, territory_id: int, now: datetime.datetime) -> dict[str, Any]:
+    """Return what is stored of a card: of its secrets, digests only."""
+    return {
+        "territory_id": territory_id,
+        "id": card.card_id,
+        "wallet_id": card.wallet_id,
+        "token_digest": token_digest(card.token),
+        "number": card.number,
+        "pin_hash": pin_hash,
+        "tries_left": PIN_TRIES_MAX,
+        "unpinned_count": 0,
+        "unpinned_cents": 0,
+        "state": CardState.ACTIVE,
+        "issued_at_ms": instant_ms(now),
+    }
+
+
+def _seal_of(row: Mapping[str, Any]) -> str:
+    return card_seal(
+        card_id=row["id"],
+        wallet_id=row["wallet_id"],
+        token_digest=row["token_digest"],
+        number=row["number"],
+        pin_hash=row["pin_hash"],
+    )
 
 
 def _record(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
@@ -14,13 +15,16 @@ from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.paging import ROWS_PER_PAGE, Page, offset_of, page_number
-from wallets import phone_register, queries, shops
+from wallets import move_queries, phone_register, queries, shops
+from wallets.card_token import normalise_card_number
+from wallets.errors import CardMalformed
 from wallets.history import history_of
 from wallets.operations import cards, enrolling
 from wallets.pages import printing
 
 HISTORY_LINES = 20
-CARDS_PER_SHEET_MAX = 100
+# A PIN takes a fortieth of a second to hash, while tills wait their turn: a larger batch is the command line's.
+CARDS_PER_FILE_MAX = 200
 BLOCK_REASONS = (("lost", "Perdue"), ("stolen", "Volée"), ("damaged", "Abîmée"), ("other", "Autre raison"))
 
 blueprint = Blueprint("households", __name__, template_folder="../templates")
@@ -36,7 +40,7 @@ def index() -> ResponseReturnValue:
 @blueprint.post("/bureau/menages/chercher")
 @access.requires(Permission.VIEW_WALLETS)
 def find() -> ResponseReturnValue:
-    """Find a household by its reference; by POST, so that references stay out of addresses and access logs."""
+    """Find a household by its reference or a card number; by POST: references stay out of addresses and access logs."""
     rt = runtime.current()
     form = FormReader(request.form)
     reference = form.text("reference", length_max=enrolling.REFERENCE_LENGTH_MAX)
@@ -44,9 +48,12 @@ def find() -> ResponseReturnValue:
         found = queries.household_by_reference(
             db, territory_id=rt.territory_id, reference=reference, keyring=rt.keyring
         )
-    if found is not None:
-        return pages.see_other("households.show", household_id=found.household_id)
-    form.add_error("reference", "Aucun ménage n’a cette référence.")
+        household_id = None if found is None else found.household_id
+        if household_id is None:
+            household_id = _household_with_card(db, reference)
+    if household_id is not None:
+        return pages.see_other("households.show", household_id=household_id)
+    form.add_error("reference", "Aucun ménage n’a cette référence, aucune carte ce numéro.")
     return _index(form=form)
 
 
@@ -66,6 +73,7 @@ def enrol() -> ResponseReturnValue:
     reference = form.text("reference", length_max=enrolling.REFERENCE_LENGTH_MAX)
     alias = form.text("alias", required=False, length_max=enrolling.ALIAS_LENGTH_MAX)
     contact = form.text("contact", required=False, length_max=enrolling.CHANNEL_LENGTH_MAX)
+    address = form.text("address", required=False, length_max=enrolling.ADDRESS_LENGTH_MAX)
     if form.errors:
         return pages.render("wallets/office_new.html", status=422, form=form)
     household_id = transact(
@@ -78,6 +86,7 @@ def enrol() -> ResponseReturnValue:
         now=pages.now(),
         alias=alias,
         channel=contact,
+        address=address,
     )
     transact(
         rt.engine,
@@ -135,6 +144,7 @@ def change(household_id: int) -> ResponseReturnValue:
     form = FormReader(request.form)
     alias = form.text("alias", required=False, length_max=enrolling.ALIAS_LENGTH_MAX)
     contact = form.text("contact", required=False, length_max=enrolling.CHANNEL_LENGTH_MAX)
+    address = form.text("address", required=False, length_max=enrolling.ADDRESS_LENGTH_MAX)
     if form.errors:
         return _show(household_id, form=form)
     transact(
@@ -144,6 +154,7 @@ def change(household_id: int) -> ResponseReturnValue:
         household_id=household_id,
         alias=alias,
         channel=contact,
+        address=address,
         keyring=rt.keyring,
         actor=access.subject().caller,
         now=pages.now(),
@@ -176,8 +187,9 @@ def erase(household_id: int) -> ResponseReturnValue:
 @blueprint.post("/bureau/menages/<int:household_id>/carte")
 @access.requires(Permission.MANAGE_WALLETS)
 def issue(household_id: int) -> ResponseReturnValue:
-    """Issue the household's card and send it as a PDF, the only time its secrets exist in clear."""
+    """Issue the household's card and send it, the only time its secrets exist in clear."""
     rt = runtime.current()
+    support = printing.asked_support(FormReader(request.form))
 
     def issued() -> Response:
         wallet = transact(
@@ -188,7 +200,7 @@ def issue(household_id: int) -> ResponseReturnValue:
             actor=access.subject().caller,
             now=pages.now(),
         )
-        return printing.sheet(printing.issue([wallet.wallet_id]))
+        return printing.issued_on(support, wallet_ids=[wallet.wallet_id])
 
     return _printed(household_id, issued)
 
@@ -196,14 +208,14 @@ def issue(household_id: int) -> ResponseReturnValue:
 @blueprint.post("/bureau/menages/cartes")
 @access.requires(Permission.MANAGE_WALLETS)
 def issue_missing() -> ResponseReturnValue:
-    """Issue a card to every wallet that has none, up to a hundred, as one PDF."""
+    """Issue a card to every wallet that has none, up to two hundred, as one file."""
     rt = runtime.current()
     with reading(rt.engine) as db:
-        wallet_ids = queries.wallets_without_card(db, territory_id=rt.territory_id, limit=CARDS_PER_SHEET_MAX)
+        wallet_ids = queries.wallets_without_card(db, territory_id=rt.territory_id, limit=CARDS_PER_FILE_MAX)
     if not wallet_ids:
         pages.say("Chaque porte-monnaie ouvert a déjà sa carte.", kind="warning")
         return pages.see_other("households.index")
-    return printing.sheet(printing.issue(wallet_ids))
+    return printing.issued_on(printing.asked_support(FormReader(request.form)), wallet_ids=wallet_ids)
 
 
 @blueprint.post("/bureau/cartes/<int:card_id>/bloquer")
@@ -230,8 +242,9 @@ def block(card_id: int) -> ResponseReturnValue:
 @blueprint.post("/bureau/cartes/<int:card_id>/remplacer")
 @access.requires(Permission.MANAGE_WALLETS)
 def replace(card_id: int) -> ResponseReturnValue:
-    """Replace a card: the old one stops, the new one is sent as a PDF."""
+    """Replace a card: the old one stops, the new one is sent."""
     rt = runtime.current()
+    support = printing.asked_support(FormReader(request.form))
 
     def replaced() -> Response:
         issued = transact(
@@ -244,7 +257,7 @@ def replace(card_id: int) -> ResponseReturnValue:
             actor=access.subject().caller,
             now=pages.now(),
         )
-        return printing.sheet([issued])
+        return printing.sent_on(support, issued=[issued])
 
     return _printed(_household_of(card_id), replaced)
 
@@ -279,6 +292,19 @@ def _printed(household_id: int, print_it: Callable[[], Response]) -> Response:
         return _show(household_id, refusal=refusal)
 
 
+def _household_with_card(db: Connection, typed: str) -> int | None:
+    """Return the household that has or had the card of this number, if it is one."""
+    territory_id = runtime.current().territory_id
+    try:
+        number = normalise_card_number(typed)
+    except CardMalformed:
+        return None
+    card = queries.card_by_number(db, territory_id=territory_id, number=number)
+    if card is None:
+        return None
+    return queries.wallet_of(db, territory_id=territory_id, wallet_id=card.wallet_id).household_id
+
+
 def _household_of(card_id: int) -> int:
     rt = runtime.current()
     with reading(rt.engine) as db:
@@ -293,13 +319,14 @@ def _index(form: FormReader | None = None) -> Response:
         rows = queries.households_from(
             db, territory_id=rt.territory_id, keyring=rt.keyring, offset=offset_of(number), limit=ROWS_PER_PAGE
         )
-        waiting = queries.wallets_without_card(db, territory_id=rt.territory_id, limit=CARDS_PER_SHEET_MAX)
+        waiting = queries.wallets_without_card(db, territory_id=rt.territory_id, limit=CARDS_PER_FILE_MAX)
     return pages.render(
         "wallets/office_index.html",
         status=422 if form else 200,
         form=form or FormReader(),
         page=Page(rows, number, total),
         waiting=len(waiting),
+        supports=printing.SUPPORTS,
     )
 
 
@@ -334,17 +361,20 @@ def _show(household_id: int, *, form: FormReader | None = None, refusal: Refusal
                 db, territory_id=rt.territory_id, wallet_id=wallet_id, shops=directory, limit=HISTORY_LINES
             )
         ]
+        moves = move_queries.moves_of_wallets(db, territory_id=rt.territory_id, wallet_ids=wallet_ids)
     return pages.render(
         "wallets/office_show.html",
         status=422 if form else None,
-        form=form or FormReader({"alias": household.alias, "contact": household.channel}),
+        form=form or FormReader({"alias": household.alias, "contact": household.channel, "address": household.address}),
         refusal=refusal,
         household=household,
         purses=held,
         cards=issued,
         phones=bound,
+        waiting_moves=[move for move in moves if move.is_waiting],
         has_card=any(card.is_active for card in issued),
         lines=lines,
         today=paris_date(instant_ms(pages.now())),
         block_reasons=BLOCK_REASONS,
+        supports=printing.SUPPORTS,
     )

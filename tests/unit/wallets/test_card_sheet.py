@@ -1,8 +1,6 @@
 """The sheet handed to a print shop: every code in it is read back, and the page tells nothing it should not."""
 
-import datetime
 import io
-import random
 import re
 
 import pypdf
@@ -11,45 +9,13 @@ import pytest
 import zxingcpp
 from PIL import ImageDraw
 
-from wallets.card_sheet import PinSlip, PrintedCard, render_cards, render_pin_slips
-from wallets.card_token import card_url, draw_card_number, draw_pin, draw_token, normalise
-
-HOST = "monnaie.ville-exemple.fr"
-CREATED_AT = datetime.datetime(2026, 10, 1, 8, 0, tzinfo=datetime.UTC)
-PHONE = "01 23 45 67 89"
-
-
-def make_cards(count, *, currency_name="L’Exemple", with_pin=True):
-    drawn = random.Random(count).randbytes
-    return [
-        PrintedCard(
-            token_url=card_url(host=HOST, token=draw_token(drawn)),
-            number=draw_card_number(drawn),
-            pin=draw_pin(drawn) if with_pin else None,
-            batch_mark=f"{'ABC'[place % 3]} · 10/26",
-            currency_name=currency_name,
-            host=HOST,
-        )
-        for place, _ in enumerate(range(count))
-    ]
+from tests.factories.cards import CREATED_AT, HOST, PHONE, decoded, make_cards, pictures, text_of
+from wallets.card_sheet import PinSlip, render_cards, render_pin_slips
+from wallets.card_token import normalise
 
 
 def printed(cards, *, demo=False, town_name="Ville-Exemple"):
     return render_cards(cards, town_name=town_name, ccas_phone=PHONE, created_at=CREATED_AT, demo=demo)
-
-
-def pictures(pdf, *, dpi):
-    document = pypdfium2.PdfDocument(pdf)
-    return [page.render(scale=dpi / 72, grayscale=True).to_pil() for page in document]
-
-
-def decoded(images):
-    return [found.text for image in images for found in zxingcpp.read_barcodes(image)]
-
-
-def text_of(pdf):
-    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
-    return [re.sub(r"[\s\u00a0\u202f]+", " ", page) for page in pages]
 
 
 @pytest.mark.parametrize("dpi", [300, 150])

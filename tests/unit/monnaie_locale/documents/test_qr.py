@@ -82,3 +82,10 @@ def test_without_quiet_zone_on_a_dark_background_the_code_is_not_found():
     bare = Image.new("L", (37 * 4, 37 * 4), 0)
     bare.paste(picture(qr.matrix(CARD), quiet_zone=0), (16, 16))
     assert zxingcpp.read_barcodes(bare) == []
+
+
+def test_a_fixed_mask_gives_one_of_the_eight_codes_that_say_the_same():
+    codes = {qr.matrix(CARD, mask=mask) for mask in range(8)}
+    assert len(codes) == 8
+    assert qr.matrix(CARD) in codes
+    assert {found.text for code in codes for found in zxingcpp.read_barcodes(picture(code))} == {CARD}
