@@ -13,9 +13,12 @@ from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Posted
 from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market, open_market
+from tests.factories.vandal import run
 from tests.integration.merchants.test_charge_costs import watched
 from wallets.card_token import card_url, draw_token, parse_card_code
-from wallets.errors import CardRefused, PinRequired
+from wallets.errors import CardRefused, PinLocked, PinRequired
+
+LOOK = "SELECT cards.tries_left"
 
 
 def planned(market: Market, amount_cents: int, *, key: str, token: str = "") -> Planned:
@@ -23,10 +26,11 @@ def planned(market: Market, amount_cents: int, *, key: str, token: str = "") -> 
     card_code = card_url(host=HOST, token=token or market.card.token)
     order = ChargeOrder(
         till=market.till, card_code=card_code, amount_cents=amount_cents, pin=None, partial=False,
-        happened_at=market.now, caller=market.till.caller, idempotency_key=key,
+        happened_at=market.now, received_at=market.now, caller=market.till.caller, idempotency_key=key,
     )  # fmt: skip
     code = parse_card_code(card_code, host=HOST)
-    return Planned(TERRITORY_ID, ChargePlan(market.engine, market.keyring, order, code, territory_id=TERRITORY_ID))
+    plan = ChargePlan(market.engine, market.keyring, order, code, territory_id=TERRITORY_ID, host=HOST)
+    return Planned(TERRITORY_ID, plan)
 
 
 def posted(market: Market, *requests: Planned) -> list[Posted | Exception]:
@@ -89,6 +93,24 @@ def test_a_fault_of_one_charge_is_not_that_of_its_neighbours(db_engine: Engine):
     assert not isinstance(fault, Posted)
     assert isinstance(fine, Posted)
     assert market.owed() == 200
+    market.writer.stop()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_nobody_waits_in_a_batch_for_a_card_whose_tries_are_gone(db_engine: Engine):
+    market = open_market(db_engine)
+    run(db_engine, "UPDATE cards SET tries_left = 0")
+    stranger = draw_token(lambda size: b"\x07" * size)
+
+    with watched(db_engine) as in_a_batch:
+        refused, fine = posted(market, planned(market, 100, key="k1"), planned(market, 200, key="k2", token=stranger))
+    # The control: by itself, the till's thread looks again for a try that others are about to give back.
+    with watched(db_engine) as alone, pytest.raises(PinLocked):
+        market.charge(100, key="k3")
+
+    assert (type(refused), type(fine)) == (PinLocked, CardRefused)
+    assert not any(text.startswith(LOOK) for text in in_a_batch)
+    assert any(text.startswith(LOOK) for text in alone)
     market.writer.stop()
 
 
