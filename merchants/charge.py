@@ -85,7 +85,7 @@ def charge(
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future,
     charge_too_late, card_malformed, card_of_another_town, idempotency_key_reused, till_unknown, till_unpaired,
-    merchant_suspended, then as `wallets.authorisation.authorise` and the posting.
+    merchant_suspended, then as `wallets.authorisation.authorise` and the posting, charge_abandoned among it.
 
     """
     check_cents(amount_cents)
@@ -114,13 +114,14 @@ def take(
     """Post an order, from a till or from a holder's phone; arguments and refusals as in `charge`."""
     code = parse_card_code(order.card_code, host=host)
     digest = request_digest(operation="charge", card=code.key, amount_cents=order.amount_cents, partial=order.partial)
+    once = key_digest(caller=order.caller, idempotency_key=order.idempotency_key)
     # Before any PIN is evaluated: a retry must not cost the holder a try.
     seen = read_together(
         engine,
         at_the_counter,
         Asked(
             territory_id=territory_id,
-            key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
+            key_digest=once,
             till_id=order.till.id,
             card_code=code,
         ),
@@ -139,7 +140,7 @@ def take(
             draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id), allowed.companion, *order.companions),
+            companions=(OpenTill(order.till.id, once), allowed.companion, *order.companions),
         )
     )
     left_cents = posted.left_cents

@@ -123,6 +123,14 @@ class ChargeTooLate(Refusal):
     french = "Cet encaissement date de plus de {hours} heures : il ne peut plus être enregistré par la caisse."
 
 
+class ChargeAbandoned(Refusal):
+    """This charge was given up after its answer was lost: it took nothing and never will."""
+
+    code = "charge_abandoned"
+    nature = Nature.GONE
+    french = "Cet encaissement a été abandonné après une coupure : rien n'a été encaissé. Recommencez."
+
+
 class ChargeUnknown(Refusal):
     """There is no such charge at this shop."""
 
@@ -299,6 +307,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PairingCodeSpent,
     ChargeInFuture,
     ChargeTooLate,
+    ChargeAbandoned,
     ChargeUnknown,
     RefundExceedsCharge,
     RefundCrossed,

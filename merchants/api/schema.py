@@ -32,6 +32,19 @@ class ChargeBody(Body):
     )
 
 
+class CardBody(Body):
+    """A card at a till, before any payment."""
+
+    card: str = Field(max_length=CODE_LENGTH_MAX, description="What was scanned, or the card number as typed")
+    pin: str | None = Field(default=None, max_length=8, description="Four digits; a typed number needs them")
+
+
+class RemainingReply(Reply):
+    """What a card has for the calling till's shop; never for what, nor for whom."""
+
+    available_cents: Cents
+
+
 class RefundBody(Body):
     """A refund of a charge; without an amount, all that is left of it."""
 
@@ -58,6 +71,13 @@ class ReceiptReply(Reply):
     entry_hash: str
     is_late: bool
     replayed: bool
+
+
+class OutcomeReply(Reply):
+    """What became of a charge, for good: "paid" with its receipt, or "not_paid"."""
+
+    state: str
+    receipt: ReceiptReply | None = None
 
 
 class MovementReply(Reply):

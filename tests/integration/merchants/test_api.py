@@ -125,6 +125,24 @@ def test_a_late_charge_says_when_it_happened(market: Market, till: Program):
     assert naive.status_code == 422
 
 
+def test_a_doubt_ends_as_paid_or_as_never(market: Market, till: Program):
+    till.send("/charges", body_of(market, 1_250), key="k1")
+    paid = till.send("/charges/resolve", key="k1").json
+    assert (paid["state"], paid["receipt"]["amount_cents"]) == ("paid", 1_250)
+    assert till.send("/charges/resolve", key="k2").json == {"state": "not_paid", "receipt": None}
+    late = till.send("/charges", body_of(market, 100), key="k2")
+    assert (late.status_code, late.json["code"]) == (410, "charge_abandoned")
+    assert market.owed() == 1_250
+
+
+def test_what_is_left_is_told_before_any_payment_and_by_a_typed_number_only_with_the_pin(market: Market, till: Program):
+    card = body_of(market, 0)["card"]
+    assert till.send("/cards/remaining", {"card": card}).json == {"available_cents": 10_000}
+    assert till.send("/cards/remaining", {"card": market.card.number}).json["code"] == "pin_required"
+    assert till.send("/cards/remaining", {"card": market.card.number, "pin": market.card.pin}).status_code == 200
+    assert market.owed() == 0
+
+
 def test_a_refund_and_one_too_many(market: Market, till: Program):
     number = till.send("/charges", body_of(market, 1_000)).json["number"]
     part = till.send(f"/charges/{number}/refunds", {"amount_cents": 300})
