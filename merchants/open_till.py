@@ -32,7 +32,7 @@ class OpenTill:
 
     @classmethod
     def load(cls, db: Connection, *, territory_id: int, companions: Sequence["OpenTill"]) -> "_OpenTills":
-        """Read the tills of the batch with their shops, and, of tills that gave keys up, whether these are among them."""
+        """Read the tills of the batch with their shops, and which of the keys were given up."""
         till_ids = sorted({companion.till_id for companion in companions})
         rows = select_among(db, STATES, till_ids, territory_id)
         gave_up = {row[0] for row in rows if row[3]}

@@ -36,8 +36,8 @@ CARD_FIELD_LENGTH_MAX = 300
 @blueprint.get("/caisse")
 @access.requires(Permission.VIEW_TILL)
 def screen() -> ResponseReturnValue:
-    """Show the empty till."""
-    return _screen(FormReader(), key=_new_key())
+    """Show the empty till; the one that a device keeps has no key, since it is opened many times."""
+    return _screen(FormReader(), key="" if "coquille" in request.args else _new_key())
 
 
 @blueprint.post("/caisse")
@@ -48,7 +48,7 @@ def charge() -> ResponseReturnValue:
     amount_cents = form.euros("amount")
     card_code = form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
     pin = form.text("pin", required=False, length_max=PIN_FIELD_LENGTH_MAX)
-    key = form.text("key", length_max=64) or _new_key()
+    key = form.text("key", required=False, length_max=64) or _new_key()
     if form.errors:
         return _screen(form, key=key, status=422)
     try:
@@ -200,7 +200,8 @@ def pair(code: str) -> ResponseReturnValue:
         )
     except Refusal as refusal:
         return pages.render("merchants/pair.html", code=code, refusal=refusal)
-    return access.attach(pages.see_other("till.screen"), kind=SubjectKind.TILL, token=token)
+    # Not the bare address: the page that the device may have kept is that of the pairing before.
+    return access.attach(pages.see_other("till.screen", appairee=1), kind=SubjectKind.TILL, token=token)
 
 
 def card_prefixes() -> list[str]:

@@ -20,11 +20,17 @@ def context_of(browser: Browser, viewport: dict[str, int] = PHONE) -> BrowserCon
 
 
 def paired_page(
-    browser: Browser, address: str, market: Market, *, viewport: dict[str, int] = PHONE, label: str = "Comptoir"
+    browser: Browser,
+    address: str,
+    market: Market,
+    *,
+    viewport: dict[str, int] = PHONE,
+    label: str = "Comptoir",
+    context: BrowserContext | None = None,
 ) -> Page:
-    """Return the till of a device that has just been paired."""
+    """Return the till of a device that has just been paired; `context` is a device that was paired before."""
     _, code = pairing(market.world, market.merchant, label=label)
-    page = context_of(browser, viewport).new_page()
+    page = (context or context_of(browser, viewport)).new_page()
     page.goto(f"{address}/caisse/appairer/{code}")
     look(page, "pairing")
     page.get_by_role("button", name="Appairer cet appareil").click()

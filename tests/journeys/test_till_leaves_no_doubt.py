@@ -66,7 +66,11 @@ def test_two_tabs_of_one_till_do_not_give_up_each_other_s_payment(
 ):
     first = paired_page(open_browser(), address, market)
     held: list[Route] = []
-    first.route("**/api/v1/charges", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    first.route("**/api/v1/charges", hold)
     first.get_by_label("Montant à payer").fill("3")
     scan(first, market)
     first.get_by_role("button", name="Encaisser 3,00 €").click()
@@ -94,7 +98,9 @@ def test_what_is_left_and_who_pays_what_is_shown_before_confirming_by_keyboard_a
     till.keyboard.type("20")
     scan(till, market)
     left = till.locator("#till-left")
-    expect(left).to_have_text("Disponible ici : 100,00 €. Total 150,00 € : 100,00 € par cette carte, 50,00 € autrement.")
+    expect(left).to_have_text(
+        "Disponible ici : 100,00 €. Total 150,00 € : 100,00 € par cette carte, 50,00 € autrement."
+    )
     assert market.owed() == 0
     assert "notice" not in (left.get_attribute("class") or "")
     expect(till.get_by_role("button", name="Encaisser 100,00 €")).to_be_focused()

@@ -36,12 +36,20 @@ export async function ask(method, address, { key, body } = {}) {
   try {
     const options = { method, headers, signal: gone.signal, cache: "no-store", credentials: "same-origin" };
     const response = await fetch(address, { ...options, body: body && JSON.stringify(body) });
-    return { status: response.status, body: await response.json() };
+    const answer = { status: response.status, body: await response.json() };
+    if (answer.status === 401 || answer.body.code === "csrf_token_invalid") await forgetPage();
+    return answer;
   } catch (error) {
     return null; // no network, no answer in time, or an answer cut short
   } finally {
     window.clearTimeout(timer);
   }
+}
+
+/* The device is no longer paired, or was paired anew: the page that it keeps is another's. */
+async function forgetPage() {
+  if (!window.caches) return;
+  for (const name of await caches.keys()) await (await caches.open(name)).delete("/caisse");
 }
 
 /* Tell whether an answer leaves open what the service did. */

@@ -225,6 +225,9 @@ const form = document.querySelector("#till-form");
 if (form) {
   new Till(form);
   takeUpDoubts(document.querySelector("#till-doubts"));
+  const worker = { scope: "/caisse", updateViaCache: "all" };
+  navigator.serviceWorker?.register("/caisse/service-worker.js", worker).catch((error) => console.warn(error));
+  navigator.storage?.persist?.();
 }
 const request = document.querySelector("#request");
 if (request) followRequest(request);
