@@ -123,6 +123,64 @@ class ChargeTooLate(Refusal):
     french = "Cet encaissement date de plus de {hours} heures : il ne peut plus être enregistré par la caisse."
 
 
+class TillKeyInvalid(Refusal):
+    """This is not an ECDSA P-256 public key."""
+
+    code = "till_key_invalid"
+    nature = Nature.INVALID
+    french = "Cette clé de caisse n'est pas valable."
+
+
+class TillKeyTaken(Refusal):
+    """This till already signs with another key: pair the device again."""
+
+    code = "till_key_taken"
+    nature = Nature.CONFLICT
+    french = (
+        "Cette caisse signe déjà avec une autre clé. Pour encaisser hors connexion, appairez de nouveau l'appareil."
+    )
+
+
+class TillKeyMissing(Refusal):
+    """This till has not given its key since it was paired."""
+
+    code = "till_key_missing"
+    nature = Nature.CONFLICT
+    french = "Cette caisse n'a pas encore donné sa clé : elle ne peut pas envoyer d'encaissement hors connexion."
+
+
+class OfflineSignatureInvalid(Refusal):
+    """What was taken offline is not signed by this till."""
+
+    code = "offline_signature_invalid"
+    nature = Nature.FORBIDDEN
+    french = "Cet encaissement hors connexion n'est pas signé par cette caisse."
+
+
+class OfflineOrderBroken(Refusal):
+    """What was taken offline does not follow what the same device took before and after."""
+
+    code = "offline_order_broken"
+    nature = Nature.CONFLICT
+    french = "L'heure ou le numéro de cet encaissement hors connexion contredit les autres de cette caisse."
+
+
+class OfflineCapReached(Refusal):
+    """This is more than may be taken offline."""
+
+    code = "offline_cap_reached"
+    nature = Nature.SHORT
+    french = "Encaissement refusé : il dépasse le plafond hors connexion de {limit_cents}."
+
+
+class OfflineChargeUnknown(Refusal):
+    """This till took nothing offline under this key."""
+
+    code = "offline_charge_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cet encaissement hors connexion n'existe pas pour cette caisse."
+
+
 class ChargeAbandoned(Refusal):
     """This charge was given up after its answer was lost: it took nothing and never will."""
 
@@ -307,6 +365,13 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PairingCodeSpent,
     ChargeInFuture,
     ChargeTooLate,
+    TillKeyInvalid,
+    TillKeyTaken,
+    TillKeyMissing,
+    OfflineSignatureInvalid,
+    OfflineOrderBroken,
+    OfflineCapReached,
+    OfflineChargeUnknown,
     ChargeAbandoned,
     ChargeUnknown,
     RefundExceedsCharge,

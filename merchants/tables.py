@@ -109,6 +109,7 @@ offline_charges = Table(
     Column("received_at_ms", BigInteger, nullable=False),
     Column("entry_id", BigInteger, nullable=True),
     Column("refusal_code", Text, nullable=True),
+    Column("refusal_sentence", Text, nullable=True),
     Column("acknowledged_at_ms", BigInteger, nullable=True),
     UniqueConstraint("territory_id", "signer", "sequence", name="uq_offline_charges_sequence"),
     _foreign("offline_charges", "tills", "till_id", "till"),

@@ -63,8 +63,6 @@ REQUEST_REFUSALS = (
     answers=ReceiptReply,
     status=201,
     refusals=(
-        errors.ChargeInFuture,
-        errors.ChargeTooLate,
         IdempotencyKeyReused,
         errors.MerchantSuspended,
         *CARD_REFUSALS,
@@ -81,7 +79,6 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
         amount_cents=body.amount_cents,
         pin=body.pin,
         partial=body.partial,
-        happened_at=body.happened_at,
         idempotency_key=call.idempotency_key,
         now=call.now,
     )

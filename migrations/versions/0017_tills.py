@@ -18,7 +18,7 @@ TABLES = ("offline_charges", "till_keys", "abandoned_keys")
 GUARDED = ("abandoned_keys", "offline_charges")
 ANSWER = (
     "territory_id", "key_digest", "till_id", "signer", "sequence", "card_digest", "amount_cents", "happened_at_ms",
-    "received_at_ms", "entry_id", "refusal_code",
+    "received_at_ms", "entry_id", "refusal_code", "refusal_sentence",
 )  # fmt: skip
 
 
@@ -62,13 +62,17 @@ def _tables() -> None:
         sa.Column("received_at_ms", sa.BigInteger, nullable=False),
         sa.Column("entry_id", sa.BigInteger, nullable=True),
         sa.Column("refusal_code", sa.Text, nullable=True),
+        sa.Column("refusal_sentence", sa.Text, nullable=True),
         sa.Column("acknowledged_at_ms", sa.BigInteger, nullable=True),
         sa.PrimaryKeyConstraint("territory_id", "key_digest", name="pk_offline_charges"),
         sa.UniqueConstraint("territory_id", "signer", "sequence", name="uq_offline_charges_sequence"),
         sa.CheckConstraint(f"amount_cents > 0 AND amount_cents <= {CENTS_MAX}", name="ck_offline_charges_amount"),
         sa.CheckConstraint("sequence > 0", name="ck_offline_charges_sequence"),
         sa.CheckConstraint("(entry_id IS NULL) <> (refusal_code IS NULL)", name="ck_offline_charges_one_answer"),
-        sa.CheckConstraint("refusal_code <> ''", name="ck_offline_charges_refusal"),
+        sa.CheckConstraint(
+            "refusal_code <> '' AND (refusal_code IS NULL) = (refusal_sentence IS NULL)",
+            name="ck_offline_charges_refusal",
+        ),
         sa.ForeignKeyConstraint(
             ["territory_id", "entry_id"], ["journal_entries.territory_id", "journal_entries.id"],
             name="fk_offline_charges_entry",

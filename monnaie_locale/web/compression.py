@@ -28,9 +28,9 @@ def _compress(response: Response) -> Response:
     response.vary.add("Accept-Encoding")
     path = STATIC / (request.view_args or {}).get("filename", "")
     brotli = path.with_name(path.name + BROTLI_SUFFIX)
-    if "br" in request.accept_encodings and brotli.is_file():
+    if request.accept_encodings.quality("br") and brotli.is_file():
         return _replace(response, _read(brotli, brotli.stat().st_mtime_ns), "br")
-    if "gzip" in request.accept_encodings and path.suffix in GZIPPED:
+    if request.accept_encodings.quality("gzip") and path.suffix in GZIPPED:
         return _replace(response, _gzipped(path, path.stat().st_mtime_ns), "gzip")
     return response
 
