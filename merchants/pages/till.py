@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from merchants import charge as charging
 from merchants.merchant_payment import pay_merchant
+from merchants.model import OFFLINE_CAPS
 from merchants.operations import PAIRING_PATH, pair_till
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.refund import refund
@@ -224,9 +225,20 @@ def _screen(
         asks_for_pin=refusal is not None and refusal.code == ASKS_FOR_PIN,
         available_cents=available if isinstance(available, int) and available > 0 else None,
         prefixes=card_prefixes(),
+        offline_settings=_offline_settings(),
         label=access.subject().label,
         check_url=url_for("till.receipt", key="KEY"),
     )
+
+
+def _offline_settings() -> dict[str, object]:
+    """Return what the page must know when the network is away: who it is, and how much it may take."""
+    caps = OFFLINE_CAPS
+    return {
+        "till": access.subject().id,
+        "caps": {"payment": caps.payment_cents, "card_day": caps.card_day_cents, "till": caps.till_cents},
+        "prefixes": card_prefixes(),
+    }
 
 
 def _refund_form(

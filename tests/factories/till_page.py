@@ -38,6 +38,16 @@ def paired_page(
     return page
 
 
+def kept_on_device(page: Page) -> None:
+    """Wait until the worker has put everything on the device and answers for the page."""
+    page.evaluate(
+        """async () => {
+            await navigator.serviceWorker.ready;
+            while (!navigator.serviceWorker.controller) await new Promise((done) => setTimeout(done, 50));
+        }"""
+    )
+
+
 def look(page: Page, name: str) -> None:
     """Keep a picture of the page."""
     if SHOTS:

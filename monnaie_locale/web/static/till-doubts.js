@@ -19,20 +19,32 @@ export function payOnce(doubt, body, work) {
   });
 }
 
-/* Ask until it is known; `goes()` ends the asking. Gives { state, receipt }, { problem }, or null when ended. */
-export async function resolveDoubt(key, goes = () => true) {
+/* Ask until it is known; `goes()` ends the asking. Gives { state, receipt }, { problem }, or null when ended.
+ *
+ * Looking changes nothing. Only when the service is there and has posted nothing is the key given up: from then on
+ * `doubt.asked` says that this payment can no longer be taken offline under the same key.
+ */
+export async function resolveDoubt(doubt, goes = () => true) {
   let pause = CHECK_INTERVAL_MS;
   while (goes()) {
     await sleep(pause);
     pause = Math.min(pause * 1.5, CHECK_INTERVAL_MAX_MS);
-    if (!goes()) break;
-    const answer = await ask("POST", "/api/v1/charges/resolve", { key });
+    const seen = await ask("GET", `/api/v1/charges/by-key/${encodeURIComponent(doubt.key)}`);
+    if (isLost(seen) || !goes()) continue;
+    if (seen.status === 200) return ended(doubt, { state: "paid", receipt: seen.body });
+    if (seen.status !== 404) return { problem: seen.body }; // unpaired: what is on disk waits for the next pairing
+    doubt.asked = true;
+    const answer = await ask("POST", "/api/v1/charges/resolve", { key: doubt.key });
     if (isLost(answer)) continue;
-    if (answer.status !== 200) return { problem: answer.body }; // unpaired: what is on disk waits for the next pairing
-    await forget("doubts", key);
-    return answer.body;
+    if (answer.status !== 200) return { problem: answer.body };
+    return ended(doubt, answer.body);
   }
   return null;
+}
+
+async function ended(doubt, outcome) {
+  await forget("doubts", doubt.key);
+  return outcome;
 }
 
 /* Take up what an earlier page left open; each line ends by itself in "paid" or "not paid". */
@@ -40,7 +52,8 @@ export async function takeUpDoubts(list) {
   for (const doubt of await recallAll("doubts")) takeUp(list, doubt);
 }
 
-async function takeUp(list, { key, amount_cents: cents, at }) {
+async function takeUp(list, doubt) {
+  const { key, amount_cents: cents, at } = doubt;
   const line = document.createElement("li");
   const text = document.createElement("span");
   const what = `Encaissement de ${shownEuros(cents)} commencé à ${shownTime(at)}`;
@@ -50,7 +63,7 @@ async function takeUp(list, { key, amount_cents: cents, at }) {
     if (!(await recall("doubts", key))) return; // another tab knows
     list.append(line);
     list.hidden = false;
-    const found = await resolveDoubt(key);
+    const found = await resolveDoubt(doubt);
     if (found.problem) text.textContent = `${what} : ${found.problem.title}`;
     else if (found.state === "paid") text.textContent = `${what} : payé, écriture n° ${found.receipt.number}.`;
     else text.textContent = `${what} : non payé, rien n’a été encaissé.`;

@@ -7,13 +7,15 @@
 import { ask, isLost, newKey, readCents, shownEuros, shownTime, sleep } from "./till-api.js";
 import { payOnce, resolveDoubt, takeUpDoubts } from "./till-doubts.js";
 import { listenToUsbScanner } from "./till-keyboard.js";
+import { OfflineTill } from "./till-offline.js";
 
 const POLL_INTERVAL_MS = 1000;
 const CHECKING = "Réponse non reçue : vérification en cours. Ne recommencez pas et gardez la carte.";
 
 class Till {
-  constructor(form) {
+  constructor(form, offline) {
     this.form = form;
+    this.offline = offline;
     this.outcome = document.querySelector("#till-outcome");
     this.refusal = document.querySelector("#till-refusal");
     this.pin = document.querySelector("#till-pin");
@@ -116,7 +118,7 @@ class Till {
     this.wait("Encaissement en cours…");
     const doubt = { key: newKey(), amount_cents: body.amount_cents, at: Date.now() };
     await payOnce(doubt, body, async (answer) => {
-      if (isLost(answer)) await this.check(doubt);
+      if (isLost(answer)) await this.check(doubt, body.card);
       else if (answer.status < 300) this.paid(answer.body);
       else this.refused(answer.body);
     });
@@ -125,12 +127,45 @@ class Till {
     this.pay.disabled = false;
   }
 
-  async check(doubt) {
+  /* Ask what became of it; meanwhile, with the network away, it may be taken offline, under the same key. */
+  async check(doubt, card) {
     this.wait(CHECKING);
-    const found = await resolveDoubt(doubt.key);
+    let isTaken = false;
+    const offered = this.offer(doubt, card, () => (isTaken = true));
+    const found = await resolveDoubt(doubt, () => !isTaken);
+    if (isTaken) return offered;
     if (found.problem) this.refused(found.problem);
     else if (found.state === "paid") this.paid(found.receipt);
     else this.refuse("Non payé : rien n’a été encaissé. Vous pouvez appuyer de nouveau sur « Encaisser ».", this.pay);
+  }
+
+  /* Put a button under the wait, or the reason why there is none; resolves when the payment was taken offline. */
+  async offer(doubt, card, take) {
+    const reason = await this.offline.refusal(card, doubt.amount_cents);
+    if (reason) {
+      this.outcome.append(document.createElement("br"), reason);
+      return null;
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button button-wide till-offline";
+    button.textContent = `Encaisser ${shownEuros(doubt.amount_cents)} hors connexion`;
+    this.outcome.append(button);
+    return new Promise((resolve) => {
+      button.addEventListener("click", async () => {
+        if (doubt.asked) return button.remove(); // the service was reached meanwhile: its answer comes
+        take();
+        await this.offline.take(doubt, card);
+        this.takenOffline(doubt);
+        resolve();
+      });
+    });
+  }
+
+  takenOffline({ amount_cents: cents }) {
+    const shown = document.querySelector("#till-taken").content.cloneNode(true);
+    shown.querySelector('[data-fill="amount"]').textContent = shownEuros(cents);
+    this.end(shown);
   }
 
   paid(receipt) {
@@ -223,8 +258,11 @@ async function followRequest(element) {
 
 const form = document.querySelector("#till-form");
 if (form) {
-  new Till(form);
+  const list = document.querySelector("#till-offline");
+  const offline = new OfflineTill(list, JSON.parse(list.dataset.settings));
+  new Till(form, offline);
   takeUpDoubts(document.querySelector("#till-doubts"));
+  offline.open().catch((error) => console.warn(error));
   const worker = { scope: "/caisse", updateViaCache: "all" };
   navigator.serviceWorker?.register("/caisse/service-worker.js", worker).catch((error) => console.warn(error));
   navigator.storage?.persist?.();
