@@ -4,7 +4,7 @@ from flask import Flask
 
 from merchants.api import charges, counter, shops
 from merchants.api import payouts as payouts_api
-from merchants.pages import office, requests, till, till_shell
+from merchants.pages import office, requests, till, till_receipts, till_shell
 from merchants.pages import payouts as payout_pages
 from merchants.shop_directory import AdmittedShops
 from merchants.web import parts
@@ -19,7 +19,18 @@ def init_app(app: Flask) -> None:
     parts.init_app(app)
     access.resolve(app, SubjectKind.TILL, parts.resolve_tills)
     app.extensions[wallet_shops.EXTENSION] = AdmittedShops()
-    for module in (till, till_shell, requests, office, payout_pages, charges, counter, shops, payouts_api):
+    for module in (
+        till,
+        till_receipts,
+        till_shell,
+        requests,
+        office,
+        payout_pages,
+        charges,
+        counter,
+        shops,
+        payouts_api,
+    ):
         app.register_blueprint(module.blueprint)
     navigation.add(app, label="Commerçants", endpoint="merchants.index", permission=Permission.VIEW_MERCHANTS, order=40)
     navigation.add(app, label="Virements", endpoint="payouts.index", permission=Permission.VIEW_PAYOUTS, order=60)

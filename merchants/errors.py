@@ -197,6 +197,14 @@ class ChargeUnknown(Refusal):
     french = "Cet encaissement n'existe pas dans ce commerce."
 
 
+class ReceiptUnknown(Refusal):
+    """This is not the code of a receipt."""
+
+    code = "receipt_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce reçu n'existe pas : scannez son code, ou tapez le numéro de l'écriture."
+
+
 class RefundExceedsCharge(Refusal):
     """The refunds of a charge may not exceed it."""
 
@@ -374,6 +382,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     OfflineChargeUnknown,
     ChargeAbandoned,
     ChargeUnknown,
+    ReceiptUnknown,
     RefundExceedsCharge,
     RefundCrossed,
     DebtLimitReached,

@@ -26,7 +26,7 @@ DATABASE_VARIABLE = "MONNAIE_LOCALE_DATABASE_URL"
 # database three times: with fewer threads than tills that ask at once, batches are smaller and tills wait for a thread.
 BLOCKING_THREADS = 32
 # What follows these in an address opens a card, a till, a payment or a session: it never goes to a log.
-SECRET_PATH = re.compile(r"(?i)^(.*?/(?:w|p|caisse/appairer|caisse/demandes|connexion/lien)/)[^/?\s]+")
+SECRET_PATH = re.compile(r"(?i)^(.*?/(?:w|p|r|caisse/appairer|caisse/demandes|connexion/lien)/)[^/?\s]+")
 MASK = "•••"
 
 

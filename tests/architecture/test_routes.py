@@ -27,6 +27,9 @@ PUBLIC_PREFIXES = (
     "/W/",
     "/p/",
     "/P/",
+    # A receipt opens by the mark in its code.
+    "/r/",
+    "/R/",
     # A till is paired by the one-time code of its QR.
     "/caisse/appairer/",
     "/CAISSE/APPAIRER/",

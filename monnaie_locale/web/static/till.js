@@ -178,6 +178,8 @@ class Till {
       time: shownTime(Date.parse(receipt.happened_at)),
     };
     for (const [name, text] of Object.entries(values)) shown.querySelector(`[data-fill="${name}"]`).textContent = text;
+    const link = shown.querySelector("[data-receipt]");
+    link.href = link.getAttribute("href").replace(/0$/, String(receipt.number));
     const rest = this.goods + this.others - receipt.amount_cents;
     if (rest > 0) {
       shown.querySelector("[data-fill=rest]").textContent = shownEuros(rest);
