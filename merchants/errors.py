@@ -173,14 +173,6 @@ class OfflineCapReached(Refusal):
     french = "Encaissement refusé : il dépasse le plafond hors connexion de {limit_cents}."
 
 
-class OfflineChargeUnknown(Refusal):
-    """This till took nothing offline under this key."""
-
-    code = "offline_charge_unknown"
-    nature = Nature.NOT_FOUND
-    french = "Cet encaissement hors connexion n'existe pas pour cette caisse."
-
-
 class ChargeAbandoned(Refusal):
     """This charge was given up after its answer was lost: it took nothing and never will."""
 
@@ -379,7 +371,6 @@ REFUSALS: tuple[type[Refusal], ...] = (
     OfflineSignatureInvalid,
     OfflineOrderBroken,
     OfflineCapReached,
-    OfflineChargeUnknown,
     ChargeAbandoned,
     ChargeUnknown,
     ReceiptUnknown,

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from merchants.charge import LATE_MAX, charge, replayed_receipt
 from merchants.doubt import abandon_unless_posted
-from merchants.errors import OfflineCapReached, OfflineChargeUnknown, OfflineOrderBroken
+from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
 from merchants.model import OFFLINE_CAPS, OfflineAnswer, OfflineRefusal, Till
 from merchants.offline_signing import SignedCharge, check_signature
 from merchants.tables import offline_charges, tills
@@ -101,10 +101,10 @@ def take_offline(
 
 
 def acknowledge(db: Connection, *, territory_id: int, till: Till, idempotency_key: str, now: datetime.datetime) -> None:
-    """Note that the shop has read a refusal; it stays in the list. Refuses: offline_charge_unknown."""
+    """Note that the shop has read a refusal; it stays in the list. Refuses: charge_unknown."""
     mine = _same_key(territory_id, till, idempotency_key)
     if db.scalar(select(offline_charges.c.till_id).where(*mine)) is None:
-        raise OfflineChargeUnknown
+        raise ChargeUnknown
     unread = offline_charges.c.acknowledged_at_ms.is_(None)
     db.execute(update(offline_charges).where(*mine, unread).values(acknowledged_at_ms=instant_ms(now)))
 
@@ -162,7 +162,7 @@ def _keep(db: Connection, taken: _Taken, refusal: Refusal | None) -> OfflineAnsw
     )
     found = _answer(db, taken)
     if found is None:
-        raise OfflineChargeUnknown
+        raise ChargeUnknown
     return found
 
 

@@ -130,7 +130,7 @@ def take_offline(*, body: OfflineChargeBody, call: Call) -> OfflineReply:
     permission=Permission.CHARGE,
     body=KeyBody,
     answers=TillKeyReply,
-    refusals=(errors.OfflineChargeUnknown,),
+    refusals=(errors.ChargeUnknown,),
     idempotent="stored",
 )
 def acknowledge(db: Connection, *, body: KeyBody, call: Call) -> TillKeyReply:

@@ -98,7 +98,7 @@ def test_a_short_purse_is_refused_for_good_and_kept_until_it_is_read(market: Mar
     for _ in range(2):
         transact(market.engine, acknowledge, idempotency_key=late.idempotency_key, **told)
     assert refused(market) == [(1_500, True)]
-    with pytest.raises(errors.OfflineChargeUnknown):
+    with pytest.raises(errors.ChargeUnknown):
         transact(market.engine, acknowledge, idempotency_key="never", **told)
 
 

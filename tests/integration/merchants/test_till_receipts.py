@@ -10,6 +10,7 @@ from merchants.offline import take_offline
 from merchants.offline_signing import register_till_key
 from merchants.receipt_code import receipt_code, receipt_entry, receipt_url
 from monnaie_locale.database.transaction import transact
+from monnaie_locale.identity.roles import Role
 from tests.factories.market import HOST, Market, market_at
 from tests.factories.merchants import admit, paired, pairing
 from tests.factories.site import Site, build_site, csrf_token
@@ -109,6 +110,8 @@ def test_what_was_taken_offline_and_not_paid_stands_in_the_list_of_the_day(site:
     card = card_url(host=HOST, token=market.card.token)
     parts = {"engine": rt.engine, "keyring": rt.keyring, "writer": rt.writer, "territory_id": 1, "host": HOST}
     take_offline(**parts, till=till, signed=device.sign(card, 2_001, at=market.now), now=market.now)
+    office = site.client_of(Role.PROGRAMME_MANAGER).get(f"/bureau/commercants/{market.merchant.id}").text
+    assert "plafond hors connexion de 20,00" in office
     page = till_of(site, market).get("/caisse/journee").text
     assert "non payés" in page
     assert "20,01" in page
