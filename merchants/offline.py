@@ -79,24 +79,7 @@ def take_offline(
             return answer
         refusal = _broken_rule(_others(db, taken), signed)
     if refusal is None:
-        try:
-            charge(
-                engine=engine,
-                keyring=keyring,
-                writer=writer,
-                territory_id=territory_id,
-                host=host,
-                till=till,
-                card_code=signed.card_code,
-                amount_cents=signed.amount_cents,
-                idempotency_key=signed.idempotency_key,
-                now=now,
-                happened_at=moment_of(signed.happened_at_ms),
-            )
-        except Refusal as refused:
-            if refused.nature is Nature.UNAVAILABLE or isinstance(refused, IdempotencyKeyReused):
-                raise
-            refusal = refused
+        refusal = _charged(taken, engine=engine, keyring=keyring, writer=writer, host=host)
     return transact(engine, _keep, taken, refusal)
 
 
@@ -124,6 +107,29 @@ def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> l
         .order_by(offline_charges.c.happened_at_ms.desc())
     )
     return [OfflineRefusal(*row) for row in rows]
+
+
+def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer, host: str) -> Refusal | None:
+    """Post the charge at the time it happened; return the refusal that is its answer, if any."""
+    try:
+        charge(
+            engine=engine,
+            keyring=keyring,
+            writer=writer,
+            territory_id=taken.territory_id,
+            host=host,
+            till=taken.till,
+            card_code=taken.signed.card_code,
+            amount_cents=taken.signed.amount_cents,
+            idempotency_key=taken.signed.idempotency_key,
+            now=taken.now,
+            happened_at=moment_of(taken.signed.happened_at_ms),
+        )
+    except Refusal as refusal:
+        if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
+            raise
+        return refusal
+    return None
 
 
 def _keep(db: Connection, taken: _Taken, refusal: Refusal | None) -> OfflineAnswer:
