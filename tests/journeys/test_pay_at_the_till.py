@@ -180,7 +180,7 @@ def test_a_refund_from_the_list_of_the_day(open_browser: Callable[..., Browser],
     till = paired_page(open_browser(), address, market)
     till.get_by_role("link", name="Liste du jour").click()
     look(till, "list")
-    till.get_by_role("link", name="Rembourser").click()
+    till.get_by_role("link", name="Rembourser l’encaissement").click()
     look(till, "refund")
     till.get_by_label("Montant à rembourser").fill("2,50")
     till.get_by_role("button", name="Rembourser").click()

@@ -36,8 +36,8 @@ def test_the_receipt_of_a_payment_is_scanned_for_its_refund(
     till.get_by_role("link", name="Rembourser un reçu").click()
     expect(till.get_by_role("button", name="Scanner le reçu")).to_be_visible()
     look(till, "receipt-find")
-    till.keyboard.type(link)  # a USB scanner, with no field chosen
-    till.keyboard.press("Enter")
+    till.get_by_label("Reçu", exact=True).fill(link)
+    till.get_by_role("button", name="Continuer").click()
     expect(till.get_by_label("Montant à rembourser")).to_have_value("12,50")
     till.get_by_role("button", name="Rembourser").click()
     expect(till.get_by_role("heading", name="Remboursé")).to_be_visible()
