@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from merchants.api import charges, shops
+from merchants.api import charges, counter, shops
 from merchants.api import payouts as payouts_api
-from merchants.pages import counter_desk, holder, office, requests, till
+from merchants.pages import counter_desk, holder, office, requests, till, till_receipts, till_shell
 from merchants.pages import payouts as payout_pages
 from merchants.shop_directory import AdmittedShops
 from merchants.web import parts
@@ -20,7 +20,20 @@ def init_app(app: Flask) -> None:
     access.resolve(app, SubjectKind.TILL, parts.resolve_tills)
     app.extensions[wallet_shops.EXTENSION] = AdmittedShops()
     app.extensions[wallet_shops.RECEIPTS] = parts.receipt_path
-    for module in (till, requests, holder, counter_desk, office, payout_pages, charges, shops, payouts_api):
+    for module in (
+        till,
+        till_receipts,
+        till_shell,
+        requests,
+        holder,
+        counter_desk,
+        office,
+        payout_pages,
+        charges,
+        counter,
+        shops,
+        payouts_api,
+    ):
         app.register_blueprint(module.blueprint)
     navigation.add(app, label="Commerçants", endpoint="merchants.index", permission=Permission.VIEW_MERCHANTS, order=40)
     navigation.add(app, label="Virements", endpoint="payouts.index", permission=Permission.VIEW_PAYOUTS, order=60)

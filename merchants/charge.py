@@ -67,7 +67,7 @@ def charge(
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future,
     charge_too_late, card_malformed, card_of_another_town, idempotency_key_reused, till_unknown, till_unpaired,
-    merchant_suspended, then as `wallets.authorisation.authorise` and the posting.
+    merchant_suspended, then as `wallets.authorisation.authorise` and the posting, charge_abandoned among it.
 
     """
     check_cents(amount_cents)

@@ -103,7 +103,7 @@ class ChargePlan:
             draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id), *allowed.companions, *order.companions),
+            companions=(OpenTill(order.till.id, self.asked.key_digest), *allowed.companions, *order.companions),
         )
 
     def outcome_or_error(self, seen: Seen) -> Outcome:

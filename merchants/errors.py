@@ -1,5 +1,6 @@
 """Every reason the merchants' side can refuse, one class each, in order of precedence."""
 
+from merchants.payout_errors import PAYOUT_REFUSALS
 from monnaie_locale.ledger.errors import Nature, Refusal
 
 
@@ -123,12 +124,78 @@ class ChargeTooLate(Refusal):
     french = "Cet encaissement date de plus de {hours} heures : il ne peut plus être enregistré par la caisse."
 
 
+class TillKeyInvalid(Refusal):
+    """This is not an ECDSA P-256 public key."""
+
+    code = "till_key_invalid"
+    nature = Nature.INVALID
+    french = "Cette clé de caisse n'est pas valable."
+
+
+class TillKeyTaken(Refusal):
+    """This till already signs with another key: pair the device again."""
+
+    code = "till_key_taken"
+    nature = Nature.CONFLICT
+    french = (
+        "Cette caisse signe déjà avec une autre clé. Pour encaisser hors connexion, appairez de nouveau l'appareil."
+    )
+
+
+class TillKeyMissing(Refusal):
+    """This till has not given its key since it was paired."""
+
+    code = "till_key_missing"
+    nature = Nature.CONFLICT
+    french = "Cette caisse n'a pas encore donné sa clé : elle ne peut pas envoyer d'encaissement hors connexion."
+
+
+class OfflineSignatureInvalid(Refusal):
+    """What was taken offline is not signed by this till."""
+
+    code = "offline_signature_invalid"
+    nature = Nature.FORBIDDEN
+    french = "Cet encaissement hors connexion n'est pas signé par cette caisse."
+
+
+class OfflineOrderBroken(Refusal):
+    """What was taken offline does not follow what the same device took before and after."""
+
+    code = "offline_order_broken"
+    nature = Nature.CONFLICT
+    french = "L'heure ou le numéro de cet encaissement hors connexion contredit les autres de cette caisse."
+
+
+class OfflineCapReached(Refusal):
+    """This is more than may be taken offline."""
+
+    code = "offline_cap_reached"
+    nature = Nature.SHORT
+    french = "Encaissement refusé : il dépasse le plafond hors connexion de {limit_cents}."
+
+
+class ChargeAbandoned(Refusal):
+    """This charge was given up after its answer was lost: it took nothing and never will."""
+
+    code = "charge_abandoned"
+    nature = Nature.GONE
+    french = "Cet encaissement a été abandonné après une coupure : rien n'a été encaissé. Recommencez."
+
+
 class ChargeUnknown(Refusal):
     """There is no such charge at this shop."""
 
     code = "charge_unknown"
     nature = Nature.NOT_FOUND
     french = "Cet encaissement n'existe pas dans ce commerce."
+
+
+class ReceiptUnknown(Refusal):
+    """This is not the code of a receipt."""
+
+    code = "receipt_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce reçu n'existe pas : scannez son code, ou tapez le numéro de l'écriture."
 
 
 class RefundExceedsCharge(Refusal):
@@ -203,102 +270,6 @@ class CounterCardUnknown(Refusal):
     french = "Ce code n’est pas, ou n’est plus, celui d’un commerce de la monnaie locale. Rien n’est payé."
 
 
-class ReceiptUnknown(Refusal):
-    """This is not the code of a receipt of ours."""
-
-    code = "receipt_unknown"
-    nature = Nature.NOT_FOUND
-    french = "Ce code n’est pas celui d’un reçu de la monnaie locale."
-
-
-class PayoutUnknown(Refusal):
-    """There is no such payout."""
-
-    code = "payout_unknown"
-    nature = Nature.NOT_FOUND
-    french = "Ce virement aux commerçants n'existe pas."
-
-
-class PayoutPending(Refusal):
-    """Another payout waits for approval: approve or cancel it first."""
-
-    code = "payout_pending"
-    nature = Nature.CONFLICT
-    french = "Un ordre de virement attend déjà une approbation : approuvez-le ou annulez-le d'abord."
-
-
-class PayoutEmpty(Refusal):
-    """There is nothing to pay: no shop has reached the minimum."""
-
-    code = "payout_empty"
-    nature = Nature.CONFLICT
-    french = "Aucun commerce n'a atteint le minimum à virer à cette date."
-
-
-class PayoutDateInPast(Refusal):
-    """A payout is executed today or later."""
-
-    code = "payout_date_in_past"
-    nature = Nature.INVALID
-    french = "La date d'exécution du virement est déjà passée."
-
-
-class PayoutSamePerson(Refusal):
-    """Whoever prepared a payout does not approve it."""
-
-    code = "payout_same_person"
-    nature = Nature.FORBIDDEN
-    french = "Ce virement doit être approuvé par une autre personne que celle qui l'a préparé."
-
-
-class PayoutStateWrong(Refusal):
-    """The payout is not in the state that this step needs."""
-
-    code = "payout_state_wrong"
-    nature = Nature.CONFLICT
-    french = "Cette étape n'est pas possible : le virement est « {state} »."
-
-
-class PayoutFrozen(Refusal):
-    """An approved payout does not change any more."""
-
-    code = "payout_frozen"
-    nature = Nature.CONFLICT
-    french = "Un virement approuvé ne se modifie plus."
-
-
-class PayoutBalanceChanged(Refusal):
-    """A shop's balance fell below its line since the payout was prepared: prepare it again."""
-
-    code = "payout_balance_changed"
-    nature = Nature.CONFLICT
-    french = "Le solde de « {merchant} » a baissé depuis la préparation. Annulez ce virement et préparez-en un autre."
-
-
-class PayoutLineUnknown(Refusal):
-    """No payout line has this end-to-end identifier."""
-
-    code = "payout_line_unknown"
-    nature = Nature.NOT_FOUND
-    french = "Aucun virement à un commerçant ne porte cet identifiant de bout en bout."
-
-
-class PayoutLineNotOrdered(Refusal):
-    """This payout line was not ordered yet."""
-
-    code = "payout_line_not_ordered"
-    nature = Nature.CONFLICT
-    french = "Ce virement à un commerçant n'a pas encore été ordonné."
-
-
-class PayoutLineNotSettled(Refusal):
-    """A transfer is returned only after the bank has debited it."""
-
-    code = "payout_line_not_settled"
-    nature = Nature.CONFLICT
-    french = "La banque rejette un virement qu'elle n'a pas encore débité."
-
-
 REFUSALS: tuple[type[Refusal], ...] = (
     MerchantNameInvalid,
     SiretInvalid,
@@ -315,7 +286,15 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PairingCodeSpent,
     ChargeInFuture,
     ChargeTooLate,
+    TillKeyInvalid,
+    TillKeyTaken,
+    TillKeyMissing,
+    OfflineSignatureInvalid,
+    OfflineOrderBroken,
+    OfflineCapReached,
+    ChargeAbandoned,
     ChargeUnknown,
+    ReceiptUnknown,
     RefundExceedsCharge,
     RefundCrossed,
     DebtLimitReached,
@@ -325,16 +304,5 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PaymentRequestCancelled,
     PaymentRequestExpired,
     CounterCardUnknown,
-    ReceiptUnknown,
-    PayoutUnknown,
-    PayoutPending,
-    PayoutEmpty,
-    PayoutDateInPast,
-    PayoutSamePerson,
-    PayoutStateWrong,
-    PayoutFrozen,
-    PayoutBalanceChanged,
-    PayoutLineUnknown,
-    PayoutLineNotOrdered,
-    PayoutLineNotSettled,
+    *PAYOUT_REFUSALS,
 )

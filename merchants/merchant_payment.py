@@ -16,7 +16,7 @@ from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds
 from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.ledger.posting import Draw, Posting, request_digest
+from monnaie_locale.ledger.posting import Draw, Posting, key_digest, request_digest
 
 
 def pay_merchant(
@@ -60,7 +60,7 @@ def pay_merchant(
             draws=(Draw((source_id,), target_id, amount_cents),),
             happened_at_ms=instant_ms(now),
             reference=f"SHOP:{payee.id}",
-            companions=(OpenTill(till.id),),
+            companions=(OpenTill(till.id, key_digest(**key)),),
         )
     )
     with reading(engine) as db:

@@ -95,6 +95,39 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineCaps:
+    """What a till may take while the network is away; the device holds all three, the service the first two."""
+
+    payment_cents: int
+    card_day_cents: int
+    till_cents: int
+
+
+# Below what a card pays without its PIN (50 €), which is never asked offline.
+OFFLINE_CAPS = OfflineCaps(payment_cents=2_000, card_day_cents=4_000, till_cents=30_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineAnswer:
+    """What became of an offline charge, for good: a receipt, or why not."""
+
+    receipt: Receipt | None = None
+    refusal_code: str | None = None
+    refusal_sentence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineRefusal:
+    """An offline charge that nobody has paid, as the shop reads it."""
+
+    till_label: str
+    amount_cents: int
+    happened_at_ms: int
+    sentence: str
+    acknowledged_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """One line of a shop's day or month: a charge adds, a refund or a payout takes away.
 

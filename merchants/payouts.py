@@ -6,16 +6,6 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Update, insert, update
 
-from merchants.errors import (
-    PayoutBalanceChanged,
-    PayoutDateInPast,
-    PayoutEmpty,
-    PayoutLineNotOrdered,
-    PayoutLineNotSettled,
-    PayoutPending,
-    PayoutSamePerson,
-    PayoutStateWrong,
-)
 from merchants.model import (
     PAYOUT_STATE_NAMES,
     LineState,
@@ -24,6 +14,16 @@ from merchants.model import (
     PayoutFile,
     PayoutLine,
     PayoutState,
+)
+from merchants.payout_errors import (
+    PayoutBalanceChanged,
+    PayoutDateInPast,
+    PayoutEmpty,
+    PayoutLineNotOrdered,
+    PayoutLineNotSettled,
+    PayoutPending,
+    PayoutSamePerson,
+    PayoutStateWrong,
 )
 from merchants.queries import (
     find_payout,

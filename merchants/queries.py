@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, false, or_, select
 
-from merchants.errors import MerchantUnknown, PaymentRequestUnknown, PayoutLineUnknown, PayoutUnknown, TillUnknown
+from merchants.errors import MerchantUnknown, PaymentRequestUnknown, TillUnknown
 from merchants.model import (
     Address,
     LineState,
@@ -20,6 +20,7 @@ from merchants.model import (
     PayoutState,
     Till,
 )
+from merchants.payout_errors import PayoutLineUnknown, PayoutUnknown
 from merchants.tables import charge_refunds, merchants, payment_requests, payout_lines, payouts, tills
 from monnaie_locale.database.prepared import select_among
 from monnaie_locale.journal.directory import Owner, find_accounts

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 
 from merchants.errors import ReceiptUnknown
-from wallets.card_token import ALPHABET
+from wallets.card_token import ALPHABET, SCHEME
 
 PURPOSE = "receipt codes"
 RECEIPT_PATH = "/R/"
@@ -21,6 +21,16 @@ def receipt_code(*, secret: bytes, territory_id: int, entry_id: int) -> str:
     content = entry_id.to_bytes(NUMBER_BYTES) + _proof(secret, territory_id, entry_id)
     value = int.from_bytes(content)
     return "".join(ALPHABET[value >> 5 * place & 31] for place in reversed(range(CODE_LENGTH)))
+
+
+def receipt_url(code: str, *, host: str) -> str:
+    """Return the text of a receipt's QR, which is also its link."""
+    return f"{SCHEME}{host.upper()}{RECEIPT_PATH}{code}"
+
+
+def code_in(text: str, *, host: str) -> str:
+    """Return the code in what was scanned, pasted or typed: a receipt's link, or the code alone."""
+    return text.strip().upper().removeprefix(receipt_url("", host=host))
 
 
 def entry_of_receipt(code: str, *, secret: bytes, territory_id: int) -> int:

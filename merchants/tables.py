@@ -15,13 +15,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from merchants.errors import (
-    PaymentRequestUsed,
-    PayoutFrozen,
-    PayoutSamePerson,
-    RefundExceedsCharge,
-    SiretAlreadyAdmitted,
-)
+from merchants.errors import PaymentRequestUsed, RefundExceedsCharge, SiretAlreadyAdmitted
+from merchants.payout_errors import PayoutFrozen, PayoutSamePerson
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
 
@@ -72,6 +67,49 @@ tills = Table(
     UniqueConstraint("territory_id", "pairing_digest", name="uq_tills_pairing"),
     _foreign("tills", "merchants", "merchant_id", "merchant"),
     Index("ix_tills_merchant", "territory_id", "merchant_id"),
+)
+
+abandoned_keys = Table(
+    "abandoned_keys",
+    metadata,
+    _territory(),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("till_id", Integer, nullable=False),
+    Column("abandoned_at_ms", BigInteger, nullable=False),
+    _foreign("abandoned_keys", "tills", "till_id", "till"),
+    Index("ix_abandoned_keys_till", "territory_id", "till_id"),
+)
+
+till_keys = Table(
+    "till_keys",
+    metadata,
+    _territory(),
+    Column("till_id", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("registered_at_ms", BigInteger, nullable=False),
+    _foreign("till_keys", "tills", "till_id", "till"),
+)
+
+offline_charges = Table(
+    "offline_charges",
+    metadata,
+    _territory(),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("till_id", Integer, nullable=False),
+    Column("signer", LargeBinary, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("card_digest", LargeBinary, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("happened_at_ms", BigInteger, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("entry_id", BigInteger, nullable=True),
+    Column("refusal_code", Text, nullable=True),
+    Column("refusal_sentence", Text, nullable=True),
+    Column("acknowledged_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("territory_id", "signer", "sequence", name="uq_offline_charges_sequence"),
+    _foreign("offline_charges", "tills", "till_id", "till"),
+    _foreign("offline_charges", "journal_entries", "entry_id", "entry"),
+    Index("ix_offline_charges_till", "territory_id", "till_id"),
 )
 
 payment_requests = Table(

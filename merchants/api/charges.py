@@ -3,13 +3,14 @@
 from sqlalchemy import Connection
 
 from merchants import charge as charging
-from merchants import errors, payment_requests
+from merchants import doubt, errors, payment_requests
 from merchants import refund as refunding
 from merchants.api.schema import (
     ChargeBody,
     ConfirmBody,
     MerchantPaymentBody,
     MovementsReply,
+    OutcomeReply,
     PaymentRequestBody,
     PaymentRequestReply,
     ReceiptReply,
@@ -46,6 +47,7 @@ CARD_REFUSALS = (
     wallet_errors.MerchantNotEligible,
     InsufficientFunds,
 )
+PAID, NOT_PAID = "paid", "not_paid"
 REQUEST_REFUSALS = (
     errors.PaymentRequestUnknown,
     errors.PaymentRequestUsed,
@@ -64,11 +66,10 @@ REQUEST_REFUSALS = (
     answers=ReceiptReply,
     status=201,
     refusals=(
-        errors.ChargeInFuture,
-        errors.ChargeTooLate,
         IdempotencyKeyReused,
         errors.MerchantSuspended,
         *CARD_REFUSALS,
+        errors.ChargeAbandoned,
     ),
     idempotent="journal",
 )
@@ -81,7 +82,6 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
         amount_cents=body.amount_cents,
         pin=body.pin,
         partial=body.partial,
-        happened_at=body.happened_at,
         idempotency_key=call.idempotency_key,
         now=call.now,
     )
@@ -161,6 +161,31 @@ def charge_by_key(*, call: Call, key: str) -> ReceiptReply:  # noqa: ARG001 - th
     if receipt is None:
         raise errors.ChargeUnknown
     return receipt_reply(receipt)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/charges/resolve",
+    summary="End the doubt about a key: it has paid, or it never will",
+    permission=Permission.CHARGE,
+    answers=OutcomeReply,
+    idempotent="journal",
+)
+def resolve(*, call: Call) -> OutcomeReply:
+    """Return the receipt of what the Idempotency-Key posted; when it posted nothing, a late request with it is refused.
+
+    For a till that lost the answer of a charge. Asking again gives the same answer.
+    """
+    rt = runtime.current()
+    receipt = doubt.resolve_charge(
+        rt.engine,
+        territory_id=rt.territory_id,
+        till=parts.own_till(),
+        idempotency_key=call.idempotency_key,
+        now=call.now,
+    )
+    return OutcomeReply(state=NOT_PAID) if receipt is None else OutcomeReply(state=PAID, receipt=receipt_reply(receipt))
 
 
 @endpoint(

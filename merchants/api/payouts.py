@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from merchants import errors, payouts
+from merchants import payout_errors, payouts
 from merchants.api.schema import PayoutBody, PayoutReply, PayoutsReply, payout_reply
 from merchants.model import Payout
 from merchants.queries import find_payout, list_payouts
@@ -36,7 +36,7 @@ def all_payouts(db: Connection, *, call: Call) -> PayoutsReply:  # noqa: ARG001 
     summary="One payout",
     permission=Permission.VIEW_PAYOUTS,
     answers=PayoutReply,
-    refusals=(errors.PayoutUnknown,),
+    refusals=(payout_errors.PayoutUnknown,),
 )
 def one_payout(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:  # noqa: ARG001 - the kit passes it
     """Return a payout with its lines."""
@@ -52,7 +52,7 @@ def one_payout(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:  #
     body=PayoutBody,
     answers=PayoutReply,
     status=201,
-    refusals=(errors.PayoutPending, errors.PayoutDateInPast, errors.PayoutEmpty),
+    refusals=(payout_errors.PayoutPending, payout_errors.PayoutDateInPast, payout_errors.PayoutEmpty),
     idempotent="stored",
 )
 def prepare(db: Connection, *, body: PayoutBody, call: Call) -> PayoutReply:
@@ -78,10 +78,10 @@ def prepare(db: Connection, *, body: PayoutBody, call: Call) -> PayoutReply:
     permission=Permission.APPROVE_PAYOUT,
     answers=PayoutReply,
     refusals=(
-        errors.PayoutUnknown,
-        errors.PayoutStateWrong,
-        errors.PayoutSamePerson,
-        errors.PayoutBalanceChanged,
+        payout_errors.PayoutUnknown,
+        payout_errors.PayoutStateWrong,
+        payout_errors.PayoutSamePerson,
+        payout_errors.PayoutBalanceChanged,
     ),
     idempotent="stored",
 )
@@ -97,7 +97,7 @@ def approve(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:
     summary="Give up a payout that nobody approved",
     permission=Permission.PREPARE_PAYOUT,
     answers=PayoutReply,
-    refusals=(errors.PayoutUnknown, errors.PayoutStateWrong),
+    refusals=(payout_errors.PayoutUnknown, payout_errors.PayoutStateWrong),
     idempotent="stored",
 )
 def cancel(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:
@@ -112,7 +112,7 @@ def cancel(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:
     summary="Note that the order went to the bank",
     permission=Permission.PREPARE_PAYOUT,
     answers=PayoutReply,
-    refusals=(errors.PayoutUnknown, errors.PayoutStateWrong),
+    refusals=(payout_errors.PayoutUnknown, payout_errors.PayoutStateWrong),
     idempotent="stored",
 )
 def sent(db: Connection, *, call: Call, payout_id: int) -> PayoutReply:

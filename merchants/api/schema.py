@@ -2,7 +2,7 @@
 
 import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from merchants.model import (
     Merchant,
@@ -27,9 +27,55 @@ class ChargeBody(Body):
     amount_cents: PositiveCents
     pin: str | None = Field(default=None, max_length=8, description="Four digits, when the holder gave them")
     partial: bool = Field(default=False, description="Take what the card has when it has less")
-    happened_at: AwareDatetime | None = Field(
-        default=None, strict=False, description="When an offline till took it, at most 72 hours ago"
-    )
+
+
+class CardBody(Body):
+    """A card at a till, before any payment."""
+
+    card: str = Field(max_length=CODE_LENGTH_MAX, description="What was scanned, or the card number as typed")
+    pin: str | None = Field(default=None, max_length=8, description="Four digits; a typed number needs them")
+
+
+class RemainingReply(Reply):
+    """What a card has for the calling till's shop; never for what, nor for whom."""
+
+    available_cents: Cents
+
+
+class TillKeyBody(Body):
+    """The public key of a till's device."""
+
+    public_key: str = Field(max_length=200, description="ECDSA P-256, SubjectPublicKeyInfo in DER, base64url")
+
+
+class TillKeyReply(Reply):
+    """The key is kept."""
+
+    till_id: int
+
+
+class OfflineChargeBody(Body):
+    """What a till took while the network was away, as its device signed it."""
+
+    signed: str = Field(max_length=1000, description="The JSON text of an OfflinePayload, byte for byte as signed")
+    signature: str = Field(max_length=100, description="ECDSA P-256 with SHA-256, r and s side by side, base64url")
+
+
+class OfflinePayload(Body):
+    """What an offline till signs; `sequence` and `happened_at_ms` only go up."""
+
+    till: int
+    sequence: int = Field(gt=0)
+    key: str = Field(pattern=r"^[\x21-\x7e]{1,128}$")
+    card: str = Field(max_length=CODE_LENGTH_MAX)
+    amount_cents: PositiveCents
+    happened_at_ms: int = Field(gt=0)
+
+
+class KeyBody(Body):
+    """The key of an offline charge."""
+
+    key: str = Field(max_length=128)
 
 
 class RefundBody(Body):
@@ -58,6 +104,22 @@ class ReceiptReply(Reply):
     entry_hash: str
     is_late: bool
     replayed: bool
+
+
+class OfflineReply(Reply):
+    """What became of an offline charge, for good: "paid" with its receipt, or "refused" and why."""
+
+    state: str
+    receipt: ReceiptReply | None = None
+    code: str | None = None
+    sentence: str | None = None
+
+
+class OutcomeReply(Reply):
+    """What became of a charge, for good: "paid" with its receipt, or "not_paid"."""
+
+    state: str
+    receipt: ReceiptReply | None = None
 
 
 class MovementReply(Reply):

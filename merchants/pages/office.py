@@ -16,6 +16,7 @@ from merchants.errors import (
     SiretInvalid,
 )
 from merchants.model import Address, Admission
+from merchants.offline import refused_offline
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import find_merchant, list_merchants, merchant_accounts, tills_of
 from merchants.statement import month_movements
@@ -233,6 +234,7 @@ def _shop_page(merchant_id: int, *, form: FormReader | None = None, status: int 
             "merchant": merchant,
             "owed_cents": balance_of(db, territory_id=rt.territory_id, account_id=account_id),
             "debt_cents": -balance_of(db, territory_id=rt.territory_id, account_id=debt_id),
+            "unpaid": refused_offline(db, territory_id=rt.territory_id, merchant_id=merchant_id),
             "tills": tills_of(db, territory_id=rt.territory_id, merchant_id=merchant_id),
             "movements": month_movements(db, territory_id=rt.territory_id, merchant_id=merchant_id, month=month),
         }

@@ -1,26 +1,32 @@
 """The till: an amount, a card, "paid". Works as a plain form too, for a tablet whose camera or script fails."""
 
 import base64
+import csv
+import io
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from merchants import charge as charging
 from merchants.merchant_payment import pay_merchant
+from merchants.model import OFFLINE_CAPS
+from merchants.offline import refused_offline
 from merchants.operations import PAIRING_PATH, pair_till
+from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
+from merchants.queries import merchant_accounts
 from merchants.refund import refund
 from merchants.refund_requests import open_requests
-from merchants.statement import charged_cents, day_movements, month_movements
+from merchants.statement import as_movement, charged_cents, day_movements, month_movements, with_refundable
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission, SubjectKind
-from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.journal.queries import entries_by_number
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
 from monnaie_locale.ledger.money import format_decimal
-from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
+from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, moment_of, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from wallets.card_token import CARD_PATH, SCHEME
@@ -38,8 +44,8 @@ CARD_FIELD_LENGTH_MAX = 300
 @blueprint.get("/caisse")
 @access.requires(Permission.VIEW_TILL)
 def screen() -> ResponseReturnValue:
-    """Show the empty till."""
-    return _screen(FormReader(), key=new_key())
+    """Show the empty till; the one that a device keeps has no key, since it is opened many times."""
+    return _screen(FormReader(), key="" if "coquille" in request.args else new_key())
 
 
 @blueprint.post("/caisse")
@@ -50,7 +56,7 @@ def charge() -> ResponseReturnValue:
     amount_cents = form.euros("amount")
     card_code = form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
     pin = form.text("pin", required=False, length_max=PIN_FIELD_LENGTH_MAX)
-    key = form.text("key", length_max=64) or new_key()
+    key = form.text("key", required=False, length_max=64) or new_key()
     if form.errors:
         return _screen(form, key=key, status=422)
     try:
@@ -77,9 +83,7 @@ def receipt(key: str) -> ResponseReturnValue:
     found = charging.find_charge(rt.engine, territory_id=rt.territory_id, till=parts.own_till(), idempotency_key=key)
     if found is None:
         return pages.render("merchants/unpaid.html", status=404)
-    is_refund = found.kind is EntryKind.REFUND
-    drawing = "" if found.kind is not EntryKind.CHARGE else parts.receipt_drawing(found.entry_id)
-    return pages.render("merchants/receipt.html", receipt=found, is_refund=is_refund, drawing=drawing)
+    return render_receipt(found)
 
 
 @blueprint.get("/caisse/journee")
@@ -91,8 +95,10 @@ def today() -> ResponseReturnValue:
     with reading(rt.engine) as db:
         found = day_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), day=day)
         asked = open_requests(db, territory_id=rt.territory_id, merchant_id=_shop_id())
+        unpaid = refused_offline(db, territory_id=rt.territory_id, merchant_id=_shop_id())
     return pages.render(
         "merchants/list.html",
+        unpaid=unpaid,
         heading="Aujourd’hui",
         word=parts.word_of(_shop_id(), day=day),
         asked=len(asked),
@@ -122,8 +128,33 @@ def by_month(month: str) -> ResponseReturnValue:
         total_cents=charged_cents(found),
         names=MOVEMENT_NAMES,
         month=None,
+        csv_of=chosen,
         may_refund=False,
     )
+
+
+@blueprint.get("/caisse/mois/<month>.csv")
+@access.requires(Permission.VIEW_TILL)
+def month_csv(month: str) -> ResponseReturnValue:
+    """Give a month of the shop as a table that a French spreadsheet opens: semicolons, commas, a byte order mark."""
+    rt = runtime.current()
+    try:
+        chosen = Month.parse(month)
+    except ValueError:
+        return pages.see_other("till.today")
+    with reading(rt.engine) as db:
+        found = month_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), month=chosen)
+    table = io.StringIO()
+    rows = csv.writer(table, delimiter=";", lineterminator="\r\n")
+    rows.writerow(["Date", "Heure", "Opération", "Écriture", "Montant en euros"])
+    for line in found:
+        moment = moment_of(line.happened_at_ms).astimezone(PARIS)
+        name = MOVEMENT_NAMES.get(line.kind, "Autre")
+        amount = format_decimal(line.amount_cents, point=",")
+        rows.writerow([f"{moment:%d/%m/%Y}", f"{moment:%H:%M}", name, line.entry_id, amount])
+    response = Response("\ufeff" + table.getvalue(), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="caisse-{chosen}.csv"'
+    return response
 
 
 @blueprint.route("/caisse/rembourser/<int:number>", methods=["GET", "POST"])
@@ -207,7 +238,8 @@ def pair(code: str) -> ResponseReturnValue:
         )
     except Refusal as refusal:
         return pages.render("merchants/pair.html", code=code, refusal=refusal)
-    return access.attach(pages.see_other("till.screen"), kind=SubjectKind.TILL, token=token)
+    # Not the bare address: the page that the device may have kept is that of the pairing before.
+    return access.attach(pages.see_other("till.screen", appairee=1), kind=SubjectKind.TILL, token=token)
 
 
 def card_prefixes() -> list[str]:
@@ -230,10 +262,21 @@ def _screen(
         asks_for_pin=refusal is not None and refusal.code == ASKS_FOR_PIN,
         available_cents=available if isinstance(available, int) and available > 0 else None,
         prefixes=card_prefixes(),
+        offline_settings=_offline_settings(),
         label=access.subject().label,
         word=parts.word_of(_shop_id(), day=paris_date(instant_ms(pages.now()))),
         check_url=url_for("till.receipt", key="KEY"),
     )
+
+
+def _offline_settings() -> dict[str, object]:
+    """Return what the page must know when the network is away: who it is, and how much it may take."""
+    caps = OFFLINE_CAPS
+    return {
+        "till": access.subject().id,
+        "caps": {"payment": caps.payment_cents, "card_day": caps.card_day_cents, "till": caps.till_cents},
+        "prefixes": card_prefixes(),
+    }
 
 
 def _refund_form(
@@ -243,12 +286,16 @@ def _refund_form(
 
 
 def _refundable(number: int) -> str:
-    """Return what may still be refunded of one of today's charges, as a person writes it; empty for older ones."""
+    """Return what may still be refunded of one of the shop's charges, as a person writes it; empty when nothing may."""
     rt = runtime.current()
-    day = paris_date(instant_ms(pages.now()))
     with reading(rt.engine) as db:
-        found = day_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), day=day)
-    cents = next((each.refundable_cents for each in found if each.entry_id == number), 0)
+        own = merchant_accounts(db, territory_id=rt.territory_id, merchant_id=_shop_id())
+        entries = entries_by_number(db, territory_id=rt.territory_id, entry_ids=[number])
+        movements = [as_movement(posted.entry, own_account_ids=own) for posted in entries]
+        found = with_refundable(
+            db, territory_id=rt.territory_id, movements=[each for each in movements if each.amount_cents > 0]
+        )
+    cents = sum(each.refundable_cents for each in found)
     return format_decimal(cents, point=",") if cents else ""
 
 

@@ -71,9 +71,14 @@ def receipt_path(entry_id: int) -> str:
     return f"{receipt_code.RECEIPT_PATH}{code}"
 
 
+def receipt_url(entry_id: int) -> str:
+    """Return the link of a charge's receipt, which its QR says too."""
+    return receipt_code.receipt_url(receipt_path(entry_id).removeprefix(receipt_code.RECEIPT_PATH), host=host())
+
+
 def receipt_drawing(entry_id: int) -> str:
     """Return the QR of a charge's receipt, as a drawing."""
-    return qr.svg(f"HTTPS://{host().upper()}{receipt_path(entry_id)}", label="Code du reçu, à scanner par le porteur")
+    return qr.svg(receipt_url(entry_id), label="Code du reçu, à scanner par le porteur")
 
 
 def own_till() -> Till:

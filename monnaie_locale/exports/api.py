@@ -6,7 +6,7 @@ import datetime
 from pydantic import Field
 from sqlalchemy import Connection
 
-from merchants.errors import PayoutStateWrong, PayoutUnknown
+from merchants.payout_errors import PayoutStateWrong, PayoutUnknown
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
 from monnaie_locale.api.schema import Query, Reply

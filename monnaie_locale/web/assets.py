@@ -21,6 +21,7 @@ def init_app(app: Flask) -> None:
     mimetypes.add_type("application/wasm", ".wasm")
     mimetypes.add_type("text/javascript", ".js")
     mimetypes.add_type("text/javascript", ".mjs")
+    mimetypes.add_type("application/manifest+json", ".webmanifest")
     app.register_blueprint(blueprint)
 
 

@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, flash, g, make_response, redirec
 
 from monnaie_locale import runtime
 from monnaie_locale.ledger.errors import Refusal
-from monnaie_locale.web import assets, headers, navigation
+from monnaie_locale.web import assets, compression, headers, navigation
 from monnaie_locale.web.filters import FILTERS
 
 STATUS_OF = "web.status_of"
@@ -27,6 +27,7 @@ def init_app(app: Flask, *, town: str, is_demo: bool, status_of: Callable[[Refus
 
     """
     assets.init_app(app)
+    compression.init_app(app)
     app.extensions[STATUS_OF] = status_of
     app.extensions[TOWN] = town
     app.extensions[DEMO] = is_demo

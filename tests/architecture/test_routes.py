@@ -40,6 +40,8 @@ PUBLIC_PREFIXES = (
     # A till is paired by the one-time code of its QR.
     "/caisse/appairer/",
     "/CAISSE/APPAIRER/",
+    # What a device keeps of the till's page; a list of our own styles and scripts.
+    "/caisse/service-worker.js",
 )
 # Pairing and confirming over JSON carry their own proof: the one-time code, or the card and its PIN.
 PUBLIC_PATHS = ("/", "/porte-monnaie/au-revoir", "/api/v1/tills/pair", "/api/v1/payment-requests/confirm")

@@ -1,13 +1,12 @@
 """The printed card is shown to the till's camera; the shop is paid; the holder sees it; the row is in the ledger."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pypdfium2
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.queries import entry_of, head_of
@@ -15,20 +14,17 @@ from monnaie_locale.ledger.entries import EntryKind
 from tests.factories import camera
 from tests.factories.ledger import territory
 from tests.factories.market import HOST, Market
-from tests.factories.merchants import NOW, pairing
+from tests.factories.merchants import NOW
+from tests.factories.till_page import OFFICE, PHONE, context_of, look, paired_page
 from wallets.card_sheet import PrintedCard, render_cards
 from wallets.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 
-PHONE = {"width": 360, "height": 740}
-OFFICE = {"width": 1280, "height": 800}
 POINTS_PER_MM = 72 / 25.4
 PIXELS_PER_MM = 7
 # The top left card of the sheet, with some of the paper around it.
 CARD_MM = (100, 66)
-# Where to keep what the pages looked like, when somebody wants to see.
-SHOTS = os.environ.get("SCREENSHOTS")
 
 
 def printed_card(market: Market, folder: Path) -> Path:
@@ -47,26 +43,6 @@ def printed_card(market: Market, folder: Path) -> Path:
     sheet = page.render(scale=PIXELS_PER_MM / POINTS_PER_MM).to_pil()
     picture: Image.Image = sheet.crop((0, 0, CARD_MM[0] * PIXELS_PER_MM, CARD_MM[1] * PIXELS_PER_MM))
     return camera.make_film(folder / "card.mjpeg", [picture])
-
-
-def paired_page(browser: Browser, address: str, market: Market, *, viewport: dict[str, int] = PHONE) -> Page:
-    """Return the till of a device that has just been paired."""
-    _, code = pairing(market.world, market.merchant, label="Comptoir")
-    page = context_of(browser, viewport).new_page()
-    page.goto(f"{address}/caisse/appairer/{code}")
-    look(page, "pairing")
-    page.get_by_role("button", name="Appairer cet appareil").click()
-    expect(page.get_by_role("heading", name="Encaisser")).to_be_visible()
-    return page
-
-
-def context_of(browser: Browser, viewport: dict[str, int]) -> BrowserContext:
-    return browser.new_context(viewport=viewport, locale="fr-FR", permissions=["camera"])
-
-
-def look(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}-{page.viewport_size['width']}.png", full_page=True)
 
 
 def last_entry(market: Market):
@@ -142,7 +118,7 @@ def test_too_little_on_the_card_offers_to_take_what_there_is(
     expect(till.get_by_role("alert")).to_contain_text("Solde insuffisant")
     look(till, "till-short")
     till.get_by_label("Code secret du porteur").fill(market.card.pin)
-    till.get_by_role("button", name="Encaisser seulement 100,00").click()
+    till.get_by_role("button", name="Encaisser 100,00").click()
     expect(till.get_by_role("heading", name="Payé")).to_be_visible()
     assert market.purse() == 0
 
@@ -167,7 +143,7 @@ def test_a_cut_network_never_leaves_the_counter_in_doubt(
     till.get_by_role("button", name="Encaisser 12,50 €").click()
     expect(till.get_by_text("vérification en cours")).to_be_visible()
     if lost == "the request":
-        expect(till.get_by_role("alert")).to_contain_text("Rien n’a été encaissé")
+        expect(till.get_by_role("alert")).to_contain_text("rien n’a été encaissé")
         assert market.owed() == 0
         till.get_by_role("button", name="Encaisser 12,50 €").click()
     expect(till.get_by_role("heading", name="Payé")).to_be_visible()
@@ -204,7 +180,7 @@ def test_a_refund_from_the_list_of_the_day(open_browser: Callable[..., Browser],
     till = paired_page(open_browser(), address, market)
     till.get_by_role("link", name="Liste du jour").click()
     look(till, "list")
-    till.get_by_role("link", name="Rembourser").click()
+    till.get_by_role("link", name="Rembourser l’encaissement").click()
     look(till, "refund")
     till.get_by_label("Montant à rembourser").fill("2,50")
     till.get_by_role("button", name="Rembourser").click()

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from merchants import payouts
-from merchants.errors import PayoutPending
 from merchants.model import Payout
+from merchants.payout_errors import PayoutPending
 from merchants.statement import month_movements
 from monnaie_locale.closing.errors import MonthAlreadyClosed
 from monnaie_locale.closing.model import Close

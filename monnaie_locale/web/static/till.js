@@ -1,89 +1,99 @@
-/* The till: scan, pay, and never leave the counter in doubt.
+/* The till: scan, see what is left, pay, and never leave the counter in doubt.
  *
- * The page is a plain form that works without this script. Here the same fields go to the API under the same key; when
- * the answer is lost, the key is asked for until the service says "paid" or "nothing was posted".
+ * The page is a plain form that works without this script. Here the same fields go to the API. Every answer is one of:
+ * paid, refused because, or "checking", which ends by itself (till-doubts.js).
  */
 
-const ANSWER_TIMEOUT_MS = 8000;
-const CHECK_INTERVAL_MS = 2000;
+import { ask, isLost, newKey, readCents, shownEuros, shownTime, sleep } from "./till-api.js";
+import { payOnce, resolveDoubt, takeUpDoubts } from "./till-doubts.js";
+import { listenToUsbScanner } from "./till-keyboard.js";
+import { OfflineTill } from "./till-offline.js";
+
 const POLL_INTERVAL_MS = 1000;
-
-const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
-const euros = new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" });
-const clock = new Intl.DateTimeFormat("fr-FR", { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
-
-const sleep = (milliseconds) => new Promise((resolve) => window.setTimeout(resolve, milliseconds));
-const shownEuros = (cents) => euros.format(cents / 100);
-
-/* Return the cents in "12,50", or null: digits are counted, nothing is ever a fraction. */
-function readCents(typed) {
-  const match = typed.replace(/[\s\u00a0\u202f€]/g, "").match(/^(\d{1,13})(?:[.,](\d{1,2}))?$/);
-  if (!match) return null;
-  return Number(match[1]) * 100 + Number((match[2] ?? "").padEnd(2, "0"));
-}
-
-/* Ask the API; gives { status, body }, or null when no answer arrived. */
-async function ask(method, address, { key, body } = {}) {
-  const headers = { Accept: "application/json", "Accept-Language": "fr" };
-  if (method !== "GET") Object.assign(headers, { "Content-Type": "application/json", "X-CSRF-Token": csrf });
-  if (key) headers["Idempotency-Key"] = key;
-  const gone = new AbortController();
-  const timer = window.setTimeout(() => gone.abort(), ANSWER_TIMEOUT_MS);
-  try {
-    const options = { method, headers, signal: gone.signal, cache: "no-store", credentials: "same-origin" };
-    const response = await fetch(address, { ...options, body: body && JSON.stringify(body) });
-    return { status: response.status, body: await response.json() };
-  } catch (error) {
-    return null; // no network, no answer in time, or an answer cut short
-  } finally {
-    window.clearTimeout(timer);
-  }
-}
+const CHECKING = "Réponse non reçue : vérification en cours. Ne recommencez pas et gardez la carte.";
 
 class Till {
-  constructor(form) {
+  constructor(form, offline) {
     this.form = form;
-    this.key = form.elements.key.value;
+    this.offline = offline;
     this.outcome = document.querySelector("#till-outcome");
     this.refusal = document.querySelector("#till-refusal");
     this.pin = document.querySelector("#till-pin");
-    this.partial = document.querySelector("#till-partial");
+    this.left = document.querySelector("#till-left");
     this.card = document.querySelector("#till-card");
     this.read = document.querySelector("#till-read");
     this.scanner = document.querySelector(".scanner");
     this.pay = document.querySelector("#till-pay");
     this.busy = false;
+    this.isScanned = false;
+    this.available = null; // in cents, once the service has said it
     form.addEventListener("submit", (event) => this.submit(event));
     this.scanner.addEventListener("scan", (event) => this.scanned(event.detail.text));
-    form.elements.amount.addEventListener("input", () => this.name());
+    if (this.scanner.scanner) listenToUsbScanner(this.scanner.scanner);
+    for (const name of ["amount", "other"]) form.elements[name].addEventListener("input", () => this.show());
     if (!form.elements.card.value && !this.pin.classList.contains("till-asked")) this.pin.hidden = true;
     form.elements.card.addEventListener("input", () => this.typed());
     this.read.querySelector("button").addEventListener("click", () => this.forgetCard());
-    this.name();
+    document.querySelector("#till-partial").hidden = true;
     this.typed();
+    this.show();
     form.elements.amount.focus();
   }
 
-  /* Say on the button what it does: what is signed is what is shown. */
-  name() {
-    const cents = readCents(this.form.elements.amount.value);
-    this.pay.textContent = cents ? `Encaisser ${shownEuros(cents)}` : "Encaisser";
+  get goods() {
+    return readCents(this.form.elements.amount.value) ?? 0;
+  }
+
+  get others() {
+    return readCents(this.form.elements.other.value) ?? 0;
+  }
+
+  /* What this card pays: the eligible goods, or what it has. */
+  get part() {
+    return this.available === null ? this.goods : Math.min(this.goods, this.available);
+  }
+
+  /* Say what is left and who pays what, before anything is confirmed; in words only, so that the queue learns nothing. */
+  show() {
+    const { goods, others, part, available } = this;
+    const rest = goods + others - part;
+    const sentences = [];
+    if (available !== null) sentences.push(`Disponible ici : ${shownEuros(available)}.`);
+    if (part && rest) {
+      sentences.push(`Total ${shownEuros(goods + others)} : ${shownEuros(part)} par cette carte, ${shownEuros(rest)} autrement.`);
+    }
+    this.left.textContent = sentences.join(" ");
+    this.left.hidden = !sentences.length;
+    this.pay.textContent = part ? `Encaisser ${shownEuros(part)}` : "Encaisser";
+    this.pay.hidden = !this.form.elements.card.value || (goods > 0 && part === 0);
   }
 
   scanned(text) {
     this.form.elements.card.value = text;
+    this.isScanned = true;
     this.card.hidden = true;
     this.scanner.hidden = true;
     this.read.hidden = false;
     this.typed();
-    (readCents(this.form.elements.amount.value) ? this.pay : this.form.elements.amount).focus();
+    (this.goods ? this.pay : this.form.elements.amount).focus();
+    this.look();
   }
 
   /* There is nothing to press before there is a card; a number typed by hand always needs the PIN. */
   typed() {
-    const code = this.form.elements.card.value;
-    this.pay.hidden = !code;
-    if (/^[\d\s]+$/.test(code)) this.pin.hidden = false;
+    this.available = null;
+    if (/^[\d\s]+$/.test(this.form.elements.card.value)) this.pin.hidden = false;
+    this.show();
+  }
+
+  /* Ask what the scanned card has for this shop. Without an answer the payment itself will tell. */
+  async look() {
+    const card = this.form.elements.card.value;
+    const answer = await ask("POST", "/api/v1/cards/remaining", { key: newKey(), body: { card } });
+    if (isLost(answer) || this.busy || card !== this.form.elements.card.value) return;
+    if (answer.status === 200) this.available = answer.body.available_cents;
+    else this.refused(answer.body);
+    this.show();
   }
 
   async submit(event) {
@@ -91,45 +101,71 @@ class Till {
     if (button && button.hasAttribute("formaction")) return; // the QR page is a page of its own
     event.preventDefault();
     if (this.busy) return;
-    const cents = readCents(this.form.elements.amount.value);
-    if (!cents) return this.refuse("Tapez le montant en euros, par exemple 12,50.", this.form.elements.amount);
+    if (!this.goods) return this.refuse("Tapez le montant en euros, par exemple 12,50.", this.form.elements.amount);
     if (!this.form.elements.card.value) {
       return this.refuse("Scannez la carte, ou tapez son numéro.", this.form.elements.card);
     }
+    if (!this.part) return;
     const body = {
       card: this.form.elements.card.value,
-      amount_cents: cents,
+      amount_cents: this.part,
       pin: this.form.elements.pin.value || null,
-      partial: Boolean(button && button.name === "partial"),
     };
     await this.send(body);
   }
 
   async send(body) {
     this.wait("Encaissement en cours…");
-    const answer = await ask("POST", "/api/v1/charges", { key: this.key, body });
-    // A key that carries another request: an earlier try, whose answer was lost, did arrive after all.
-    const lost = answer === null || answer.status >= 500 || answer.body.code === "idempotency_key_reused";
-    if (lost) await this.resolveUnknown();
-    else if (answer.status < 300) this.paid(answer.body);
-    else this.refused(answer.body);
+    const doubt = { key: newKey(), amount_cents: body.amount_cents, at: Date.now() };
+    await payOnce(doubt, body, async (answer) => {
+      if (isLost(answer)) await this.check(doubt, body.card);
+      else if (answer.status < 300) this.paid(answer.body);
+      else this.refused(answer.body);
+    });
     this.busy = false;
     this.form.removeAttribute("aria-busy");
     this.pay.disabled = false;
   }
 
-  /* The answer was lost: ask what became of the key. Only the service knows; the till never guesses. */
-  async resolveUnknown() {
-    for (;;) {
-      this.wait("Réponse non reçue : vérification en cours. Ne recommencez pas et gardez la carte.");
-      await sleep(CHECK_INTERVAL_MS);
-      const found = await ask("GET", `/api/v1/charges/by-key/${encodeURIComponent(this.key)}`);
-      if (found !== null && found.status === 200) return this.paid(found.body);
-      if (found !== null && found.status === 404) {
-        return this.refuse("Rien n’a été encaissé. Vous pouvez appuyer de nouveau sur « Encaisser ».", this.pay);
-      }
-      if (found !== null && found.status === 401) return this.refused(found.body);
+  /* Ask what became of it; meanwhile, with the network away, it may be taken offline, under the same key. */
+  async check(doubt, card) {
+    this.wait(CHECKING);
+    let isTaken = false;
+    const offered = this.offer(doubt, card, () => (isTaken = true));
+    const found = await resolveDoubt(doubt, () => !isTaken);
+    if (isTaken) return offered;
+    if (found.problem) this.refused(found.problem);
+    else if (found.state === "paid") this.paid(found.receipt);
+    else this.refuse("Non payé : rien n’a été encaissé. Vous pouvez appuyer de nouveau sur « Encaisser ».", this.pay);
+  }
+
+  /* Put a button under the wait, or the reason why there is none; resolves when the payment was taken offline. */
+  async offer(doubt, card, take) {
+    const reason = await this.offline.refusal(card, doubt.amount_cents);
+    if (reason) {
+      this.outcome.append(document.createElement("br"), reason);
+      return null;
     }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button button-wide till-offline";
+    button.textContent = `Encaisser ${shownEuros(doubt.amount_cents)} hors connexion`;
+    this.outcome.append(button);
+    return new Promise((resolve) => {
+      button.addEventListener("click", async () => {
+        if (doubt.asked) return button.remove(); // the service was reached meanwhile: its answer comes
+        take();
+        await this.offline.take(doubt, card);
+        this.takenOffline(doubt);
+        resolve();
+      });
+    });
+  }
+
+  takenOffline({ amount_cents: cents }) {
+    const shown = document.querySelector("#till-taken").content.cloneNode(true);
+    shown.querySelector('[data-fill="amount"]').textContent = shownEuros(cents);
+    this.end(shown);
   }
 
   paid(receipt) {
@@ -139,9 +175,21 @@ class Till {
       remaining: shownEuros(receipt.remaining_cents),
       number: String(receipt.number),
       hash: receipt.entry_hash,
-      time: clock.format(new Date(receipt.happened_at)),
+      time: shownTime(Date.parse(receipt.happened_at)),
     };
     for (const [name, text] of Object.entries(values)) shown.querySelector(`[data-fill="${name}"]`).textContent = text;
+    const link = shown.querySelector("[data-receipt]");
+    link.href = link.getAttribute("href").replace(/0$/, String(receipt.number));
+    const rest = this.goods + this.others - receipt.amount_cents;
+    if (rest > 0) {
+      shown.querySelector("[data-fill=rest]").textContent = shownEuros(rest);
+      shown.querySelector(".till-rest").hidden = false;
+    }
+    this.end(shown);
+  }
+
+  /* Show how it ended, in place of the form. */
+  end(shown) {
     this.refusal.replaceChildren();
     this.outcome.className = "";
     this.outcome.replaceChildren(shown);
@@ -154,30 +202,32 @@ class Till {
   refused(problem) {
     const asks = problem.code === "pin_required";
     if (asks || problem.code === "card_refused") this.pin.hidden = false;
-    const available = problem.code === "insufficient_funds" ? problem.details.available_cents : 0;
-    this.partial.hidden = !available;
-    const offer = document.querySelector("#till-available");
-    if (available) offer.textContent = `Encaisser seulement ${shownEuros(available)}`;
+    const isShort = problem.code === "insufficient_funds";
+    if (isShort) this.available = problem.details.available_cents ?? 0;
     // A wrong PIN is answered like a wrong card: the card stays, the holder types again.
     const wrongCard = problem.code === "card_malformed" || problem.code === "card_of_another_town";
     if (wrongCard) this.forgetCard();
     const wantsPin = asks || problem.code === "card_refused";
     this.form.elements.pin.value = "";
+    this.show();
     const next = wrongCard ? this.form.elements.card : this.pay;
-    this.refuse(problem.title, wantsPin ? this.form.elements.pin : next);
+    const needsPin = wantsPin || (isShort && !this.isScanned);
+    // What a purse lacks is nobody else's business: no colour.
+    this.refuse(problem.title, needsPin ? this.form.elements.pin : next, isShort ? "notice" : "notice notice-bad");
   }
 
   forgetCard() {
     this.form.elements.card.value = "";
+    this.isScanned = false;
     this.card.hidden = false;
     this.scanner.hidden = false;
     this.read.hidden = true;
     this.typed();
   }
 
-  refuse(sentence, focus) {
+  refuse(sentence, focus, look = "notice notice-bad") {
     const box = document.createElement("p");
-    box.className = "notice notice-bad";
+    box.className = look;
     box.setAttribute("role", "alert");
     box.textContent = sentence;
     this.outcome.className = "";
@@ -209,6 +259,15 @@ async function followRequest(element) {
 }
 
 const form = document.querySelector("#till-form");
-if (form) new Till(form);
+if (form) {
+  const list = document.querySelector("#till-offline");
+  const offline = new OfflineTill(list, JSON.parse(list.dataset.settings));
+  new Till(form, offline);
+  takeUpDoubts(document.querySelector("#till-doubts"));
+  offline.open().catch((error) => console.warn(error));
+  const worker = { scope: "/caisse", updateViaCache: "all" };
+  navigator.serviceWorker?.register("/caisse/service-worker.js", worker).catch((error) => console.warn(error));
+  navigator.storage?.persist?.();
+}
 const request = document.querySelector("#request");
 if (request) followRequest(request);

@@ -117,12 +117,28 @@ def test_a_problem_says_what_is_left(market: Market, till: Program):
     assert answer.content_type == "application/problem+json"
 
 
-def test_a_late_charge_says_when_it_happened(market: Market, till: Program):
-    late = till.send("/charges", body_of(market, 100, happened_at="2026-10-03T09:00:00+02:00"))
-    assert (late.status_code, late.json["is_late"]) == (201, True)
-    assert late.json["happened_at"].startswith("2026-10-03T07:00:00")
-    naive = till.send("/charges", body_of(market, 100, happened_at="2026-10-03T09:00:00"))
-    assert naive.status_code == 422
+def test_nobody_dates_a_charge_back(market: Market, till: Program):
+    dated = till.send("/charges", body_of(market, 100, happened_at="2026-10-03T09:00:00+02:00"))
+    assert (dated.status_code, dated.json["code"]) == (422, "body_invalid")
+    assert market.owed() == 0
+
+
+def test_a_doubt_ends_as_paid_or_as_never(market: Market, till: Program):
+    till.send("/charges", body_of(market, 1_250), key="k1")
+    paid = till.send("/charges/resolve", key="k1").json
+    assert (paid["state"], paid["receipt"]["amount_cents"]) == ("paid", 1_250)
+    assert till.send("/charges/resolve", key="k2").json == {"state": "not_paid", "receipt": None}
+    late = till.send("/charges", body_of(market, 100), key="k2")
+    assert (late.status_code, late.json["code"]) == (410, "charge_abandoned")
+    assert market.owed() == 1_250
+
+
+def test_what_is_left_is_told_before_any_payment_and_by_a_typed_number_only_with_the_pin(market: Market, till: Program):
+    card = body_of(market, 0)["card"]
+    assert till.send("/cards/remaining", {"card": card}).json == {"available_cents": 10_000}
+    assert till.send("/cards/remaining", {"card": market.card.number}).json["code"] == "pin_required"
+    assert till.send("/cards/remaining", {"card": market.card.number, "pin": market.card.pin}).status_code == 200
+    assert market.owed() == 0
 
 
 def test_a_refund_and_one_too_many(market: Market, till: Program):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from merchants import errors
+from merchants import payout_errors
 from merchants.model import LineState, Payout, PayoutState
 from merchants.payouts import (
     approve_payout,
@@ -105,7 +105,7 @@ def test_preparing_moves_nothing_and_approving_moves_everything(db_engine: Engin
 def test_whoever_prepared_does_not_approve(db_engine: Engine) -> None:
     world = world_with_shops(db_engine)
     payout = prepared(world)
-    with pytest.raises(errors.PayoutSamePerson):
+    with pytest.raises(payout_errors.PayoutSamePerson):
         step(world, approve_payout, payout, actor=MANAGER)
     assert owed(world, 1) == (3_000, 0)
 
@@ -114,7 +114,7 @@ def test_a_balance_that_fell_since_stops_the_whole_payout(db_engine: Engine) -> 
     world = world_with_shops(db_engine)
     payout = prepared(world)
     world.do(EntryKind.REFUND, Draw((world.shop(4),), world.purse(7), 1))
-    with pytest.raises(errors.PayoutBalanceChanged) as refused:
+    with pytest.raises(payout_errors.PayoutBalanceChanged) as refused:
         step(world, approve_payout, payout)
     assert "Boulangerie Exemple 4" in refused.value.sentence()
     assert (owed(world, 1), held(world, AccountKind.PAYOUT_TRANSIT)) == ((3_000, 0), 0)
@@ -125,19 +125,19 @@ def test_a_balance_that_fell_since_stops_the_whole_payout(db_engine: Engine) -> 
 def test_two_payouts_of_the_same_day_pay_once(db_engine: Engine) -> None:
     world = world_with_shops(db_engine)
     first = prepared(world)
-    with pytest.raises(errors.PayoutPending):
+    with pytest.raises(payout_errors.PayoutPending):
         prepared(world)
     step(world, approve_payout, first)
-    with pytest.raises(errors.PayoutEmpty):
+    with pytest.raises(payout_errors.PayoutEmpty):
         prepared(world)
-    with pytest.raises(errors.PayoutStateWrong):
+    with pytest.raises(payout_errors.PayoutStateWrong):
         step(world, approve_payout, first)
     assert held(world, AccountKind.PAYOUT_TRANSIT) == 4_500
 
 
 def test_what_came_after_the_cutoff_waits(db_engine: Engine) -> None:
     world = world_with_shops(db_engine)
-    with pytest.raises(errors.PayoutEmpty):
+    with pytest.raises(payout_errors.PayoutEmpty):
         prepared(world, cutoff_on=TODAY - datetime.timedelta(days=1))
 
 
@@ -146,21 +146,21 @@ def test_an_older_cutoff_prepared_again_does_not_reach_for_newer_charges(db_engi
     step(world, approve_payout, prepared(world))
     world.now_ms += 24 * 3_600_000
     world.charge(7, 1, 700)
-    with pytest.raises(errors.PayoutEmpty):
+    with pytest.raises(payout_errors.PayoutEmpty):
         prepared(world)
     tomorrow = TODAY + datetime.timedelta(days=1)
     assert [line.amount_cents for line in prepared(world, cutoff_on=tomorrow).lines] == [700]
 
 
 def test_a_payout_is_not_executed_yesterday(db_engine: Engine) -> None:
-    with pytest.raises(errors.PayoutDateInPast):
+    with pytest.raises(payout_errors.PayoutDateInPast):
         prepared(world_with_shops(db_engine), execution_on=TODAY - datetime.timedelta(days=1))
 
 
 def test_only_an_approved_payout_has_a_file(db_engine: Engine) -> None:
     world = world_with_shops(db_engine)
     payout = prepared(world)
-    with pytest.raises(errors.PayoutStateWrong), reading(db_engine) as db:
+    with pytest.raises(payout_errors.PayoutStateWrong), reading(db_engine) as db:
         payment_file(db, territory_id=1, payout_id=payout.id)
     step(world, approve_payout, payout)
     with reading(db_engine) as db:
@@ -198,7 +198,7 @@ def test_a_returned_transfer_is_owed_again_and_paid_with_the_next_payout(db_engi
     payout = prepared(world)
     step(world, approve_payout, payout)
     first = payout.lines[0].end_to_end_id
-    with pytest.raises(errors.PayoutLineNotSettled):
+    with pytest.raises(payout_errors.PayoutLineNotSettled):
         bank(world, return_line, first, reference="BACK1")
     bank(world, settle_line, first)
     bank(world, return_line, first, reference="BACK1")
@@ -212,9 +212,9 @@ def test_a_returned_transfer_is_owed_again_and_paid_with_the_next_payout(db_engi
 def test_a_line_that_is_not_ordered_or_not_ours_is_not_settled(db_engine: Engine) -> None:
     world = world_with_shops(db_engine)
     payout = prepared(world)
-    with pytest.raises(errors.PayoutLineNotOrdered):
+    with pytest.raises(payout_errors.PayoutLineNotOrdered):
         bank(world, settle_line, payout.lines[0].end_to_end_id)
-    with pytest.raises(errors.PayoutLineUnknown):
+    with pytest.raises(payout_errors.PayoutLineUnknown):
         bank(world, settle_line, "VILLE9-P00001-0001")
 
 
@@ -222,7 +222,7 @@ def test_a_payout_given_up_is_not_approved(db_engine: Engine) -> None:
     world = world_with_shops(db_engine)
     payout = prepared(world)
     step(world, cancel_payout, payout)
-    with pytest.raises(errors.PayoutStateWrong) as refused:
+    with pytest.raises(payout_errors.PayoutStateWrong) as refused:
         step(world, approve_payout, payout)
     assert "annulé" in refused.value.sentence()
 

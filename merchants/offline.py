@@ -1,0 +1,236 @@
+"""What a till took while the network was away: signed by its device, bounded, answered once, and never lost.
+
+Each offline charge carries the number and the time that the device gave it; both only go up, so that a charge cannot
+be dated back before another one. Its key is the one it was first tried with: had that packet arrived after all, it is
+still paid once. A refusal of the payment itself (a short purse, a blocked card, a cap, too late) is kept, and final.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+
+from merchants.charge import LATE_MAX, charge, replayed_receipt
+from merchants.doubt import abandon_unless_posted
+from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
+from merchants.model import OFFLINE_CAPS, OfflineAnswer, OfflineRefusal, Till
+from merchants.offline_signing import SignedCharge, check_signature
+from merchants.tables import offline_charges, tills
+from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.journal.queries import entry_of, posted_by_keys
+from monnaie_locale.journal.writer import Writer
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.errors import IdempotencyKeyReused, Nature, Refusal
+from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
+from monnaie_locale.ledger.posting import key_digest
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """An offline charge that comes in: whose, signed by which key, when."""
+
+    territory_id: int
+    till: Till
+    signed: SignedCharge
+    signer: bytes
+    now: datetime.datetime
+
+    @property
+    def key_digest(self) -> bytes:
+        """Return what makes the charge unique in the journal."""
+        return key_digest(caller=self.till.caller, idempotency_key=self.signed.idempotency_key)
+
+
+def take_offline(
+    *,
+    engine: Engine,
+    keyring: Keyring,
+    writer: Writer,
+    territory_id: int,
+    host: str,
+    till: Till,
+    signed: SignedCharge,
+    now: datetime.datetime,
+) -> OfflineAnswer:
+    """Take in what a till took offline; the same charge again gets the same answer.
+
+    Args:
+        engine: the database.
+        keyring: of the runtime.
+        writer: of the runtime.
+        territory_id: whose books.
+        host: the public name of the service, as in the cards' addresses.
+        till: the calling till, which must be the one that signed.
+        signed: what was signed.
+        now: aware UTC.
+
+    Refuses, and then keeps nothing: till_key_missing, offline_signature_invalid, offline_order_broken (its number was
+    used), idempotency_key_reused, and what may be tried again. Any other refusal is the answer.
+
+    """
+    with reading(engine) as db:
+        signer = check_signature(db, territory_id=territory_id, till=till, signed=signed)
+        taken = _Taken(territory_id=territory_id, till=till, signed=signed, signer=signer, now=now)
+        answer = _answer(db, taken)
+        if answer is not None:
+            return answer
+        refusal = _broken_rule(_others(db, taken), signed)
+    if refusal is None:
+        refusal = _charged(taken, engine=engine, keyring=keyring, writer=writer, host=host)
+    return transact(engine, _keep, taken, refusal)
+
+
+def acknowledge(db: Connection, *, territory_id: int, till: Till, idempotency_key: str, now: datetime.datetime) -> None:
+    """Note that the shop has read a refusal; it stays in the list. Refuses: charge_unknown."""
+    mine = _same_key(territory_id, till, idempotency_key)
+    if db.scalar(select(offline_charges.c.till_id).where(*mine)) is None:
+        raise ChargeUnknown
+    unread = offline_charges.c.acknowledged_at_ms.is_(None)
+    db.execute(update(offline_charges).where(*mine, unread).values(acknowledged_at_ms=instant_ms(now)))
+
+
+def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> list[OfflineRefusal]:
+    """Return what a shop took offline and was refused afterwards, newest first: nobody has paid it."""
+    columns = ("amount_cents", "happened_at_ms", "refusal_sentence", "acknowledged_at_ms")
+    same_till = (tills.c.territory_id == offline_charges.c.territory_id) & (tills.c.id == offline_charges.c.till_id)
+    rows = db.execute(
+        select(tills.c.label, *(offline_charges.c[name] for name in columns))
+        .join(tills, same_till)
+        .where(
+            tills.c.territory_id == territory_id,
+            tills.c.merchant_id == merchant_id,
+            offline_charges.c.refusal_code.is_not(None),
+        )
+        .order_by(offline_charges.c.happened_at_ms.desc())
+    )
+    return [OfflineRefusal(*row) for row in rows]
+
+
+def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer, host: str) -> Refusal | None:
+    """Post the charge at the time it happened; return the refusal that is its answer, if any."""
+    try:
+        charge(
+            engine=engine,
+            keyring=keyring,
+            writer=writer,
+            territory_id=taken.territory_id,
+            host=host,
+            till=taken.till,
+            card_code=taken.signed.card_code,
+            amount_cents=taken.signed.amount_cents,
+            idempotency_key=taken.signed.idempotency_key,
+            now=taken.now,
+            happened_at=moment_of(taken.signed.happened_at_ms),
+        )
+    except Refusal as refusal:
+        if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
+            raise
+        return refusal
+    return None
+
+
+def _keep(db: Connection, taken: _Taken, refusal: Refusal | None) -> OfflineAnswer:
+    """Write the answer down and return it. A refusal takes the key with it, unless it has paid after all."""
+    kept = _answer(db, taken)
+    if kept is not None:
+        return kept
+    key = taken.key_digest
+    if refusal is None:
+        posted = posted_by_keys(db, territory_id=taken.territory_id, key_digests=[key]).get(key)
+    else:
+        posted = abandon_unless_posted(
+            db,
+            territory_id=taken.territory_id,
+            till=taken.till,
+            idempotency_key=taken.signed.idempotency_key,
+            now=taken.now,
+        )
+    has_paid = posted is not None
+    db.execute(
+        insert(offline_charges),
+        {
+            "territory_id": taken.territory_id,
+            "key_digest": key,
+            "till_id": taken.till.id,
+            "signer": taken.signer,
+            "sequence": taken.signed.sequence,
+            "card_digest": taken.signed.card_digest,
+            "amount_cents": taken.signed.amount_cents,
+            "happened_at_ms": taken.signed.happened_at_ms,
+            "received_at_ms": instant_ms(taken.now),
+            "entry_id": None if posted is None else posted.entry.entry_id,
+            "refusal_code": None if has_paid or refusal is None else refusal.code,
+            "refusal_sentence": None if has_paid or refusal is None else refusal.sentence(),
+        },
+    )
+    found = _answer(db, taken)
+    if found is None:
+        raise ChargeUnknown
+    return found
+
+
+def _answer(db: Connection, taken: _Taken) -> OfflineAnswer | None:
+    """Return what was answered before, or None; refuses offline_order_broken when its number is another charge's."""
+    same = offline_charges.c.key_digest == taken.key_digest
+    row = db.execute(select(offline_charges).where(offline_charges.c.territory_id == taken.territory_id, same)).first()
+    if row is None:
+        number = (offline_charges.c.signer == taken.signer, offline_charges.c.sequence == taken.signed.sequence)
+        if db.scalar(
+            select(offline_charges.c.till_id).where(offline_charges.c.territory_id == taken.territory_id, *number)
+        ):
+            raise OfflineOrderBroken
+        return None
+    if row.entry_id is None:
+        return OfflineAnswer(refusal_code=row.refusal_code, refusal_sentence=row.refusal_sentence)
+    posted = entry_of(db, territory_id=taken.territory_id, entry_id=row.entry_id)
+    return OfflineAnswer(receipt=replayed_receipt(db, territory_id=taken.territory_id, till=taken.till, posted=posted))
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """Another offline charge of the same device."""
+
+    sequence: int
+    happened_at_ms: int
+    card_digest: bytes
+    paid_cents: int
+
+
+def _others(db: Connection, taken: _Taken) -> list[_Other]:
+    """Return what the same device took in the days that matter: none is older than a late charge may be."""
+    table = offline_charges.c
+    recent_ms = instant_ms(taken.now - LATE_MAX) - DAY_MS
+    rows = db.execute(
+        select(table.sequence, table.happened_at_ms, table.card_digest, table.amount_cents, table.entry_id).where(
+            table.territory_id == taken.territory_id, table.signer == taken.signer, table.happened_at_ms >= recent_ms
+        )
+    )
+    return [_Other(row[0], row[1], bytes(row[2]), row[3] if row[4] is not None else 0) for row in rows]
+
+
+def _broken_rule(others: Sequence[_Other], signed: SignedCharge) -> Refusal | None:
+    """Return what forbids an offline charge beside the others of its device: caps, or its place among them."""
+    caps = OFFLINE_CAPS
+    if signed.amount_cents > caps.payment_cents:
+        return OfflineCapReached(limit_cents=caps.payment_cents)
+    before = max((each.happened_at_ms for each in others if each.sequence < signed.sequence), default=0)
+    after = [each.happened_at_ms for each in others if each.sequence > signed.sequence]
+    if signed.happened_at_ms < before or (after and signed.happened_at_ms > min(after)):
+        return OfflineOrderBroken()
+    day = paris_date(signed.happened_at_ms)
+    same_card_cents = sum(
+        each.paid_cents
+        for each in others
+        if each.card_digest == signed.card_digest and paris_date(each.happened_at_ms) == day
+    )
+    if same_card_cents + signed.amount_cents > caps.card_day_cents:
+        return OfflineCapReached(limit_cents=caps.card_day_cents)
+    return None
+
+
+def _same_key(territory_id: int, till: Till, idempotency_key: str) -> tuple[ColumnElement[bool], ...]:
+    once = key_digest(caller=till.caller, idempotency_key=idempotency_key)
+    return (offline_charges.c.territory_id == territory_id, offline_charges.c.key_digest == once)

@@ -1,0 +1,61 @@
+/* What the till's scripts share: how the service is asked, and how money and time are written. */
+
+const ANSWER_TIMEOUT_MS = 8000;
+const KEY_BYTES = 15;
+
+const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+const euros = new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" });
+const clock = new Intl.DateTimeFormat("fr-FR", { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Paris" });
+
+export const sleep = (milliseconds) => new Promise((resolve) => window.setTimeout(resolve, milliseconds));
+export const shownEuros = (cents) => euros.format(cents / 100);
+export const shownTime = (milliseconds) => clock.format(new Date(milliseconds));
+
+/* Return the cents in "12,50", or null: digits are counted, nothing is ever a fraction. */
+export function readCents(typed) {
+  const match = typed.replace(/[\s\u00a0\u202f€]/g, "").match(/^(\d{1,13})(?:[.,](\d{1,2}))?$/);
+  if (!match) return null;
+  return Number(match[1]) * 100 + Number((match[2] ?? "").padEnd(2, "0"));
+}
+
+export function base64url(bytes) {
+  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/* Return a key that no other request ever carried. */
+export const newKey = () => base64url(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
+
+/* Ask the API; gives { status, body }, or null when no answer arrived. */
+export async function ask(method, address, { key, body } = {}) {
+  const headers = { Accept: "application/json", "Accept-Language": "fr" };
+  if (method !== "GET") Object.assign(headers, { "Content-Type": "application/json", "X-CSRF-Token": csrf });
+  if (key) headers["Idempotency-Key"] = key;
+  const gone = new AbortController();
+  const timer = window.setTimeout(() => gone.abort(), ANSWER_TIMEOUT_MS);
+  try {
+    const options = { method, headers, signal: gone.signal, cache: "no-store", credentials: "same-origin" };
+    const response = await fetch(address, { ...options, body: body && JSON.stringify(body) });
+    const answer = { status: response.status, body: await response.json() };
+    if (answer.status === 401 || answer.body.code === "csrf_token_invalid") await forgetPage();
+    return answer;
+  } catch (error) {
+    return null; // no network, no answer in time, or an answer cut short
+  } finally {
+    window.clearTimeout(timer);
+  }
+}
+
+/* The device is no longer paired, or was paired anew: the page that it keeps is another's. */
+async function forgetPage() {
+  if (!window.caches) return;
+  for (const name of await caches.keys()) await (await caches.open(name)).delete("/caisse");
+}
+
+/* Tell whether an answer leaves open what the service did. */
+export const isLost = (answer) => answer === null || answer.status >= 500;
+
+/* Run `work` while no other tab of this till does the same; a browser without locks runs it at once. */
+export function alone(name, work) {
+  return navigator.locks ? navigator.locks.request(name, work) : work();
+}

@@ -1,0 +1,156 @@
+/* Payments taken while the network is away: bounded, signed by this device, kept on its disk, sent when it is back.
+ *
+ * A row of the store "offline": { key, sequence, signed, signature, card, amount_cents, at, state, sentence }, where
+ * state is waiting → paid | refused → read. What was refused stays on the screen until somebody has read it.
+ */
+
+import { alone, ask, base64url, isLost, newKey, shownEuros, shownTime } from "./till-api.js";
+import { dismissal } from "./till-doubts.js";
+import { forget, put, recall, recallAll, remember } from "./till-memory.js";
+
+const SYNC_INTERVAL_MS = 15000;
+const KEPT_MS = 3 * 24 * 3600 * 1000;
+const SIGNING = { name: "ECDSA", namedCurve: "P-256" };
+const SIGNER = "signer";
+
+const paris = new Intl.DateTimeFormat("fr-CA", { timeZone: "Europe/Paris" });
+const sum = (rows) => rows.reduce((cents, row) => cents + row.amount_cents, 0);
+
+function shownAge(milliseconds) {
+  const minutes = Math.max(0, Math.floor(milliseconds / 60000));
+  if (minutes < 1) return "moins d’une minute";
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
+}
+
+async function digest(text) {
+  return base64url(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text.trim().toUpperCase())));
+}
+
+export class OfflineTill {
+  /* `element` is the list of the page; `settings` are { till, caps: { payment, card_day, till }, prefixes }. */
+  constructor(element, settings) {
+    this.element = element;
+    this.settings = settings;
+    window.addEventListener("online", () => this.sync());
+    window.setInterval(() => this.sync(), SYNC_INTERVAL_MS);
+  }
+
+  async open() {
+    await this.register(new URLSearchParams(window.location.search).has("appairee"));
+    await this.sync();
+  }
+
+  /* Make the key of this device once, and give its public part to the service once for each pairing. */
+  async register(isNewPairing = false) {
+    if (!navigator.locks || !crypto.subtle) return false;
+    return alone("offline-signer", async () => {
+      let signer = await recall(SIGNER, SIGNER);
+      if (!signer) {
+        const pair = await crypto.subtle.generateKey(SIGNING, false, ["sign", "verify"]);
+        signer = { name: SIGNER, pair, sequence: 0, at: 0, till: null };
+        await put(SIGNER, signer);
+      }
+      if (signer.till === this.settings.till && !isNewPairing) return true;
+      const publicKey = base64url(await crypto.subtle.exportKey("spki", signer.pair.publicKey));
+      const answer = await ask("POST", "/api/v1/tills/own-key", { key: newKey(), body: { public_key: publicKey } });
+      if (answer?.status !== 200) return false;
+      await put(SIGNER, { ...signer, till: this.settings.till });
+      return true;
+    });
+  }
+
+  /* Return why this payment cannot be taken offline, or null when it can. */
+  async refusal(card, cents) {
+    const { caps, prefixes, till } = this.settings;
+    const signer = await recall(SIGNER, SIGNER);
+    if (!navigator.locks || signer?.till !== till) return "Pas de réseau : cette caisse ne peut pas encaisser hors connexion.";
+    if (!prefixes.some((prefix) => card.toUpperCase().startsWith(prefix))) return "Hors connexion, la carte doit être scannée.";
+    if (cents > caps.payment) return `Hors connexion, ${shownEuros(caps.payment)} au plus par encaissement.`;
+    const [rows, mark, today] = [await recallAll("offline"), await digest(card), paris.format(Date.now())];
+    const same = rows.filter((row) => row.card === mark && row.state !== "refused" && paris.format(row.at) === today);
+    if (sum(same) + cents > caps.card_day) return `Hors connexion, ${shownEuros(caps.card_day)} au plus par carte et par jour.`;
+    const waiting = rows.filter((row) => row.state === "waiting");
+    if (sum(waiting) + cents > caps.till) return `Hors connexion, ${shownEuros(caps.till)} au plus en attente d’envoi.`;
+    return null;
+  }
+
+  /* Sign a payment and keep it, in place of the doubt about it: the same key, so that it is paid once. */
+  async take(doubt, card) {
+    await alone("offline-signer", async () => {
+      const signer = await recall(SIGNER, SIGNER);
+      const sequence = signer.sequence + 1;
+      const at = Math.max(Date.now(), signer.at); // a clock that was set back makes nothing older than the one before
+      const signed = JSON.stringify({
+        till: this.settings.till, sequence, key: doubt.key, card, amount_cents: doubt.amount_cents, happened_at_ms: at,
+      });
+      const how = { name: "ECDSA", hash: "SHA-256" };
+      const signature = base64url(await crypto.subtle.sign(how, signer.pair.privateKey, new TextEncoder().encode(signed)));
+      const row = { key: doubt.key, sequence, signed, signature, card: await digest(card), amount_cents: doubt.amount_cents };
+      await remember([SIGNER, "offline", "doubts"], "readwrite", (of) => {
+        of(SIGNER).put({ ...signer, sequence, at });
+        of("offline").put({ ...row, at, state: "waiting" });
+        of("doubts").delete(doubt.key);
+      });
+    });
+    await this.show();
+  }
+
+  /* Send what waits, in the order it was taken; stop at the first that gets no answer. */
+  async sync() {
+    await alone("offline-sync", async () => {
+      const rows = (await recallAll("offline")).filter((row) => row.state === "waiting");
+      rows.sort((one, other) => one.sequence - other.sequence);
+      for (const row of rows) if (!(await this.send(row))) break;
+    });
+    await this.show();
+  }
+
+  async send(row, isRetry = false) {
+    const body = { signed: row.signed, signature: row.signature };
+    const answer = await ask("POST", "/api/v1/offline-charges", { key: row.key, body });
+    if (isLost(answer) || answer.status === 401 || answer.status === 429) return false;
+    if (answer.body.code === "till_key_missing" && !isRetry) return (await this.register(true)) && this.send(row, true);
+    if (answer.body.code === "till_key_missing" || answer.body.code === "csrf_token_invalid") return false;
+    const { signed, signature, ...rest } = row;
+    if (answer.status === 200) await put("offline", { ...rest, state: answer.body.state, sentence: answer.body.sentence });
+    else await put("offline", { ...row, state: "refused", sentence: answer.body.title });
+    return true;
+  }
+
+  async show() {
+    const rows = await recallAll("offline");
+    const lines = [];
+    const waiting = rows.filter((row) => row.state === "waiting");
+    if (waiting.length) {
+      const oldest = Math.min(...waiting.map((row) => row.at));
+      const count = waiting.length === 1 ? "1 encaissement hors connexion" : `${waiting.length} encaissements hors connexion`;
+      lines.push(this.line(`${count} (${shownEuros(sum(waiting))}) à envoyer, le plus ancien depuis ${shownAge(Date.now() - oldest)}.`));
+    }
+    for (const row of rows.filter((each) => each.state === "refused")) {
+      const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : non payé. ${row.sentence}`);
+      line.append(dismissal(() => this.read(row)));
+      lines.push(line);
+    }
+    const old = rows.filter((row) => (row.state === "paid" || row.state === "read") && Date.now() - row.at > KEPT_MS);
+    for (const row of old) await forget("offline", row.key);
+    this.element.replaceChildren(...lines);
+    this.element.hidden = !lines.length;
+  }
+
+  line(sentence) {
+    const line = document.createElement("li");
+    const text = document.createElement("span");
+    text.textContent = sentence;
+    line.append(text);
+    return line;
+  }
+
+  /* The shop has read a refusal: the service notes it, and keeps it in its list. */
+  async read(row) {
+    const answer = await ask("POST", "/api/v1/offline-charges/acknowledge", { key: newKey(), body: { key: row.key } });
+    // What the service never took in (another answer than "refused") it cannot note: the device does.
+    if (isLost(answer) || answer.status === 401) return;
+    await put("offline", { ...row, state: "read" });
+    await this.show();
+  }
+}
