@@ -47,6 +47,7 @@ def charge(
     pin: str | None = None,
     partial: bool = False,
     happened_at: datetime.datetime | None = None,
+    companions: tuple[object, ...] = (),
 ) -> Receipt:
     """Take a payment at a till and return its receipt.
 
@@ -64,6 +65,7 @@ def charge(
         pin: four digits, if given.
         partial: take what the card has when it has less.
         happened_at: when an offline till took it, aware; at most 72 hours ago.
+        companions: what else must hold or change with the posting.
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future,
     charge_too_late, card_malformed, card_of_another_town, idempotency_key_reused, till_unknown, till_unpaired,
@@ -74,7 +76,7 @@ def charge(
     happened = _happened(happened_at, now=now)
     order = ChargeOrder(
         till=till, card_code=card_code, amount_cents=amount_cents, pin=pin, partial=partial, happened_at=happened,
-        received_at=now, caller=till.caller, idempotency_key=idempotency_key,
+        received_at=now, caller=till.caller, idempotency_key=idempotency_key, companions=companions,
     )  # fmt: skip
     return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)
 

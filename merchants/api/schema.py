@@ -65,11 +65,12 @@ class OfflinePayload(Body):
     """What an offline till signs; `sequence` and `happened_at_ms` only go up."""
 
     till: int
-    sequence: int = Field(gt=0)
+    sequence: int = Field(gt=0, lt=2**53)
     key: str = Field(pattern=r"^[\x21-\x7e]{1,128}$")
     card: str = Field(max_length=CODE_LENGTH_MAX)
     amount_cents: PositiveCents
-    happened_at_ms: int = Field(gt=0)
+    # In the year 6429 at the latest: a later moment no calendar of ours can tell.
+    happened_at_ms: int = Field(gt=0, lt=2**47)
 
 
 class KeyBody(Body):
