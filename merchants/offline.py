@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from merchants.charge import LATE_MAX, charge, replayed_receipt
 from merchants.doubt import abandon_unless_posted
 from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
-from merchants.model import OFFLINE_CAPS, OfflineAnswer, OfflineRefusal, Till
+from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
+from merchants.offline_limits import caps_known_to_a_till
 from merchants.offline_signing import SignedCharge, check_signature
 from merchants.tables import offline_charges, tills
 from monnaie_locale.database.transaction import reading, transact
@@ -26,6 +27,8 @@ from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
 from monnaie_locale.ledger.posting import key_digest
 
 DAY_MS = 24 * 60 * 60 * 1000
+# A till that was away longer than a late charge may be has nothing more to send.
+AWAY_MAX_MS = LATE_MAX // datetime.timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,8 @@ def take_offline(
         answer = _answer(db, taken)
         if answer is not None:
             return answer
-        refusal = _broken_rule(_others(db, taken), signed)
+        caps = caps_known_to_a_till(db, territory_id=territory_id, since_ms=signed.happened_at_ms - AWAY_MAX_MS)
+        refusal = _broken_rule(_others(db, taken), signed, caps)
     if refusal is None:
         refusal = _charged(taken, engine=engine, keyring=keyring, writer=writer, host=host)
     return transact(engine, _keep, taken, refusal)
@@ -124,6 +128,7 @@ def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer,
             idempotency_key=taken.signed.idempotency_key,
             now=taken.now,
             happened_at=moment_of(taken.signed.happened_at_ms),
+            cashier_id=taken.signed.cashier_id,
         )
     except Refusal as refusal:
         if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
@@ -211,9 +216,8 @@ def _others(db: Connection, taken: _Taken) -> list[_Other]:
     return [_Other(row[0], row[1], bytes(row[2]), row[3] if row[4] is not None else 0) for row in rows]
 
 
-def _broken_rule(others: Sequence[_Other], signed: SignedCharge) -> Refusal | None:
+def _broken_rule(others: Sequence[_Other], signed: SignedCharge, caps: OfflineCaps) -> Refusal | None:
     """Return what forbids an offline charge beside the others of its device: caps, or its place among them."""
-    caps = OFFLINE_CAPS
     if signed.amount_cents > caps.payment_cents:
         return OfflineCapReached(limit_cents=caps.payment_cents)
     before = max((each.happened_at_ms for each in others if each.sequence < signed.sequence), default=0)
