@@ -25,7 +25,8 @@ class ChargeOrder:
     """A payment as it was asked for.
 
     `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of
-    a phone is judged by `received_at`, the service's clock, whatever `happened_at` says.
+    a phone is judged by `received_at`, the service's clock, whatever `happened_at` says. `asks_cashier`, `is_offline`
+    and `cashier_id` as in `open_till.OpenTill`.
     """
 
     till: Till
@@ -38,6 +39,19 @@ class ChargeOrder:
     caller: str
     idempotency_key: str
     companions: tuple[object, ...] = ()
+    asks_cashier: bool = False
+    is_offline: bool = False
+    cashier_id: int | None = None
+
+    def open_till(self, digest: bytes) -> OpenTill:
+        """Return what must hold of the till when the order is posted under a key."""
+        return OpenTill(
+            self.till.id,
+            digest,
+            asks_cashier=self.asks_cashier,
+            is_offline=self.is_offline,
+            cashier_id=self.cashier_id,
+        )
 
 
 class ChargePlan:
@@ -103,7 +117,7 @@ class ChargePlan:
             draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id, self.asked.key_digest), *allowed.companions, *order.companions),
+            companions=(order.open_till(self.asked.key_digest), *allowed.companions, *order.companions),
         )
 
     def outcome_or_error(self, seen: Seen) -> Outcome:

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from merchants.charge import LATE_MAX, charge, replayed_receipt
 from merchants.doubt import abandon_unless_posted
 from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
-from merchants.model import OFFLINE_CAPS, OfflineAnswer, OfflineRefusal, Till
+from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
+from merchants.offline_limits import caps_known_to_a_till
 from merchants.offline_signing import SignedCharge, check_signature
 from merchants.tables import offline_charges, tills
 from monnaie_locale.database.transaction import reading, transact
@@ -27,6 +28,8 @@ from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
 from monnaie_locale.ledger.posting import Posted, key_digest
 
 DAY_MS = 24 * 60 * 60 * 1000
+# A till that was away longer than a late charge may be has nothing more to send.
+AWAY_MAX_MS = LATE_MAX // datetime.timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +81,10 @@ def take_offline(
         answer = _answer(db, taken)
         if answer is not None:
             return answer
-        refusal = _broken_rule(_others(db, taken), taken)
+        caps = caps_known_to_a_till(db, territory_id=territory_id, since_ms=signed.happened_at_ms - AWAY_MAX_MS)
+        refusal = _broken_rule(_others(db, taken), taken, caps)
     if refusal is None:
-        refusal = _charged(taken, engine=engine, keyring=keyring, writer=writer, host=host)
+        refusal = _charged(taken, caps, engine=engine, keyring=keyring, writer=writer, host=host)
     return transact(engine, _keep, taken, refusal)
 
 
@@ -110,7 +114,9 @@ def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> l
     return [OfflineRefusal(*row) for row in rows]
 
 
-def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer, host: str) -> Refusal | None:
+def _charged(
+    taken: _Taken, caps: OfflineCaps, *, engine: Engine, keyring: Keyring, writer: Writer, host: str
+) -> Refusal | None:
     """Post the charge at the time it happened; return the refusal that is its answer, if any."""
     try:
         charge(
@@ -126,7 +132,8 @@ def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer,
             now=taken.now,
             # A device whose clock is fast took it now at the latest; refused, the shop would never be paid.
             happened_at=min(moment_of(taken.signed.happened_at_ms), taken.now),
-            companions=(KeptOffline(taken),),
+            companions=(KeptOffline(taken, caps),),
+            cashier_id=taken.signed.cashier_id,
         )
     except Refusal as refusal:
         if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
@@ -223,9 +230,9 @@ def _others(db: Connection, taken: _Taken) -> list[_Other]:
     ]
 
 
-def _broken_rule(others: Sequence[_Other], taken: _Taken) -> Refusal | None:
+def _broken_rule(others: Sequence[_Other], taken: _Taken, caps: OfflineCaps) -> Refusal | None:
     """Return what forbids an offline charge beside the others of its device: caps, or its place among them."""
-    caps, signed = OFFLINE_CAPS, taken.signed
+    signed = taken.signed
     if signed.amount_cents > caps.payment_cents:
         return OfflineCapReached(limit_cents=caps.payment_cents)
     before = max((each.happened_at_ms for each in others if each.sequence < signed.sequence), default=0)
@@ -256,6 +263,7 @@ class KeptOffline:
     """
 
     taken: _Taken
+    caps: OfflineCaps
 
     @classmethod
     def load(cls, db: Connection, *, territory_id: int, companions: Sequence["KeptOffline"]) -> "_KeptOffline":
@@ -273,7 +281,7 @@ class _KeptOffline:
 
     def check(self, companion: KeptOffline, _transfers: Sequence[Transfer]) -> None:
         """Refuse offline_cap_reached, offline_order_broken."""
-        refusal = _broken_rule(self.others[companion.taken.signer], companion.taken)
+        refusal = _broken_rule(self.others[companion.taken.signer], companion.taken, companion.caps)
         if refusal is not None:
             raise refusal
 
