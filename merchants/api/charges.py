@@ -72,6 +72,7 @@ REQUEST_REFUSALS = (
         errors.ChargeAbandoned,
     ),
     idempotent="journal",
+    reads_key=True,
 )
 def charge(*, body: ChargeBody, call: Call) -> Answer:
     """Take a payment at the calling till; the same key gives the same receipt and evaluates no PIN."""
@@ -84,6 +85,7 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
         partial=body.partial,
         idempotency_key=call.idempotency_key,
         now=call.now,
+        api_key_digest=access.key_to_read(),
     )
     return Answer(receipt_reply(receipt), replayed=receipt.replayed)
 
