@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from merchants.counter import Asked, Seen, at_the_counter
 from merchants.model import Merchant, Till
 from merchants.open_till import OpenTill
+from monnaie_locale.identity.errors import ApiKeyUnknown
 from monnaie_locale.journal.plans import Outcome
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import EntryKind
@@ -26,7 +27,8 @@ class ChargeOrder:
 
     `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of
     a phone is judged by `received_at`, the service's clock, whatever `happened_at` says. `asks_cashier`, `is_offline`
-    and `cashier_id` as in `open_till.OpenTill`.
+    and `cashier_id` as in `open_till.OpenTill`. `api_key_digest` is of the till's key when its guard has not read it: a
+    revoked one is refused.
     """
 
     till: Till
@@ -39,6 +41,7 @@ class ChargeOrder:
     caller: str
     idempotency_key: str
     companions: tuple[object, ...] = ()
+    api_key_digest: bytes | None = None
     asks_cashier: bool = False
     is_offline: bool = False
     cashier_id: int | None = None
@@ -78,6 +81,7 @@ class ChargePlan:
             key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
             till_id=order.till.id,
             card_code=code,
+            api_key_digest=order.api_key_digest,
         )
         self._engine = engine
         self._keyring = keyring
@@ -98,10 +102,12 @@ class ChargePlan:
 
         `patient` waits for a card whose tries are all being evaluated by others: never in the writer's batch.
 
-        Refuses idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
+        Refuses api_key_unknown, idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
         `wallets.authorisation.authorise_read`.
         """
         order = self._order
+        if not seen.is_key_good:
+            raise ApiKeyUnknown
         if seen.posted is not None:
             if seen.posted.entry.request_digest != self._request_digest:
                 raise IdempotencyKeyReused

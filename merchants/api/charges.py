@@ -75,6 +75,7 @@ REQUEST_REFUSALS = (
         CashierRequired,
     ),
     idempotent="journal",
+    reads_key=True,
 )
 def charge(*, body: ChargeBody, call: Call) -> Answer:
     """Take a payment at the calling till; the same key gives the same receipt and evaluates no PIN."""
@@ -87,6 +88,7 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
         partial=body.partial,
         idempotency_key=call.idempotency_key,
         now=call.now,
+        api_key_digest=access.key_to_read(),
     )
     return Answer(receipt_reply(receipt), replayed=receipt.replayed)
 
