@@ -35,7 +35,7 @@ from monnaie_locale.demo import drawing, run
 from monnaie_locale.demo.invitations import invitations, still_alive
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.progress import Terminal
-from monnaie_locale.demo.summary import Row, table
+from monnaie_locale.demo.summary import MARKET_TITLE, Row, market_rows, table
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.ledger.periods import Month
@@ -146,6 +146,7 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
         raise click.ClickException(
             f"Le dossier {out} contient autre chose qu’une démonstration : choisissez-en un autre avec --out."
         ) from error
+    click.echo(table(market_rows(shown.ended.market.stall.events), title=MARKET_TITLE), nl=False)
     click.echo(table([*shown.rows, Row("Dossier", str(out))]))
     if is_served:
         click.echo(f"La démonstration est servie sur {base_url} (Ctrl+C pour arrêter).")

@@ -12,6 +12,9 @@ from monnaie_locale.demo.plan import (
     CardShown,
     Charge,
     Expire,
+    GoodsBack,
+    MarketDay,
+    MergeHouseholds,
     PinTyped,
     PreparePayout,
     Refund,
@@ -20,16 +23,19 @@ from monnaie_locale.demo.plan import (
     day_of,
     paris,
 )
+from monnaie_locale.demo.pocket import Pocket
 from monnaie_locale.demo.shopping import Paid, Shopping
 from monnaie_locale.programmes.model import Category
 
 LOSES_CARD, FORGETS_PIN, PAYS_OFFLINE = 2, 3, 4
+GOES_TO_MARKET = (5, 6, 7)
 FOUND_CENTS = 750
 PIN_TRIES_MAX = 5
 
 
 def plan_mishaps(shopping: Shopping) -> None:
     """Put the month's appointments and mishaps into the queue."""
+    _plan_market(shopping)
     _plan_wrong_requests(shopping)
     _plan_lost_card(shopping)
     _plan_forgotten_pin(shopping)
@@ -165,6 +171,36 @@ def _plan_two_programmes(shopping: Shopping) -> None:
             shopping.accept(replace(pay, household=household, amount_cents=amount_cents, pin=pin))
 
     shopping.at(paris(21, 11, 10), pay_from_both)
+
+
+def _plan_market(shopping: Shopping) -> None:
+    first, second, third = (shopping.pockets[each] for each in GOES_TO_MARKET)
+    for pocket in (first, second, third):
+        pocket.away_until = month.CLOSE_APPROVED_AT
+    day = day_of(month.MARKET_AT)
+
+    def held_cents(pocket: Pocket) -> int:
+        return pocket.available_cents(category=Category.FOOD, day=day)
+
+    def open_stall(at: datetime.datetime) -> None:
+        shopping.steps.append(
+            MarketDay(
+                at=at,
+                shop=shopping.categories.index(Category.FOOD),
+                neighbour=shopping.categories.index(Category.HYGIENE),
+                households=GOES_TO_MARKET,
+                held_cents=(held_cents(first), held_cents(second), held_cents(third)),
+            )
+        )
+
+    def merge(at: datetime.datetime) -> None:
+        # It spent all its food aid at the market; what is for other shops is still there.
+        kept_cents = sum(purse.cents for purse in second.purses) - held_cents(second)
+        shopping.steps.append(MergeHouseholds(at=at, moved_cents=kept_cents + month.BROUGHT_BACK_CENTS))
+
+    shopping.at(month.MARKET_AT, open_stall)
+    shopping.at(month.GOODS_BACK_AT, lambda at: shopping.steps.append(GoodsBack(at=at)))
+    shopping.at(month.MERGED_AT, merge)
 
 
 def _plan_expiry(shopping: Shopping) -> None:

@@ -8,8 +8,18 @@ from monnaie_locale.demo import aid, opening, settling, town
 from monnaie_locale.demo import plan as month
 from monnaie_locale.demo.counter import Counters
 from monnaie_locale.demo.installation import Clock
+from monnaie_locale.demo.market import Market, open_market
 from monnaie_locale.demo.people import People, hire
-from monnaie_locale.demo.plan import Aid, ApprovePayout, Expire, Plan, PreparePayout
+from monnaie_locale.demo.plan import (
+    Aid,
+    ApprovePayout,
+    Expire,
+    GoodsBack,
+    MarketDay,
+    MergeHouseholds,
+    Plan,
+    PreparePayout,
+)
 from monnaie_locale.demo.progress import Advance, Progress
 from monnaie_locale.demo.stage import Stage
 from monnaie_locale.journal.verify import Verdict
@@ -26,6 +36,7 @@ class Ended:
     tills: list[Till]
     first_cards: tuple[IssuedCard, ...]
     counters: Counters
+    market: Market
     payout: Payout
     order: bytes
     statements: dict[str, bytes]
@@ -72,8 +83,9 @@ def run_month(
     with progress.stage("Financement et distributions", length=1 + len(plan.grants)) as advance:
         _give(stage, bank, programmes, cards, advance)
     counters = Counters(rt=rt, clock=clock, people=stage.people, tills=tills, cards=list(cards))
+    market = open_market(counters, plan.market_day)
     with progress.stage("Un mois d’encaissements", length=len(plan.steps)) as advance:
-        lived = _live(stage, counters, programmes, advance)
+        lived = _live(stage, counters, market, programmes, advance)
     with progress.stage("Réponse de la banque, arrêté du mois", length=3) as advance:
         settling.hear_from_the_bank(bank, lived.order)
         advance(1)
@@ -84,6 +96,7 @@ def run_month(
         tills=tills,
         first_cards=tuple(cards),
         counters=counters,
+        market=market,
         payout=lived.payout,
         order=lived.order,
         statements=bank.files,
@@ -102,7 +115,9 @@ def _give(
     aid.distribute(stage, programmes, cards, advance)
 
 
-def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], advance: Advance) -> _Lived:
+def _live(
+    stage: Stage, counters: Counters, market: Market, programmes: dict[Aid, Programme], advance: Advance
+) -> _Lived:
     """Run every step of the plan."""
     payout: Payout | None = None
     order = b""
@@ -119,6 +134,8 @@ def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], ad
                 payout, order = settling.approve(stage, payout)
             case ApprovePayout():
                 raise ValueError(step)
+            case MarketDay() | GoodsBack() | MergeHouseholds():
+                market.run(step)
             case _:
                 counters.run(step)
         advance(1)

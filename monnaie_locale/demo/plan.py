@@ -37,6 +37,12 @@ FUNDED_ON = datetime.date(2026, 10, 1)
 FIRST_STATEMENT_AT = paris(2, 8, 30)
 DISTRIBUTED_AT = paris(2, 9)
 EXPIRY_AT = paris(SHORT_EXPIRY.day + GRACE_DAYS + 1, 2, 30)
+# A Sunday: the other shops are closed, so that nothing happens between two scenes. It is the day of the long hour too.
+MARKET_AT = paris(25, 8, 40)
+NETWORK_LOST_AT = paris(25, 11, 10)
+GOODS_BACK_AT = paris(27, 10, 15)
+BROUGHT_BACK_CENTS = 980
+MERGED_AT = paris(28, 8, 30)
 PAYOUT_PREPARED_AT = paris(28, 20)
 PAYOUT_APPROVED_AT = paris(29, 8, 15)
 PAYOUT_ON = datetime.date(2026, 10, 29)
@@ -176,7 +182,37 @@ class ApprovePayout:
     at: datetime.datetime
 
 
-Step = Charge | Refund | BlockCard | ReplaceCard | ResetPin | Expire | PreparePayout | ApprovePayout
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketDay:
+    """A Sunday at the till of a food shop, scene by scene; the three households shop on no other day.
+
+    `held_cents` is what each of them can spend on food that morning, `neighbour` another shop that sells to them.
+    """
+
+    at: datetime.datetime
+    shop: int
+    neighbour: int
+    households: tuple[int, int, int]
+    held_cents: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsBack:
+    """Days after the market, somebody comes back with the receipt."""
+
+    at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeHouseholds:
+    """Two households of the market become one; `moved_cents` is what the second one still holds."""
+
+    at: datetime.datetime
+    moved_cents: int
+
+
+MarketStep = MarketDay | GoodsBack | MergeHouseholds
+Step = Charge | Refund | BlockCard | ReplaceCard | ResetPin | Expire | PreparePayout | ApprovePayout | MarketStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +224,11 @@ class Plan:
     shop_categories: tuple[Category, ...]
     grants: tuple[Grants, ...]
     steps: tuple[Step, ...]
+
+    @property
+    def market_day(self) -> MarketDay:
+        """Return the day at the till."""
+        return next(step for step in self.steps if isinstance(step, MarketDay))
 
     def granted_cents(self, aid: Aid) -> int:
         """Return what one programme gives out in the month."""

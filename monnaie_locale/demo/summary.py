@@ -1,15 +1,18 @@
 """The month in one table, in French."""
 
+import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.output import file_families
-from monnaie_locale.demo.plan import MONTH, Plan
+from monnaie_locale.demo.plan import MARKET_AT, MONTH, Plan, day_of
+from monnaie_locale.demo.stall import Event
 from monnaie_locale.journal.queries import accounts_of, head_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.ledger.periods import PARIS
 from monnaie_locale.runtime import Runtime
 
 REFUSED: dict[str, str] = {
@@ -23,8 +26,12 @@ REFUSED: dict[str, str] = {
     "amount_not_positive": "montant nul",
     "idempotency_key_reused": "clé déjà utilisée pour une autre demande",
     "refund_exceeds_charge": "remboursement supérieur à l’encaissement",
+    "phone_code_used": "code de téléphone déjà utilisé",
+    "charge_abandoned": "demande arrivée après « non payé »",
 }
 LABEL_WIDTH = 44
+MONTH_TITLE = f"Ville-Exemple (démonstration) – {MONTH.label_fr}"
+MARKET_TITLE = f"Un dimanche de marché, à la caisse d’un commerce – {MARKET_AT:%d/%m/%Y}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +63,17 @@ def summary(rt: Runtime, *, plan: Plan, ended: Ended, names: Sequence[str], seco
     ]
 
 
-def table(rows: Sequence[Row]) -> str:
+def market_rows(events: Sequence[Event]) -> list[Row]:
+    """Return the market day as lines of a table: the time in Paris, what happened, how it ended."""
+    day = day_of(events[0].at)
+    return [
+        Row(f"{_date(event.at, day)}{event.at.astimezone(PARIS):%H:%M}  {event.what}", event.outcome)
+        for event in events
+    ]
+
+
+def table(rows: Sequence[Row], *, title: str = MONTH_TITLE) -> str:
     """Return the table as text."""
-    title = f"Ville-Exemple (démonstration) – {MONTH.label_fr}"
     lines = [f"{row.label:<{LABEL_WIDTH}}{row.value}" for row in rows]
     return "\n".join(["", title, "─" * len(title), *lines, ""])
 
@@ -94,6 +109,10 @@ def _money(rt: Runtime, *, plan: Plan, ended: Ended) -> Iterator[Row]:
     yield Row("  dont retourné par une banque", format_euros(ended.payout.lines[-1].amount_cents))
     yield Row("Réserve en banque", format_euros(head.reserve_cents))
     yield Row("Monnaie à couvrir par la réserve", format_euros(head.owed_cents))
+
+
+def _date(at: datetime.datetime, day: datetime.date) -> str:
+    return "" if day_of(at) == day else f"{at.astimezone(PARIS):%d/%m} "
 
 
 def _verdict(ended: Ended) -> str:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pymerkle
 import pypdf
@@ -22,6 +23,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from lxml import etree
 
+from merchants.charge import find_charge
+from merchants.model import OFFLINE_CAPS
+from merchants.offline import refused_offline
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo import output, plan, town
@@ -29,13 +33,27 @@ from monnaie_locale.demo.counter import Surprise
 from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.plan import ACCEPTED, Charge, Refund
-from monnaie_locale.demo.summary import REFUSED, table
+from monnaie_locale.demo.summary import MARKET_TITLE, REFUSED, market_rows, table
 from monnaie_locale.journal.queries import entries, owners_of
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.runtime import DATABASE_FILE
 from tests.factories import demo as small
 from tests.judges.fec import check_fec
 
+# What the keys of the market day posted, in cents; None is what nobody paid.
+MARKET_CENTS = {
+    "small": 1_240,
+    "large-unpinned": None,
+    "large": 4_500,
+    "phone": 800,
+    "phone-again": None,
+    "lost-answer": 600,
+    "lost-request": None,
+    "lost-request-again": 750,
+    **{f"offline-{number}": cents for number, cents in enumerate((420, 1_100, 1_500, 330, 830, None))},
+    "short": None,
+    "merged": None,
+}
 SCHEMAS = "tests/data/xsd"
 FIRST_DAY, LAST_DAY = datetime.date(2026, 1, 1), datetime.date(2026, 12, 31)
 
@@ -88,6 +106,7 @@ def test_every_file_promised_is_there(shown):
     out, demo = shown
     names = set(files(out))
     visited = {step.shop for step in demo.plan.steps if isinstance(step, Charge) and step.expects == ACCEPTED}
+    visited |= {demo.plan.market_day.shop, demo.plan.market_day.neighbour}
     assert {"cards.pdf", "payouts.xml", "journal.beancount", "trial-balance.csv"} <= names
     assert {"reconciliation.pdf", "close-certificate.json", "000000018FEC20261231.txt"} <= names
     assert len([name for name in names if re.fullmatch(r"statement-2026-10-\d\d\.xml", name)]) == 3
@@ -208,6 +227,49 @@ def test_a_payment_draws_on_two_programmes(shown):
         owners = owners_of(db, territory_id=1, account_ids=set().union(*drawn))
     engine.dispose()
     assert max(len({owners[account].programme_id for account in accounts}) for accounts in drawn) == 2
+
+
+def test_the_market_day_is_in_the_books_to_the_cent(shown):
+    stall = shown[1].ended.market.stall
+    engine = open_engine(f"sqlite:///{shown[1].home / DATABASE_FILE}")
+    found = {
+        key: find_charge(engine, territory_id=1, till=stall.till, idempotency_key=f"market-{key}")
+        for key in (*MARKET_CENTS, "part", "refund")
+    }
+    with reading(engine) as db:
+        posted = {one.entry.entry_id: one.entry for one in entries(db, territory_id=1)}
+        unpaid = refused_offline(db, territory_id=1, merchant_id=stall.till.merchant_id)
+    engine.dispose()
+    assert {key: found[key] and found[key].amount_cents for key in MARKET_CENTS} == MARKET_CENTS
+    # The second household held so much that morning: all of it was spent, at the counter, again after a lost request,
+    # twice without network, and last in part.
+    assert found["part"].amount_cents == stall.day.held_cents[1] - 980 - 750 - 1_100 - 830
+    assert [found[f"offline-{number}"].is_late for number in range(5)] == [True] * 5
+    assert [(one.amount_cents, one.acknowledged_at_ms is not None) for one in unpaid] == [(1_400, True)]
+    (moved,) = [entry for entry in posted.values() if entry.kind is EntryKind.WALLET_MOVE]
+    mobility = next(grants for grants in shown[1].plan.grants if grants.aid is plan.Aid.MOBILITY)
+    assert moved.amount_cents == 980 + dict(mobility.lines).get(stall.day.households[1], 0)
+    refunded = posted[found["refund"].entry_id]
+    assert posted[int(refunded.reference.removeprefix("CHARGE:"))].amount_cents == refunded.amount_cents == 980
+
+
+def test_the_market_day_is_told_in_french(shown):
+    told = table(market_rows(shown[1].ended.market.stall.events), title=MARKET_TITLE)
+    assert "25/10/2026" in told
+    for words in (
+        "11:10  Le réseau tombe",
+        "5 payés (41,80 €), 1 non payé",
+        "27/10 10:15  Retour",
+        "par deux personnes",
+    ):
+        assert words in told
+
+
+def test_the_demonstration_stops_when_the_market_does_not_end_as_planned(tmp_path, monkeypatch):
+    lower = replace(OFFLINE_CAPS, payment_cents=1_000)
+    monkeypatch.setattr("merchants.offline.OFFLINE_CAPS", lower)
+    with pytest.raises(Surprise, match="instead of"):
+        small.small_demo(tmp_path / "out")
 
 
 def test_every_plan_is_in_the_order_of_time_and_in_shop_hours():
