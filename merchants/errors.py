@@ -191,11 +191,11 @@ class ChargeUnknown(Refusal):
 
 
 class ReceiptUnknown(Refusal):
-    """This is not the code of a receipt."""
+    """This is not the code of a receipt of ours."""
 
     code = "receipt_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce reçu n'existe pas : scannez son code, ou tapez le numéro de l'écriture."
+    french = "Ce code n’est pas celui d’un reçu de la monnaie locale."
 
 
 class RefundExceedsCharge(Refusal):
