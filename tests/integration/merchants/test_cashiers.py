@@ -190,7 +190,7 @@ def test_the_database_holds_it(market: Market):
     for statement in (
         "UPDATE charge_cashiers SET cashier_id = 2",
         "DELETE FROM charge_cashiers",
-        "UPDATE cashiers SET merchant_id = 2 WHERE id = 2",
+        "UPDATE cashiers SET merchant_id = 1 WHERE id = 2",
         "UPDATE cashiers SET removed_at_ms = NULL, sealed_name = code_hash WHERE id = 1",
         "UPDATE cashiers SET tries_left = 6 WHERE id = 2",
         "UPDATE cashiers SET removed_at_ms = 5 WHERE id = 2",
