@@ -42,7 +42,8 @@ def test_the_till_asks_who_holds_it_and_signs_for_them_also_without_network(
     who = {"territory_id": 1, "merchant_id": 1, "keyring": market.keyring, "actor": MANAGER, "now": NOW}
     transact(market.engine, add_cashier, name="Léa", code=CODE, **who)
 
-    # The page that the device keeps knows nothing of it: the service says so.
+    # The page that the device keeps knows nothing of it: the service says so, a few minutes later.
+    device.clock.set_fixed_time(NOW + 3 * MINUTE)
     till.goto(f"{address}/caisse")
     expect(till.get_by_role("heading", name="Qui tient la caisse ?")).to_be_visible()
     look(till, "cashier-asked")

@@ -4,6 +4,9 @@ import { ask, isLost } from "./till-api.js";
 
 export const ASK_CASHIER = "/caisse/qui";
 const REMEMBERED = "till-state";
+// A till is opened anew for each payment, and should fetch nothing for it. Meanwhile the service itself refuses a payment
+// while nobody holds the till.
+const FRESH_MS = 2 * 60 * 1000;
 
 /* Return what the service said last to this till; another till's state is not ours. */
 function remembered(till) {
@@ -18,11 +21,16 @@ function remembered(till) {
 /* Take over the state of the till, first as remembered, then as the service says; ask who holds it when nobody does. */
 export async function followShift(line, offline) {
   const { till } = offline.settings;
-  apply(line, offline, remembered(till));
+  const known = remembered(till);
+  apply(line, offline, known);
   line.querySelector("a").addEventListener("click", (event) => change(event, line));
+  const hasChanged = window.location.search !== ""; // just paired, or just taken by somebody
+  if (known && !hasChanged && Math.abs(Date.now() - known.at) < FRESH_MS) return;
   const answer = await ask("GET", "/api/v1/tills/own-state");
   if (isLost(answer) || answer.status !== 200) return;
-  const state = { ...answer.body, till };
+  // Not the names of all of them: the device keeps the one who holds it.
+  const { asks_cashier, cashier, offline_caps } = answer.body;
+  const state = { till, at: Date.now(), asks_cashier, cashier, offline_caps };
   try {
     window.localStorage.setItem(REMEMBERED, JSON.stringify(state));
   } catch (error) {
