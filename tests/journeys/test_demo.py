@@ -258,7 +258,7 @@ def test_the_market_day_is_told_in_french(shown):
     assert "25/10/2026" in told
     for words in (
         "11:10  Le réseau tombe",
-        "5 payés (41,80 €), 1 non payé",
+        "5 payés (41,80\N{NO-BREAK SPACE}€), 1 non payé",
         "27/10 10:15  Retour",
         "par deux personnes",
     ):
