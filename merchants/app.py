@@ -2,9 +2,19 @@
 
 from flask import Flask
 
-from merchants.api import charges, counter, shops
+from merchants.api import charges, counter, shops, till_state
 from merchants.api import payouts as payouts_api
-from merchants.pages import counter_desk, holder, office, requests, till, till_receipts, till_shell
+from merchants.pages import (
+    counter_desk,
+    holder,
+    office,
+    office_counter,
+    requests,
+    till,
+    till_cashiers,
+    till_receipts,
+    till_shell,
+)
 from merchants.pages import payouts as payout_pages
 from merchants.shop_directory import AdmittedShops
 from merchants.web import parts
@@ -22,15 +32,18 @@ def init_app(app: Flask) -> None:
     app.extensions[wallet_shops.RECEIPTS] = parts.receipt_path
     for module in (
         till,
+        till_cashiers,
         till_receipts,
         till_shell,
         requests,
         holder,
         counter_desk,
         office,
+        office_counter,
         payout_pages,
         charges,
         counter,
+        till_state,
         shops,
         payouts_api,
     ):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from merchants.counter import Asked, Seen, at_the_counter
 from merchants.model import Merchant, Till
 from merchants.open_till import OpenTill
+from monnaie_locale.identity.errors import ApiKeyUnknown
 from monnaie_locale.journal.plans import Outcome
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import EntryKind
@@ -25,7 +26,9 @@ class ChargeOrder:
     """A payment as it was asked for.
 
     `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of
-    a phone is judged by `received_at`, the service's clock, whatever `happened_at` says.
+    a phone is judged by `received_at`, the service's clock, whatever `happened_at` says. `asks_cashier`, `is_offline`
+    and `cashier_id` as in `open_till.OpenTill`. `api_key_digest` is of the till's key when its guard has not read it: a
+    revoked one is refused.
     """
 
     till: Till
@@ -38,6 +41,20 @@ class ChargeOrder:
     caller: str
     idempotency_key: str
     companions: tuple[object, ...] = ()
+    api_key_digest: bytes | None = None
+    asks_cashier: bool = False
+    is_offline: bool = False
+    cashier_id: int | None = None
+
+    def open_till(self, digest: bytes) -> OpenTill:
+        """Return what must hold of the till when the order is posted under a key."""
+        return OpenTill(
+            self.till.id,
+            digest,
+            asks_cashier=self.asks_cashier,
+            is_offline=self.is_offline,
+            cashier_id=self.cashier_id,
+        )
 
 
 class ChargePlan:
@@ -64,6 +81,7 @@ class ChargePlan:
             key_digest=key_digest(caller=order.caller, idempotency_key=order.idempotency_key),
             till_id=order.till.id,
             card_code=code,
+            api_key_digest=order.api_key_digest,
         )
         self._engine = engine
         self._keyring = keyring
@@ -84,10 +102,12 @@ class ChargePlan:
 
         `patient` waits for a card whose tries are all being evaluated by others: never in the writer's batch.
 
-        Refuses idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
+        Refuses api_key_unknown, idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
         `wallets.authorisation.authorise_read`.
         """
         order = self._order
+        if not seen.is_key_good:
+            raise ApiKeyUnknown
         if seen.posted is not None:
             if seen.posted.entry.request_digest != self._request_digest:
                 raise IdempotencyKeyReused
@@ -103,7 +123,7 @@ class ChargePlan:
             draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
-            companions=(OpenTill(order.till.id, self.asked.key_digest), *allowed.companions, *order.companions),
+            companions=(order.open_till(self.asked.key_digest), *allowed.companions, *order.companions),
         )
 
     def outcome_or_error(self, seen: Seen) -> Outcome:

@@ -1,5 +1,6 @@
 """Every reason the merchants' side can refuse, one class each, in order of precedence."""
 
+from merchants.cashier_errors import CASHIER_REFUSALS
 from merchants.payout_errors import PAYOUT_REFUSALS
 from monnaie_locale.ledger.errors import Nature, Refusal
 
@@ -174,6 +175,24 @@ class OfflineCapReached(Refusal):
     french = "Encaissement refusé : il dépasse le plafond hors connexion de {limit_cents}."
 
 
+class OfflineCapsInvalid(Refusal):
+    """Offline, a payment is at most what a card pays without PIN, and each limit at least the one before."""
+
+    code = "offline_caps_invalid"
+    nature = Nature.INVALID
+    french = "Un encaissement : {limit_cents} au plus, puis carte et jour au moins autant, puis caisse au moins autant."
+
+
+class TillPageStale(Refusal):
+    """The page comes from the device, not from the service: press again on the fresh one; nothing was paid."""
+
+    code = "till_page_stale"
+    nature = Nature.CONFLICT
+    french = (
+        "Vérifiez le montant et la carte, puis appuyez de nouveau sur « Encaisser » : cette page vient d’être relue."
+    )
+
+
 class ChargeAbandoned(Refusal):
     """This charge was given up after its answer was lost: it took nothing and never will."""
 
@@ -191,11 +210,11 @@ class ChargeUnknown(Refusal):
 
 
 class ReceiptUnknown(Refusal):
-    """This is not the code of a receipt."""
+    """This is not the code of a receipt of ours."""
 
     code = "receipt_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce reçu n'existe pas : scannez son code, ou tapez le numéro de l'écriture."
+    french = "Ce code n’est pas celui d’un reçu de la monnaie locale."
 
 
 class RefundExceedsCharge(Refusal):
@@ -292,6 +311,8 @@ REFUSALS: tuple[type[Refusal], ...] = (
     OfflineSignatureInvalid,
     OfflineOrderBroken,
     OfflineCapReached,
+    OfflineCapsInvalid,
+    TillPageStale,
     ChargeAbandoned,
     ChargeUnknown,
     ReceiptUnknown,
@@ -304,5 +325,6 @@ REFUSALS: tuple[type[Refusal], ...] = (
     PaymentRequestCancelled,
     PaymentRequestExpired,
     CounterCardUnknown,
+    *CASHIER_REFUSALS,
     *PAYOUT_REFUSALS,
 )

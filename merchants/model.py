@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from monnaie_locale.ledger.entries import EntryKind
+from wallets.model import UNPINNED_PAYMENT_MAX_CENTS
 
 # Two machines may differ by this much; a clock that went back further makes nothing live longer.
 CLOCK_SKEW_MS = 30_000
@@ -74,6 +75,16 @@ class Till:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cashier:
+    """Who may hold a shop's tills; `is_locked` after five wrong codes in a row."""
+
+    id: int
+    merchant_id: int
+    name: str
+    is_locked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a shop and a holder are told of an entry.
 
@@ -103,7 +114,9 @@ class OfflineCaps:
     till_cents: int
 
 
-# Below what a card pays without its PIN (50 €), which is never asked offline.
+# What a card pays without its PIN, which is never asked offline.
+OFFLINE_PAYMENT_CENTS_MAX = UNPINNED_PAYMENT_MAX_CENTS
+# Until the town decides otherwise (offline_limits).
 OFFLINE_CAPS = OfflineCaps(payment_cents=2_000, card_day_cents=4_000, till_cents=30_000)
 
 

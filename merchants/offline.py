@@ -7,25 +7,29 @@ still paid once. A refusal of the payment itself (a short purse, a blocked card,
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from merchants.charge import LATE_MAX, charge, replayed_receipt
 from merchants.doubt import abandon_unless_posted
 from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
-from merchants.model import OFFLINE_CAPS, OfflineAnswer, OfflineRefusal, Till
+from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
+from merchants.offline_limits import caps_known_to_a_till
 from merchants.offline_signing import SignedCharge, check_signature
 from merchants.tables import offline_charges, tills
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import entry_of, posted_by_keys
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, Nature, Refusal
 from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
-from monnaie_locale.ledger.posting import key_digest
+from monnaie_locale.ledger.posting import Posted, key_digest
 
 DAY_MS = 24 * 60 * 60 * 1000
+# A till that was away longer than a late charge may be has nothing more to send.
+AWAY_MAX_MS = LATE_MAX // datetime.timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +81,10 @@ def take_offline(
         answer = _answer(db, taken)
         if answer is not None:
             return answer
-        refusal = _broken_rule(_others(db, taken), signed)
+        caps = caps_known_to_a_till(db, territory_id=territory_id, since_ms=signed.happened_at_ms - AWAY_MAX_MS)
+        refusal = _broken_rule(_others(db, taken), taken, caps)
     if refusal is None:
-        refusal = _charged(taken, engine=engine, keyring=keyring, writer=writer, host=host)
+        refusal = _charged(taken, caps, engine=engine, keyring=keyring, writer=writer, host=host)
     return transact(engine, _keep, taken, refusal)
 
 
@@ -109,7 +114,9 @@ def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> l
     return [OfflineRefusal(*row) for row in rows]
 
 
-def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer, host: str) -> Refusal | None:
+def _charged(
+    taken: _Taken, caps: OfflineCaps, *, engine: Engine, keyring: Keyring, writer: Writer, host: str
+) -> Refusal | None:
     """Post the charge at the time it happened; return the refusal that is its answer, if any."""
     try:
         charge(
@@ -123,7 +130,10 @@ def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer,
             amount_cents=taken.signed.amount_cents,
             idempotency_key=taken.signed.idempotency_key,
             now=taken.now,
-            happened_at=moment_of(taken.signed.happened_at_ms),
+            # A device whose clock is fast took it now at the latest; refused, the shop would never be paid.
+            happened_at=min(moment_of(taken.signed.happened_at_ms), taken.now),
+            companions=(KeptOffline(taken, caps),),
+            cashier_id=taken.signed.cashier_id,
         )
     except Refusal as refusal:
         if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
@@ -133,7 +143,7 @@ def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer,
 
 
 def _keep(db: Connection, taken: _Taken, refusal: Refusal | None) -> OfflineAnswer:
-    """Write the answer down and return it. A refusal takes the key with it, unless it has paid after all."""
+    """Return the answer, written down if the posting did not: a refusal takes its key with it, if that has not paid."""
     kept = _answer(db, taken)
     if kept is not None:
         return kept
@@ -148,28 +158,30 @@ def _keep(db: Connection, taken: _Taken, refusal: Refusal | None) -> OfflineAnsw
             idempotency_key=taken.signed.idempotency_key,
             now=taken.now,
         )
-    has_paid = posted is not None
-    db.execute(
-        insert(offline_charges),
-        {
-            "territory_id": taken.territory_id,
-            "key_digest": key,
-            "till_id": taken.till.id,
-            "signer": taken.signer,
-            "sequence": taken.signed.sequence,
-            "card_digest": taken.signed.card_digest,
-            "amount_cents": taken.signed.amount_cents,
-            "happened_at_ms": taken.signed.happened_at_ms,
-            "received_at_ms": instant_ms(taken.now),
-            "entry_id": None if posted is None else posted.entry.entry_id,
-            "refusal_code": None if has_paid or refusal is None else refusal.code,
-            "refusal_sentence": None if has_paid or refusal is None else refusal.sentence(),
-        },
-    )
+    if posted is not None:
+        db.execute(insert(offline_charges), _row(taken) | {"entry_id": posted.entry.entry_id})
+    elif refusal is not None:
+        why = {"refusal_code": refusal.code, "refusal_sentence": refusal.sentence()}
+        db.execute(insert(offline_charges), _row(taken) | why)
     found = _answer(db, taken)
     if found is None:
         raise ChargeUnknown
     return found
+
+
+def _row(taken: _Taken) -> dict[str, object]:
+    """Return what is kept of an offline charge, whatever its answer."""
+    return {
+        "territory_id": taken.territory_id,
+        "key_digest": taken.key_digest,
+        "till_id": taken.till.id,
+        "signer": taken.signer,
+        "sequence": taken.signed.sequence,
+        "card_digest": taken.signed.card_digest,
+        "amount_cents": taken.signed.amount_cents,
+        "happened_at_ms": taken.signed.happened_at_ms,
+        "received_at_ms": instant_ms(taken.now),
+    }
 
 
 def _answer(db: Connection, taken: _Taken) -> OfflineAnswer | None:
@@ -191,10 +203,11 @@ def _answer(db: Connection, taken: _Taken) -> OfflineAnswer | None:
 
 @dataclass(frozen=True, slots=True)
 class _Other:
-    """Another offline charge of the same device."""
+    """Another offline charge of the same device; `day` is that of the caps."""
 
     sequence: int
     happened_at_ms: int
+    day: datetime.date
     card_digest: bytes
     paid_cents: int
 
@@ -204,31 +217,86 @@ def _others(db: Connection, taken: _Taken) -> list[_Other]:
     table = offline_charges.c
     recent_ms = instant_ms(taken.now - LATE_MAX) - DAY_MS
     rows = db.execute(
-        select(table.sequence, table.happened_at_ms, table.card_digest, table.amount_cents, table.entry_id).where(
+        select(
+            table.sequence, table.happened_at_ms, table.received_at_ms, table.card_digest, table.amount_cents,
+            table.entry_id,
+        ).where(
             table.territory_id == taken.territory_id, table.signer == taken.signer, table.happened_at_ms >= recent_ms
         )
-    )
-    return [_Other(row[0], row[1], bytes(row[2]), row[3] if row[4] is not None else 0) for row in rows]
+    )  # fmt: skip
+    return [
+        _Other(sequence, at_ms, _cap_day(at_ms, received_ms), bytes(card), 0 if entry_id is None else cents)
+        for sequence, at_ms, received_ms, card, cents, entry_id in rows
+    ]
 
 
-def _broken_rule(others: Sequence[_Other], signed: SignedCharge) -> Refusal | None:
+def _broken_rule(others: Sequence[_Other], taken: _Taken, caps: OfflineCaps) -> Refusal | None:
     """Return what forbids an offline charge beside the others of its device: caps, or its place among them."""
-    caps = OFFLINE_CAPS
+    signed = taken.signed
     if signed.amount_cents > caps.payment_cents:
         return OfflineCapReached(limit_cents=caps.payment_cents)
     before = max((each.happened_at_ms for each in others if each.sequence < signed.sequence), default=0)
     after = [each.happened_at_ms for each in others if each.sequence > signed.sequence]
     if signed.happened_at_ms < before or (after and signed.happened_at_ms > min(after)):
         return OfflineOrderBroken()
-    day = paris_date(signed.happened_at_ms)
+    if any(each.sequence == signed.sequence for each in others):
+        return OfflineOrderBroken()
+    day = _cap_day(signed.happened_at_ms, instant_ms(taken.now))
     same_card_cents = sum(
-        each.paid_cents
-        for each in others
-        if each.card_digest == signed.card_digest and paris_date(each.happened_at_ms) == day
+        each.paid_cents for each in others if each.card_digest == signed.card_digest and each.day == day
     )
     if same_card_cents + signed.amount_cents > caps.card_day_cents:
         return OfflineCapReached(limit_cents=caps.card_day_cents)
     return None
+
+
+def _cap_day(happened_at_ms: int, received_at_ms: int) -> datetime.date:
+    """Return the day whose caps count: days that have not come are no way round them."""
+    return paris_date(min(happened_at_ms, received_at_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOffline:
+    """Companion: the charge keeps the rules of its device, and is written down as paid in the posting's transaction.
+
+    Looked at before it, two charges sent at once would each be within the caps.
+    """
+
+    taken: _Taken
+    caps: OfflineCaps
+
+    @classmethod
+    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["KeptOffline"]) -> "_KeptOffline":
+        """Read what the devices of the batch took before; the posting lock is held."""
+        del territory_id  # each charge carries it
+        return _KeptOffline({each.taken.signer: _others(db, each.taken) for each in companions})
+
+
+@dataclass(slots=True)
+class _KeptOffline:
+    """What the devices of a batch took offline, as the batch adds to it."""
+
+    others: dict[bytes, list[_Other]]
+    paid: list[tuple[_Taken, int]] = field(default_factory=list)
+
+    def check(self, companion: KeptOffline, _transfers: Sequence[Transfer]) -> None:
+        """Refuse offline_cap_reached, offline_order_broken."""
+        refusal = _broken_rule(self.others[companion.taken.signer], companion.taken, companion.caps)
+        if refusal is not None:
+            raise refusal
+
+    def accept(self, companion: KeptOffline, posted: Posted) -> None:
+        """Count the charge among those of its device."""
+        taken, signed = companion.taken, companion.taken.signed
+        day = _cap_day(signed.happened_at_ms, instant_ms(taken.now))
+        counted = _Other(signed.sequence, signed.happened_at_ms, day, signed.card_digest, signed.amount_cents)
+        self.others[taken.signer].append(counted)
+        self.paid.append((taken, posted.entry.entry_id))
+
+    def save(self, db: Connection) -> None:
+        """Write which entry each charge is."""
+        for taken, entry_id in self.paid:
+            db.execute(insert(offline_charges), _row(taken) | {"entry_id": entry_id})
 
 
 def _same_key(territory_id: int, till: Till, idempotency_key: str) -> tuple[ColumnElement[bool], ...]:

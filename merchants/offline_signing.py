@@ -32,6 +32,7 @@ class SignedCharge:
     card_code: str
     amount_cents: int
     happened_at_ms: int
+    cashier_id: int | None = None
 
     @property
     def card_digest(self) -> bytes:

@@ -1,18 +1,26 @@
-"""What must still hold when a till's charge is posted: paired, its shop active, its key not given up."""
+"""What must still hold when a till's charge is posted: paired, its shop active, its key not given up, somebody there.
+
+Who held the till is written beside the journal, in the same transaction.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
+from merchants.cashier_errors import CashierRequired
 from merchants.errors import ChargeAbandoned, MerchantSuspended, TillUnpaired
+from merchants.tables import charge_cashiers
 from monnaie_locale.database.prepared import as_bytes, select_among
-from monnaie_locale.ledger.entries import Transfer
+from monnaie_locale.ledger.entries import EntryKind, Transfer
 from monnaie_locale.ledger.posting import Posted
 
 STATES = """
 SELECT tills.id, tills.paired_at_ms IS NOT NULL AND tills.unpaired_at_ms IS NULL, merchants.is_active,
-EXISTS (SELECT 1 FROM abandoned_keys a WHERE a.territory_id = tills.territory_id AND a.till_id = tills.id)
+EXISTS (SELECT 1 FROM abandoned_keys a WHERE a.territory_id = tills.territory_id AND a.till_id = tills.id),
+(SELECT s.cashier_id FROM till_shifts s WHERE s.territory_id = tills.territory_id AND s.till_id = tills.id),
+EXISTS (SELECT 1 FROM cashiers c WHERE c.territory_id = tills.territory_id AND c.merchant_id = tills.merchant_id
+AND c.removed_at_ms IS NULL), tills.merchant_id
 FROM {wanted} CROSS JOIN tills CROSS JOIN merchants
 WHERE tills.territory_id = {p} AND tills.id = {value}
 AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
@@ -23,43 +31,89 @@ WHERE abandoned_keys.territory_id = {p} AND abandoned_keys.key_digest = {value}
 """
 
 
+CASHIERS = """
+SELECT cashiers.id, cashiers.merchant_id FROM {wanted} CROSS JOIN cashiers
+WHERE cashiers.territory_id = {p} AND cashiers.id = {value}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTill:
-    """Companion: the till is paired, its shop active and the key not given up, at the very moment of the posting."""
+    """Companion: the till is paired, its shop active and the key not given up, at the very moment of the posting.
+
+    `asks_cashier` refuses a till that nobody holds when its shop has cashiers. A charge taken offline says itself who
+    held the till then (`is_offline`, `cashier_id`); it is never refused for that.
+    """
 
     till_id: int
     key_digest: bytes
+    asks_cashier: bool = False
+    is_offline: bool = False
+    cashier_id: int | None = None
 
     @classmethod
     def load(cls, db: Connection, *, territory_id: int, companions: Sequence["OpenTill"]) -> "_OpenTills":
-        """Read the tills of the batch with their shops, and which of the keys were given up."""
+        """Read the tills of the batch with their shops and cashiers, and which of the keys were given up."""
         till_ids = sorted({companion.till_id for companion in companions})
         rows = select_among(db, STATES, till_ids, territory_id)
         gave_up = {row[0] for row in rows if row[3]}
         keys = [companion.key_digest for companion in companions if companion.till_id in gave_up]
         abandoned = {as_bytes(row[0]) for row in select_among(db, ABANDONED, keys, territory_id)}
-        return _OpenTills({row[0]: (bool(row[1]), bool(row[2])) for row in rows}, abandoned)
+        said = sorted({each.cashier_id for each in companions if each.cashier_id is not None})
+        shop_of = {row[0]: row[1] for row in select_among(db, CASHIERS, said, territory_id)}
+        states = {row[0]: _State(bool(row[1]), bool(row[2]), row[4], bool(row[5]), row[6]) for row in rows}
+        return _OpenTills(territory_id, states, abandoned, shop_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A till: paired or not, its shop active or not and with cashiers or not, who holds it."""
+
+    is_paired: bool
+    is_active: bool
+    cashier_id: int | None
+    has_cashiers: bool
+    merchant_id: int
 
 
 @dataclass(slots=True)
 class _OpenTills:
-    """Which tills of a batch are paired, whether their shops are active, and which of the batch's keys are dead."""
+    """The tills of a batch, which of the batch's keys are dead, and the shops of the cashiers that devices name."""
 
-    states: dict[int, tuple[bool, bool]]
+    territory_id: int
+    states: dict[int, _State]
     abandoned: set[bytes]
+    shop_of: dict[int, int]
+    stamps: dict[int, int] = field(default_factory=dict)
 
     def check(self, companion: OpenTill, _transfers: Sequence[Transfer]) -> None:
-        """Refuse a key that was given up, a till that was unpaired, or a shop that was suspended, meanwhile."""
+        """Refuse a key given up, a till unpaired or a shop suspended meanwhile, a till that nobody holds."""
         if companion.key_digest in self.abandoned:
             raise ChargeAbandoned
-        is_paired, is_active = self.states.get(companion.till_id, (False, False))
-        if not is_paired:
+        state = self.states.get(companion.till_id)
+        if state is None or not state.is_paired:
             raise TillUnpaired
-        if not is_active:
+        if not state.is_active:
             raise MerchantSuspended
+        if companion.asks_cashier and state.has_cashiers and state.cashier_id is None:
+            raise CashierRequired
 
     def accept(self, companion: OpenTill, posted: Posted) -> None:
-        """Change nothing: a till may work many times."""
+        """Keep who took a charge."""
+        cashier_id = self._cashier(companion)
+        if cashier_id is not None and posted.entry.kind is EntryKind.CHARGE:
+            self.stamps[posted.entry.entry_id] = cashier_id
 
     def save(self, db: Connection) -> None:
-        """Write nothing."""
+        """Write who took the charges of the batch; nothing for shops without cashiers."""
+        if self.stamps:
+            rows = [{"entry_id": entry_id, "cashier_id": who} for entry_id, who in self.stamps.items()]
+            db.execute(insert(charge_cashiers), [{"territory_id": self.territory_id, **row} for row in rows])
+
+    def _cashier(self, companion: OpenTill) -> int | None:
+        state = self.states[companion.till_id]
+        if not companion.is_offline:
+            return state.cashier_id
+        # A device may name only cashiers of its shop, also one who left since.
+        said = companion.cashier_id
+        return said if said is not None and self.shop_of.get(said) == state.merchant_id else None

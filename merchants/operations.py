@@ -10,7 +10,7 @@ from merchants.admission import check_iban
 from merchants.errors import MerchantSuspended, PairingCodeSpent, SiretAlreadyAdmitted, TillLabelInvalid
 from merchants.model import Admission, Merchant, Till
 from merchants.queries import find_merchant, find_till, merchant_by_siret, till_by_pairing, tills_of
-from merchants.tables import merchants, till_keys, tills
+from merchants.tables import merchants, till_keys, till_shifts, tills
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.identity.api_keys import revoke_api_keys_of
@@ -210,7 +210,8 @@ def pairing_url(*, host: str, code: str) -> str:
 
 def _sign_out(db: Connection, *, territory_id: int, till_id: int, actor: str, now: datetime.datetime) -> None:
     close_sessions_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till_id)
-    db.execute(delete(till_keys).where(till_keys.c.territory_id == territory_id, till_keys.c.till_id == till_id))
+    for table in (till_keys, till_shifts):
+        db.execute(delete(table).where(table.c.territory_id == territory_id, table.c.till_id == till_id))
     revoke_api_keys_of(db, territory_id=territory_id, kind=SubjectKind.TILL, subject_id=till_id, actor=actor, now=now)
 
 

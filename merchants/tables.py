@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports this module; migrations 0005 and 0016 hold checks and triggers."""
+"""Tables of the merchants. Only `merchants` imports it; migrations 0005 and 0016 to 0018 hold checks and triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -110,6 +110,55 @@ offline_charges = Table(
     _foreign("offline_charges", "tills", "till_id", "till"),
     _foreign("offline_charges", "journal_entries", "entry_id", "entry"),
     Index("ix_offline_charges_till", "territory_id", "till_id"),
+)
+
+cashiers = Table(
+    "cashiers",
+    metadata,
+    _territory(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("sealed_name", LargeBinary, nullable=True),
+    Column("code_hash", Text, nullable=True),
+    Column("tries_left", SmallInteger, nullable=False),
+    Column("added_at_ms", BigInteger, nullable=False),
+    Column("removed_at_ms", BigInteger, nullable=True),
+    _foreign("cashiers", "merchants", "merchant_id", "merchant"),
+    Index("ix_cashiers_merchant", "territory_id", "merchant_id"),
+)
+
+till_shifts = Table(
+    "till_shifts",
+    metadata,
+    _territory(),
+    Column("till_id", Integer, primary_key=True, autoincrement=False),
+    Column("cashier_id", Integer, nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    _foreign("till_shifts", "tills", "till_id", "till"),
+    _foreign("till_shifts", "cashiers", "cashier_id", "cashier"),
+)
+
+charge_cashiers = Table(
+    "charge_cashiers",
+    metadata,
+    _territory(),
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("cashier_id", Integer, nullable=False),
+    _foreign("charge_cashiers", "journal_entries", "entry_id", "entry"),
+    _foreign("charge_cashiers", "cashiers", "cashier_id", "cashier"),
+)
+
+offline_limits = Table(
+    "offline_limits",
+    metadata,
+    _territory(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("payment_cents", BigInteger, nullable=False),
+    Column("card_day_cents", BigInteger, nullable=False),
+    Column("till_cents", BigInteger, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at_ms", BigInteger, nullable=False),
+    ForeignKeyConstraint(["territory_id"], ["territories.territory_id"], name="fk_offline_limits_territory"),
 )
 
 payment_requests = Table(

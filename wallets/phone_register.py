@@ -8,12 +8,16 @@ from wallets.errors import PhoneUnknown
 from wallets.model import Phone
 from wallets.tables import cards, phones
 
+# What the column holds. A code may claim any number of four bytes, and PostgreSQL would refuse the whole batch for it.
+PHONE_ID_MAX = 2**31 - 1
+
 
 def phones_among(db: Connection, *, territory_id: int, phone_ids: Collection[int]) -> dict[int, Phone]:
     """Return those of the phones that exist, taken away or not."""
-    if not phone_ids:
+    possible = sorted(phone_id for phone_id in phone_ids if phone_id <= PHONE_ID_MAX)
+    if not possible:
         return {}
-    query = select(phones).where(phones.c.territory_id == territory_id, phones.c.id.in_(sorted(phone_ids)))
+    query = select(phones).where(phones.c.territory_id == territory_id, phones.c.id.in_(possible))
     return {row["id"]: _as_phone(row) for row in db.execute(query).mappings()}
 
 

@@ -19,6 +19,8 @@ from merchants.api.schema import (
     receipt_reply,
     request_reply,
 )
+from merchants.cashier_errors import CashierRequired
+from merchants.cashiers import cashiers_of_charges
 from merchants.merchant_payment import pay_merchant
 from merchants.queries import find_till
 from merchants.statement import charged_cents, day_movements
@@ -70,8 +72,10 @@ REQUEST_REFUSALS = (
         errors.MerchantSuspended,
         *CARD_REFUSALS,
         errors.ChargeAbandoned,
+        CashierRequired,
     ),
     idempotent="journal",
+    reads_key=True,
 )
 def charge(*, body: ChargeBody, call: Call) -> Answer:
     """Take a payment at the calling till; the same key gives the same receipt and evaluates no PIN."""
@@ -84,6 +88,7 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
         partial=body.partial,
         idempotency_key=call.idempotency_key,
         now=call.now,
+        api_key_digest=access.key_to_read(),
     )
     return Answer(receipt_reply(receipt), replayed=receipt.replayed)
 
@@ -199,14 +204,14 @@ def resolve(*, call: Call) -> OutcomeReply:
 def todays_charges(db: Connection, *, call: Call) -> MovementsReply:
     """Return what was recorded today (Paris) at the calling till's shop, newest first."""
     day = paris_date(instant_ms(call.now))
-    movements = day_movements(
-        db,
-        territory_id=runtime.current().territory_id,
-        merchant_id=access.subject().merchant_id or 0,
-        day=day,
-    )
+    shop = {"territory_id": runtime.current().territory_id, "merchant_id": access.subject().merchant_id or 0}
+    movements = day_movements(db, **shop, day=day)
+    numbers = [each.entry_id for each in movements]
+    who = cashiers_of_charges(db, **shop, entry_ids=numbers, keyring=runtime.current().keyring)
     return MovementsReply(
-        day=day, total_cents=charged_cents(movements), movements=[movement_reply(each) for each in movements]
+        day=day,
+        total_cents=charged_cents(movements),
+        movements=[movement_reply(each, cashier=who.get(each.entry_id)) for each in movements],
     )
 
 

@@ -158,6 +158,7 @@ def _signed(body: OfflineChargeBody) -> SignedCharge:
         card_code=says.card,
         amount_cents=says.amount_cents,
         happened_at_ms=says.happened_at_ms,
+        cashier_id=says.cashier,
     )
 
 

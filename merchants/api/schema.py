@@ -65,11 +65,13 @@ class OfflinePayload(Body):
     """What an offline till signs; `sequence` and `happened_at_ms` only go up."""
 
     till: int
-    sequence: int = Field(gt=0)
+    sequence: int = Field(gt=0, lt=2**53)
     key: str = Field(pattern=r"^[\x21-\x7e]{1,128}$")
     card: str = Field(max_length=CODE_LENGTH_MAX)
     amount_cents: PositiveCents
-    happened_at_ms: int = Field(gt=0)
+    # In the year 6429 at the latest: a later moment no calendar of ours can tell.
+    happened_at_ms: int = Field(gt=0, lt=2**47)
+    cashier: int | None = Field(default=None, description="Who held the till; its number")
 
 
 class KeyBody(Body):
@@ -130,6 +132,7 @@ class MovementReply(Reply):
     amount_cents: int
     happened_at: Moment
     refundable_cents: Cents
+    cashier: str | None = Field(default=None, description="Who took a charge, where the shop has cashiers")
 
 
 class MovementsReply(Reply):
@@ -315,7 +318,7 @@ def receipt_reply(receipt: Receipt) -> ReceiptReply:
     )
 
 
-def movement_reply(movement: Movement) -> MovementReply:
+def movement_reply(movement: Movement, *, cashier: str | None = None) -> MovementReply:
     """Return a line of a shop's list as the API gives it."""
     return MovementReply(
         number=movement.entry_id,
@@ -323,6 +326,7 @@ def movement_reply(movement: Movement) -> MovementReply:
         amount_cents=movement.amount_cents,
         happened_at=moment_of(movement.happened_at_ms),
         refundable_cents=movement.refundable_cents,
+        cashier=cashier,
     )
 
 

@@ -8,10 +8,15 @@ from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from merchants import charge as charging
+from merchants.cashier_errors import CashierRequired
+from merchants.cashiers import cashiers_of_charges
+from merchants.errors import TillPageStale
 from merchants.merchant_payment import pay_merchant
-from merchants.model import OFFLINE_CAPS
+from merchants.model import Movement
 from merchants.offline import refused_offline
+from merchants.offline_limits import offline_caps
 from merchants.operations import PAIRING_PATH, pair_till
+from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import merchant_accounts
@@ -44,8 +49,16 @@ CARD_FIELD_LENGTH_MAX = 300
 @blueprint.get("/caisse")
 @access.requires(Permission.VIEW_TILL)
 def screen() -> ResponseReturnValue:
-    """Show the empty till; the one that a device keeps has no key, since it is opened many times."""
-    return _screen(FormReader(), key="" if "coquille" in request.args else new_key())
+    """Show the empty till, once somebody holds it.
+
+    The page that a device keeps has no key, since it is opened many times, and asks for itself who holds the till.
+    """
+    if "coquille" in request.args:
+        return _screen(FormReader(), key="")
+    shift = own_shift()
+    if shift.asks_cashier and shift.cashier is None:
+        return pages.see_other("till_cashiers.ask")
+    return _screen(FormReader(), key=new_key())
 
 
 @blueprint.post("/caisse")
@@ -56,9 +69,12 @@ def charge() -> ResponseReturnValue:
     amount_cents = form.euros("amount")
     card_code = form.text("card", length_max=CARD_FIELD_LENGTH_MAX)
     pin = form.text("pin", required=False, length_max=PIN_FIELD_LENGTH_MAX)
-    key = form.text("key", required=False, length_max=64) or new_key()
+    key = form.text("key", required=False, length_max=64)
     if form.errors:
-        return _screen(form, key=key, status=422)
+        return _screen(form, key=key or new_key(), status=422)
+    if not key:
+        # The page that the device keeps, without its script: pressed twice it would pay twice. This answer has a key.
+        return _screen(form, key=new_key(), refusal=TillPageStale())
     try:
         charging.charge(
             **parts.charging(),
@@ -70,6 +86,8 @@ def charge() -> ResponseReturnValue:
             idempotency_key=key,
             now=pages.now(),
         )
+    except CashierRequired:
+        return pages.see_other("till_cashiers.ask")
     except Refusal as refusal:
         return _screen(form, key=key, refusal=refusal)
     return pages.see_other("till.receipt", key=key)
@@ -103,6 +121,7 @@ def today() -> ResponseReturnValue:
         word=parts.word_of(_shop_id(), day=day),
         asked=len(asked),
         movements=found,
+        who=_who(found),
         total_cents=charged_cents(found),
         names=MOVEMENT_NAMES,
         month=Month.of(day),
@@ -125,6 +144,7 @@ def by_month(month: str) -> ResponseReturnValue:
         "merchants/list.html",
         heading=chosen.label_fr.capitalize(),
         movements=found,
+        who=_who(found),
         total_cents=charged_cents(found),
         names=MOVEMENT_NAMES,
         month=None,
@@ -146,12 +166,16 @@ def month_csv(month: str) -> ResponseReturnValue:
         found = month_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), month=chosen)
     table = io.StringIO()
     rows = csv.writer(table, delimiter=";", lineterminator="\r\n")
-    rows.writerow(["Date", "Heure", "Opération", "Écriture", "Montant en euros"])
+    who = _who(found)
+    rows.writerow(
+        ["Date", "Heure", "Opération", "Écriture", "Montant en euros", *(["Caisse tenue par"] if who else [])]
+    )
     for line in found:
         moment = moment_of(line.happened_at_ms).astimezone(PARIS)
         name = MOVEMENT_NAMES.get(line.kind, "Autre")
         amount = format_decimal(line.amount_cents, point=",")
-        rows.writerow([f"{moment:%d/%m/%Y}", f"{moment:%H:%M}", name, line.entry_id, amount])
+        stamp = [who.get(line.entry_id, "")] if who else []
+        rows.writerow([f"{moment:%d/%m/%Y}", f"{moment:%H:%M}", name, line.entry_id, amount, *stamp])
     response = Response("\ufeff" + table.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="caisse-{chosen}.csv"'
     return response
@@ -242,9 +266,9 @@ def pair(code: str) -> ResponseReturnValue:
     return access.attach(pages.see_other("till.screen", appairee=1), kind=SubjectKind.TILL, token=token)
 
 
-def card_prefixes() -> list[str]:
-    """Return how the codes begin that the till's camera reads."""
-    return [f"{SCHEME}{parts.host().upper()}{path}" for path in (CARD_PATH, PHONE_PATH)]
+def code_prefix(path: str) -> str:
+    """Return how the codes of one kind begin."""
+    return f"{SCHEME}{parts.host().upper()}{path}"
 
 
 def _screen(
@@ -261,22 +285,39 @@ def _screen(
         refusal=refusal,
         asks_for_pin=refusal is not None and refusal.code == ASKS_FOR_PIN,
         available_cents=available if isinstance(available, int) and available > 0 else None,
-        prefixes=card_prefixes(),
+        prefixes=[code_prefix(CARD_PATH), code_prefix(PHONE_PATH)],
         offline_settings=_offline_settings(),
         label=access.subject().label,
-        word=parts.word_of(_shop_id(), day=paris_date(instant_ms(pages.now()))),
+        # The page that a device keeps would say the word of the day on which it was kept.
+        word="" if "coquille" in request.args else parts.word_of(_shop_id(), day=paris_date(instant_ms(pages.now()))),
         check_url=url_for("till.receipt", key="KEY"),
     )
 
 
 def _offline_settings() -> dict[str, object]:
     """Return what the page must know when the network is away: who it is, and how much it may take."""
-    caps = OFFLINE_CAPS
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        caps = offline_caps(db, territory_id=rt.territory_id)
     return {
         "till": access.subject().id,
         "caps": {"payment": caps.payment_cents, "card_day": caps.card_day_cents, "till": caps.till_cents},
-        "prefixes": card_prefixes(),
+        "card": code_prefix(CARD_PATH),
+        "phone": code_prefix(PHONE_PATH),
     }
+
+
+def _who(movements: list[Movement]) -> dict[int, str]:
+    """Return who took each charge, where the shop has cashiers."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        return cashiers_of_charges(
+            db,
+            territory_id=rt.territory_id,
+            merchant_id=_shop_id(),
+            entry_ids=[each.entry_id for each in movements],
+            keyring=rt.keyring,
+        )
 
 
 def _refund_form(

@@ -22,6 +22,8 @@ from monnaie_locale.web.forms import FormReader
 blueprint = Blueprint("till_receipts", __name__, template_folder="../templates")
 
 CODE_LENGTH_MAX = 300
+# Above any entry's number, below what both databases count to.
+NUMBER_LENGTH_MAX = 18
 SHOWN = frozenset({EntryKind.CHARGE, EntryKind.REFUND})
 
 
@@ -64,7 +66,8 @@ def found() -> ResponseReturnValue:
     if form.errors:
         return _find_form(form, status=422)
     try:
-        number = int(text) if text.isascii() and text.isdigit() else _entry_of(text)
+        is_number = text.isascii() and text.isdigit() and len(text) <= NUMBER_LENGTH_MAX
+        number = int(text) if is_number else _entry_of(text)
         receipt, _ = _receipt(number)
         if receipt.merchant_id != access.subject().merchant_id or receipt.kind is not EntryKind.CHARGE:
             raise ChargeUnknown

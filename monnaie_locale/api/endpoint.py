@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from monnaie_locale import runtime
 from monnaie_locale.api.errors import BodyInvalid, QueryInvalid
 from monnaie_locale.api.idempotency import StoredAnswer, check_key, digest_request, run_once
-from monnaie_locale.api.marks import mark
+from monnaie_locale.api.marks import mark, mark_reads_key
 from monnaie_locale.api.schema import Body, Query, Reply
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.errors import Refusal
@@ -67,6 +67,7 @@ class Operation:
     refusals: tuple[type[Refusal], ...] = ()
     idempotent: Idempotency | None = None
     reads: bool = True
+    reads_key: bool = False
     description: str = field(default="")
 
 
@@ -89,6 +90,7 @@ def endpoint(
     refusals: tuple[type[Refusal], ...] = (),
     idempotent: Idempotency | None = None,
     reads: bool = True,
+    reads_key: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Route a function, mark its permission and document it, in one gesture.
 
@@ -107,6 +109,8 @@ def endpoint(
             it. "secret": the same, but a secret answer is not stored, the key again is refused. "journal": it passes
             `call.idempotency_key` to the posting. None: a GET, whose function gets a connection that cannot write.
         reads: whether a GET wants that connection; one that asks elsewhere, or nothing at all, does not hold it.
+        reads_key: the operation is given `access.key_to_read()` and refuses a key that was revoked, in the transaction
+            that posts: only then may the guard let a till in by a key that it read seconds ago.
 
     """
     if (method == "GET") != (idempotent is None):
@@ -115,7 +119,7 @@ def endpoint(
     describe = functools.partial(
         Operation, method=method, path=PREFIX + path, tag=blueprint.name, summary=summary, permission=str(permission),
         answers=answers, body=body, query=query, status=status, refusals=tuple(refusals), idempotent=idempotent,
-        reads=reads,
+        reads=reads, reads_key=reads_key,
     )  # fmt: skip
     return functools.partial(_declare, blueprint, path, describe)
 
@@ -130,6 +134,8 @@ def _declare(
         return _answer(operation, view, path_values)
 
     marked = mark(answered, operation.permission)
+    if operation.reads_key:
+        mark_reads_key(marked)
     blueprint.add_url_rule(path, endpoint=view.__name__, view_func=marked, methods=[operation.method])
     blueprint.record(lambda state: _register(state, operation))
     return view

@@ -10,6 +10,7 @@ WORDS: Mapping[str, Any] = {
     "budget_cents": 5_000_000,
     "camt053_base64": "PD94bWwgdmVyc2lvbj0iMS4wIj8+",
     "card": "HTTPS://MONNAIE.VILLE-EXEMPLE.FR/W/0123456789ABCDEFGHJKM",
+    "cashier_id": 2,
     "code": "7QK2M9XA4TBC5VDE8WFG",
     "csv": "reference;montant\nD-2041;45,50\n",
     "cutoff_on": "2026-10-25",
@@ -40,6 +41,7 @@ WORDS: Mapping[str, Any] = {
     "MerchantBody.category": "food",
     "MerchantBody.name": "Boulangerie Exemple",
     "ProgrammeBody.name": "Aide alimentaire",
+    "TakeTillBody.code": "4821",
     "TillBody.label": "Caisse 1",
 }
 REF = "#/components/schemas/"

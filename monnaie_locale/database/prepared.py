@@ -8,6 +8,7 @@ them, `{p}` for a further parameter; `{lock}` at the end locks what is named aft
 
 import datetime
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import Connection
 from monnaie_locale.database.bulk import array_of
 from monnaie_locale.database.driver import execute
 
+IN_PARENTHESES = re.compile(r"\([^()]*\)")
 Values = Sequence[int] | Sequence[bytes]
 
 
@@ -70,6 +72,6 @@ def _for_sqlite(statement: str, *, is_bytes: bool) -> str:
 
 
 def _column_count(statement: str) -> int:
-    """Return how many columns a text selects: the commas between SELECT and FROM, none of ours is in a call."""
-    selected, _, _ = statement.partition("FROM ")
+    """Return how many columns a text selects: the commas between SELECT and FROM, but those in parentheses."""
+    selected, _, _ = IN_PARENTHESES.sub("", statement).partition("FROM ")
     return selected.count(",") + 1

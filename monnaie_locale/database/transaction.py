@@ -75,9 +75,9 @@ class StandingConnection:
 
     def close(self) -> None:
         """Give the connection back; the next transaction takes another."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
 
 
 def _may_retry(error: DBAPIError, attempt: int) -> bool:

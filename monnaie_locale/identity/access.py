@@ -14,17 +14,19 @@ from flask import Flask, Response, current_app, g, redirect, request, url_for
 from sqlalchemy import Connection
 
 from monnaie_locale import runtime
-from monnaie_locale.api.marks import View, mark, mark_of
+from monnaie_locale.api.marks import View, mark, mark_of, reads_key
 from monnaie_locale.database.together import read_together
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity import cookies, errors, queries, tokens
 from monnaie_locale.identity.model import DEVICE_LIFE_MS, SESSION_IDLE_MS, SESSION_LIFE_MS, VISITOR, Subject
+from monnaie_locale.identity.remembered_keys import RememberedKeys
 from monnaie_locale.identity.roles import Permission, Role, SubjectKind, kinds_for
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import MILLISECONDS_PER_SECOND, instant_ms
 from monnaie_locale.runtime import Runtime
 
 API_KEYS = "identity.api_keys"
+REMEMBERED_KEYS = "identity.remembered_keys"
 RESOLVERS = "identity.resolvers"
 API_PREFIX = "/api/"
 BEARER = "Bearer "
@@ -81,6 +83,7 @@ def init_app(app: Flask) -> None:
     """Put the guard before every route of `app`."""
     resolvers = app.extensions[RESOLVERS] = {}
     app.extensions[API_KEYS] = _ApiKeys(app.extensions[runtime.EXTENSION], resolvers)
+    app.extensions[REMEMBERED_KEYS] = RememberedKeys()
     app.before_request(_guard)
     app.after_request(_renew_cookie)
     app.context_processor(lambda: {"subject": subject()})
@@ -132,6 +135,12 @@ def device_token() -> str | None:
     return request.cookies.get(cookies.device_name(https=https))
 
 
+def key_to_read() -> bytes | None:
+    """Return the digest of the API key that this request's operation must read, or None when the guard has read it."""
+    digest: bytes | None = g.get("key_to_read")
+    return digest
+
+
 def session_token(kind: SubjectKind) -> str | None:
     """Return the token of the browser's session of a kind, to end it."""
     ticket = _ticket(kind)
@@ -150,7 +159,8 @@ def session_of(kind: SubjectKind) -> Subject | None:
 def _guard() -> Response | None:
     if request.endpoint is None or _is_static(request.endpoint):
         return None  # an unknown address is answered by 404; our own styles and scripts are for everybody
-    marked = mark_of(current_app.view_functions[request.endpoint])
+    view = current_app.view_functions[request.endpoint]
+    marked = mark_of(view)
     if marked is None:
         raise errors.RouteUnmarked
     permission = Permission(marked)
@@ -158,7 +168,8 @@ def _guard() -> Response | None:
         _refuse_foreign_form()
         return None
     if request.path.startswith(API_PREFIX) and request.headers.get("Authorization", "").startswith(BEARER):
-        g.subject = _api_key_subject(request.headers["Authorization"].removeprefix(BEARER).strip())
+        key = request.headers["Authorization"].removeprefix(BEARER).strip()
+        g.subject = _api_key_subject(key, operation_reads_it=reads_key(view))
     elif not _sign_in_by_cookie(permission):
         return _ask_to_sign_in(permission)
     if not subject().may(permission):
@@ -231,11 +242,19 @@ def _session_subject(kind: SubjectKind) -> tuple[Subject, cookies.Ticket] | None
     return (found[session.subject_id], ticket) if found else None
 
 
-def _api_key_subject(key: str) -> Subject:
+def _api_key_subject(key: str, *, operation_reads_it: bool) -> Subject:
+    digest = tokens.digest(key)
+    remembered: RememberedKeys = current_app.extensions[REMEMBERED_KEYS]
+    found = remembered.find(digest) if operation_reads_it else None
+    if found is not None:
+        g.key_to_read = digest
+        return found
     holders: _ApiKeys = current_app.extensions[API_KEYS]
-    found = read_together(runtime.current().engine, holders, tokens.digest(key))
+    found = read_together(runtime.current().engine, holders, digest)
     if found is None:
         raise errors.ApiKeyUnknown
+    if operation_reads_it:
+        remembered.remember(digest, found)
     return found
 
 

@@ -7,6 +7,7 @@ the territory's posting lock in the database.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from sqlalchemy import Engine
@@ -65,7 +66,7 @@ class Writer:
         """Start the thread; `clock_ms` gives the instant of recording, milliseconds UTC."""
         self._connection = StandingConnection(engine)
         self._clock_ms = clock_ms
-        self._stopped = False
+        self._stopped = threading.Event()
         self._waiting: deque[_Waiter] = deque()
         self._gathering = Gathering()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -73,21 +74,29 @@ class Writer:
 
     def submit(self, request: Request) -> Posted:
         """Return what was posted once it is durable; raises the refusal, or ledger_unavailable."""
-        if self._stopped:
+        if self._stopped.is_set():
             raise LedgerUnavailable
         waiter = _Waiter(request)
         self._waiting.append(waiter)
         self._gathering.came(len(self._waiting))
+        if self._stopped.is_set():
+            # Stopped since we looked: whether the thread still saw this request is known once it has ended.
+            self._thread.join()
+            self._let_go()
         return waiter.wait()
 
     def stop(self) -> None:
         """Post what is queued, then end the thread."""
-        self._stopped = True
+        self._stopped.set()
         self._gathering.wake()
         self._thread.join()
-        while self._waiting:
-            # Came in between the last look and the end: nothing was posted, and the caller must not wait for ever.
-            self._waiting.popleft().wake()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Wake who came in between the thread's last look and its end: nothing was posted."""
+        with suppress(IndexError):
+            while True:
+                self._waiting.popleft().wake()
 
     def _run(self) -> None:
         while batch := self._gathered():
@@ -104,7 +113,7 @@ class Writer:
         """
         self._gathering.gather(lambda: len(self._waiting))
         while not self._waiting:
-            if self._stopped:
+            if self._stopped.is_set():
                 return []
             self._gathering.await_one(lambda: len(self._waiting))
         batch = [self._waiting.popleft()]
@@ -126,8 +135,9 @@ class Writer:
         except OperationalError as error:
             # The database cannot be reached or written: one by one, each would wait as long for the same answer.
             return [_unavailable(error) for _ in waiters]
-        except (Refusal, DBAPIError, CommitInDoubt):
-            # The database refused the batch as a whole, or its commit is in doubt: one by one, the keys tell.
+        except Exception:  # noqa: BLE001 - each is told what its own request met
+            # The batch failed as a whole, or its commit is in doubt: one by one, the keys tell. So neither a row that
+            # the database refuses nor a fault of ours in one request is that of its neighbours.
             return [self._post_alone(request) for request in requests]
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; the thread must live on
             return [error for _ in waiters]

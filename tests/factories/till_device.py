@@ -42,6 +42,7 @@ class Device:
         at: datetime.datetime,
         once: str | None = None,
         sequence: int | None = None,
+        cashier_id: int | None = None,
     ) -> SignedCharge:
         """Return a charge as the device signs it."""
         number = next(self.numbers) if sequence is None else sequence
@@ -52,7 +53,7 @@ class Device:
             "card": card,
             "amount_cents": amount_cents,
             "happened_at_ms": instant_ms(at),
-        }
+        } | ({} if cashier_id is None else {"cashier": cashier_id})
         text = json.dumps(says).encode()
         r, s = decode_dss_signature(self.key.sign(text, ECDSA(SHA256())))
         return SignedCharge(
@@ -64,6 +65,7 @@ class Device:
             card_code=card,
             amount_cents=amount_cents,
             happened_at_ms=instant_ms(at),
+            cashier_id=cashier_id,
         )
 
     @staticmethod

@@ -1,6 +1,7 @@
 """What a till took offline: signed, bounded, in order, answered once; a refusal is kept, a replay is harmless."""
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -152,6 +153,43 @@ def test_the_caps_hold_here_too(market: Market, device: Device):
     too_late = send(market, device.sign(card(market), 100, at=market.now + 73 * HOUR), now=market.now + 147 * HOUR)
     assert too_late.refusal_code == "charge_too_late"
     assert instant_ms(market.now)
+
+
+def test_the_caps_hold_for_charges_sent_at_once(market: Market, device: Device):
+    market.world.issue(market.card.wallet_id, 5_000)
+    at = market.now - HOUR
+    day = [device.sign(card(market), 1_500, at=at) for _ in range(3)]
+    # Two charges of one number: one of them is the device's, the other was never taken.
+    day.append(device.sign(card(market), 1_500, at=at, sequence=day[0].sequence, once="twice"))
+
+    def sent(signed: SignedCharge) -> str:
+        try:
+            return send(market, signed).refusal_code or "paid"
+        except errors.OfflineOrderBroken as refusal:
+            return refusal.code
+
+    with ThreadPoolExecutor(len(day)) as pool:
+        answers = list(pool.map(sent, day))
+    assert answers.count("paid") == 2
+    assert market.owed() == 3_000
+    with market.engine.connect() as db:
+        paid = db.scalar(text("SELECT count(*) FROM offline_charges WHERE entry_id IS NOT NULL"))
+    assert paid == 2
+
+
+def test_a_device_whose_clock_is_fast_is_paid_and_its_days_to_come_are_no_way_round_the_caps(
+    market: Market, device: Device
+):
+    market.world.issue(market.card.wallet_id, 9_000)
+    fast = [device.sign(card(market), 2_000, at=market.now + 24 * days * HOUR) for days in (1, 2, 3)]
+    answers = [send(market, signed) for signed in fast]
+    assert [answer.refusal_code for answer in answers] == [None, None, "offline_cap_reached"]
+    with reading(market.engine) as db:
+        entry = entry_of(db, territory_id=1, entry_id=answers[0].receipt.entry_id).entry
+    assert entry.happened_at_ms == instant_ms(market.now)
+    # The control: the next day has caps of its own.
+    tomorrow = market.now + 24 * HOUR
+    assert send(market, device.sign(card(market), 2_000, at=market.now + 96 * HOUR), now=tomorrow).receipt
 
 
 def test_the_database_itself_keeps_the_answers(market: Market, device: Device):

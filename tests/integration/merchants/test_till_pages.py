@@ -69,6 +69,23 @@ def test_a_pairing_code_lives_a_quarter_of_an_hour(site: Site, market: Market):
     assert site.app.test_client().post(f"/caisse/appairer/{code}").status_code == 410
 
 
+def test_the_page_that_a_device_keeps_says_no_word_of_the_day(site: Site, market: Market):
+    client = till_of(site, market)
+    word = re.compile("Mot du jour : <strong>[^<]+<")
+    assert word.search(client.get("/caisse").text)  # the control: a page that has just come says it
+    kept = client.get("/caisse?coquille=1").text
+    assert "Mot du jour" in kept
+    assert not word.search(kept)
+
+
+def test_a_receipt_of_an_absurd_number_is_unknown_and_no_fault(site: Site, market: Market):
+    client = till_of(site, market)
+    for number in ("9" * 19, "9" * 290):
+        assert send(client, "/caisse/rembourser", receipt=number).status_code == 404
+    receipt = market.charge(1_000)
+    assert send(client, "/caisse/rembourser", receipt=str(receipt.entry_id)).status_code == 303
+
+
 def test_a_typed_payment_is_paid_and_shown(site: Site, market: Market):
     client = till_of(site, market)
     answer = send(client, "/caisse", amount="12,50", card=market.card.number, pin=market.card.pin)

@@ -1,5 +1,7 @@
 """Many callers at once through the group commit, on real databases."""
 
+import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -132,6 +134,7 @@ def test_a_fault_of_ours_reaches_its_caller_and_the_writer_lives_on(db_engine: E
     draw = Draw((world.purse(7),), world.shop(3), 1)
     named = posting(EntryKind.CHARGE, draw, key="named", reference="a name")
     broken = posting(EntryKind.CHARGE, draw, key="broken", companions=(Broken(),))
+    good = posting(EntryKind.CHARGE, draw, key="good")
 
     def submit(request):
         try:
@@ -140,9 +143,12 @@ def test_a_fault_of_ours_reaches_its_caller_and_the_writer_lives_on(db_engine: E
             return error
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = list(pool.map(submit, [named, broken] * 8))
+        answers = list(pool.map(submit, [named, broken, good] * 8))
 
-    assert all(isinstance(answer, LookupError | LedgerUnavailable) for answer in answers)
+    # Whatever came into one batch: each is told what its own request met.
+    assert all(isinstance(answer, LedgerUnavailable) for answer in answers[0::3])
+    assert all(isinstance(answer, LookupError) for answer in answers[1::3])
+    assert {answer.entry.entry_id for answer in answers[2::3]} == {4}
     assert not writer.submit(posting(EntryKind.CHARGE, draw, key="after")).replayed
 
 
@@ -153,6 +159,37 @@ def test_a_writer_that_was_stopped_says_so_instead_of_letting_wait(db_engine: En
 
     with pytest.raises(LedgerUnavailable):
         stopped.submit(posting(EntryKind.CHARGE, Draw((world.purse(7),), world.shop(3), 1), key="k"))
+
+
+class StopsFirst(deque):
+    """A queue that stops its writer at the last moment before a request comes in."""
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self.writer = writer
+
+    def append(self, waiter) -> None:
+        self.writer.stop()
+        super().append(waiter)
+
+
+def test_a_request_that_comes_in_while_the_writer_ends_is_answered(db_engine: Engine) -> None:
+    world = small_world(db_engine)
+    ending = Writer(db_engine, clock_ms=lambda: NOON_MS)
+    ending._waiting = StopsFirst(ending)
+    draw = Draw((world.purse(7),), world.shop(3), 1)
+    answers = []
+
+    def submit() -> None:
+        with pytest.raises(LedgerUnavailable):
+            ending.submit(posting(EntryKind.CHARGE, draw, key="k"))
+        answers.append("told")
+
+    # A daemon: should it wait for ever, the tests end all the same.
+    caller = threading.Thread(target=submit, daemon=True)
+    caller.start()
+    caller.join(timeout=60)
+    assert answers == ["told"]
 
 
 def test_numbers_taken_by_many_at_once_are_all_different_and_nobody_fails(db_engine: Engine) -> None:

@@ -1,0 +1,73 @@
+"""A busy batch waits for those who asked lately, an idle one for nobody."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from monnaie_locale.database.gathering import Gathering
+
+
+def counted(*counts: int) -> tuple[Callable[[], int], list[int]]:
+    """Return how many wait, told anew at each look, and the looks that were taken."""
+    looks: list[int] = []
+    rest: Iterator[int] = iter(counts)
+
+    def waiting() -> int:
+        looks.append(next(rest, counts[-1]))
+        return looks[-1]
+
+    return waiting, looks
+
+
+def test_the_first_who_asks_is_served_at_once() -> None:
+    waiting, looks = counted(1)
+    Gathering().gather(waiting)
+    assert looks == [1]
+
+
+@pytest.mark.parametrize(
+    ("counts", "looks"),
+    [
+        ((3,), [3]),  # all are there
+        ((1, 2, 3), [1, 2, 3]),  # they come one by one
+        ((1, 1), [1, 1]),  # nobody comes any more: one quiet moment is enough
+        ((0, 0), [0, 0]),
+        ((2, 5), [2, 5]),  # more than were expected
+    ],
+)
+def test_those_who_asked_lately_are_waited_for_while_they_come(counts: tuple[int, ...], looks: list[int]) -> None:
+    gathering = Gathering()
+    gathering.served(3, left=0)
+    waiting, taken = counted(*counts)
+    gathering.gather(waiting)
+    assert taken == looks
+
+
+def test_who_has_gone_is_forgotten_one_batch_after_the_other() -> None:
+    gathering = Gathering()
+    gathering.served(3, left=0)
+    gathering.served(1, left=0)
+    waiting, looks = counted(2)
+    gathering.gather(waiting)
+    # Two are still expected, not three, and not one yet.
+    assert looks == [2]
+    waiting, looks = counted(1, 1)
+    gathering.gather(waiting)
+    assert looks == [1, 1]
+
+
+def test_a_sleeper_is_woken_by_whoever_comes_and_by_a_call() -> None:
+    gathering = Gathering()
+    gathering.served(2, left=0)
+    for ring in (lambda: gathering.came(1), gathering.wake):
+        gathering.gather(lambda: 0)
+        # Between the two the queue was silent; who comes after it rings only once the sleeper said that one is enough.
+        woken: list[str] = []
+
+        def waiting(ring: Callable[[], None] = ring) -> int:
+            ring()
+            return 0
+
+        gathering.await_one(waiting)
+        woken.append("awake")
+        assert woken
