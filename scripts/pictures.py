@@ -23,7 +23,6 @@ from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.invitations import invitations
-from monnaie_locale.demo.plan import MONTH
 from monnaie_locale.runtime import Runtime, open_home
 from tests.factories.demo import small_demo
 from tests.factories.site import served
@@ -32,7 +31,7 @@ from wallets.card_token import SCHEME
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images" / "till"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 VIEWPORT = {"width": 360, "height": 740}
-COLOURS, HEIGHT_MAX, MARGIN = 32, 640, 16
+COLOURS, HEIGHT_MAX, MARGIN = 32, 700, 5
 # The service has answered what is left on the card, and the fonts are drawn.
 SETTLED_MS = 700
 NOW = datetime.datetime(2026, 11, 23, 10, 0, tzinfo=datetime.UTC)
@@ -91,7 +90,7 @@ def main() -> None:
         take_pairing(till, found)
         take_payments(till, found)
         take_holder(_device(browser).new_page(), found)
-        take_lists(till, found)
+        take_refund(till, found)
         take_network_cut(device, till, found)
         browser.close()
 
@@ -138,12 +137,10 @@ def take_holder(phone: Page, found: Town) -> None:
     keep(phone, "telephone-paye", until=".phone-lead")
 
 
-def take_lists(till: Page, found: Town) -> None:
-    """Ask for a receipt to refund, and show the month that the shop is paid for."""
+def take_refund(till: Page, found: Town) -> None:
+    """Ask for the receipt of what is brought back."""
     till.goto(f"{found.address}/caisse/rembourser")
     keep(till, "rembourser", until="#receipt-form")
-    till.goto(f"{found.address}/caisse/mois/{MONTH}")
-    keep(till, "mois")
 
 
 def take_network_cut(device: BrowserContext, till: Page, found: Town) -> None:
