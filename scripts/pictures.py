@@ -1,6 +1,6 @@
 """Take the pictures of docs/TILL.md: the demonstration's own screens, in a real browser at the width of a small phone.
 
-    .venv/bin/python -m scripts.pictures        (CHROMIUM is the path of another Chromium than /usr/bin/chromium)
+    make pictures        (CHROMIUM is the path of another Chromium than /usr/bin/chromium)
 
 They are taken again when a screen changes; somebody looks at each of them before it is committed.
 """
