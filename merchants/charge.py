@@ -47,8 +47,6 @@ def charge(
     pin: str | None = None,
     partial: bool = False,
     happened_at: datetime.datetime | None = None,
-    companions: tuple[object, ...] = (),
-    cashier_id: int | None = None,
     api_key_digest: bytes | None = None,
 ) -> Receipt:
     """Take a payment at a till and return its receipt.
@@ -67,23 +65,18 @@ def charge(
         pin: four digits, if given.
         partial: take what the card has when it has less.
         happened_at: when an offline till took it, aware; at most 72 hours ago.
-        companions: what else must hold or change with the posting.
-        cashier_id: who held the till then, as its device says; of a payment taken now the service knows it.
         api_key_digest: of the till's API key, when the guard left it to be read here.
 
-    Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future,
-    charge_too_late, card_malformed, card_of_another_town, api_key_unknown, idempotency_key_reused, till_unknown,
-    till_unpaired, merchant_suspended, then as `wallets.authorisation.authorise` and the posting, charge_abandoned and
-    cashier_required (only of a payment taken now) among it.
+    Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, charge_in_future, charge_too_late,
+    card_malformed, card_of_another_town, api_key_unknown, idempotency_key_reused, till_unknown, till_unpaired,
+    merchant_suspended, then as `authorise` and the posting, charge_abandoned and cashier_required (now) among it.
 
     """
     check_cents(amount_cents)
-    happened = _happened(happened_at, now=now)
     order = ChargeOrder(
-        till=till, card_code=card_code, amount_cents=amount_cents, pin=pin, partial=partial, happened_at=happened,
-        received_at=now, caller=till.caller, idempotency_key=idempotency_key, companions=companions,
-        asks_cashier=happened_at is None, is_offline=happened_at is not None, cashier_id=cashier_id,
-        api_key_digest=api_key_digest,
+        till=till, card_code=card_code, amount_cents=amount_cents, pin=pin, partial=partial, received_at=now,
+        happened_at=moment_charged(happened_at, now=now), caller=till.caller, idempotency_key=idempotency_key,
+        asks_cashier=happened_at is None, is_offline=happened_at is not None, api_key_digest=api_key_digest,
     )  # fmt: skip
     return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)
 
@@ -156,7 +149,8 @@ def open_shop(db: Connection, *, territory_id: int, till: Till) -> Merchant:
     return merchant
 
 
-def _happened(happened_at: datetime.datetime | None, *, now: datetime.datetime) -> datetime.datetime:
+def moment_charged(happened_at: datetime.datetime | None, *, now: datetime.datetime) -> datetime.datetime:
+    """Return when a charge happened, now unless told; refuses charge_in_future, charge_too_late."""
     if happened_at is None:
         return now
     if happened_at > now + CLOCK_SKEW_MAX:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
-from merchants.charge import LATE_MAX, charge, replayed_receipt
+from merchants.charge import LATE_MAX, check_cents, moment_charged, replayed_receipt, take
+from merchants.charge_plan import ChargeOrder
 from merchants.doubt import abandon_unless_posted
 from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
 from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
@@ -118,23 +119,20 @@ def _charged(
     taken: _Taken, caps: OfflineCaps, *, engine: Engine, keyring: Keyring, writer: Writer, host: str
 ) -> Refusal | None:
     """Post the charge at the time it happened; return the refusal that is its answer, if any."""
+    signed, till = taken.signed, taken.till
+    # A device whose clock is fast took it now at the latest; refused, the shop would never be paid.
+    happened_at = min(moment_of(signed.happened_at_ms), taken.now)
     try:
-        charge(
-            engine=engine,
-            keyring=keyring,
-            writer=writer,
-            territory_id=taken.territory_id,
-            host=host,
-            till=taken.till,
-            card_code=taken.signed.card_code,
-            amount_cents=taken.signed.amount_cents,
-            idempotency_key=taken.signed.idempotency_key,
-            now=taken.now,
-            # A device whose clock is fast took it now at the latest; refused, the shop would never be paid.
-            happened_at=min(moment_of(taken.signed.happened_at_ms), taken.now),
-            companions=(KeptOffline(taken, caps),),
-            cashier_id=taken.signed.cashier_id,
-        )
+        check_cents(signed.amount_cents)
+        order = ChargeOrder(
+            till=till, card_code=signed.card_code, amount_cents=signed.amount_cents, pin=None, partial=False,
+            happened_at=moment_charged(happened_at, now=taken.now), received_at=taken.now, caller=till.caller,
+            idempotency_key=signed.idempotency_key, companions=(KeptOffline(taken, caps),), is_offline=True,
+            cashier_id=signed.cashier_id,
+        )  # fmt: skip
+        take(
+            engine=engine, keyring=keyring, writer=writer, territory_id=taken.territory_id, host=host, order=order
+        )  # fmt: skip
     except Refusal as refusal:
         if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
             raise
