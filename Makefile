@@ -22,7 +22,7 @@ CODE := monnaie_locale wallets merchants migrations tests scripts bench
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo test torture check lint format bench run scanner lock clean
+.PHONY: help demo test torture check lint format bench run scanner pictures lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -114,6 +114,10 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/test
 $(STAMPS)/lock: requirements/lock.txt | $(STAMPS)/venv
 	@$(INSTALL) -r requirements/lock.txt
 	@touch $@
+
+# For the maintainers: take the pictures of docs/TILL.md again, when a screen has changed. Look at each of them.
+pictures: $(STAMPS)/test $(STAMPS)/project scanner
+	$(BIN)/python -m scripts.pictures
 
 # For the maintainers: write the pinned lists again. Versions move only with ARGS=--upgrade.
 lock: $(STAMPS)/lock

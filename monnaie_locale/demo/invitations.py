@@ -8,20 +8,19 @@ import os
 from collections.abc import Iterator
 
 from merchants.operations import PAIRING_PATH, renew_pairing
-from monnaie_locale.database.transaction import transact
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.people import INSTALLER, NAMES
 from monnaie_locale.demo.plan import Aid, Plan, day_of
 from monnaie_locale.demo.summary import Row
 from monnaie_locale.identity.operations import create_sign_in_link
 from monnaie_locale.identity.roles import ROLE_NAMES
+from monnaie_locale.journal.queries import purses_of
 from monnaie_locale.runtime import Runtime
 from wallets.card_token import CARD_PATH, card_number_shown
 
 AID_NAMES = {Aid.FOOD: "Aide alimentaire", Aid.MOBILITY: "Aide à la mobilité"}
 SIGN_IN_PATH = "/connexion/lien/"
-# A household that neither lost its card nor forgot its PIN, and that has both aids.
-SHOWN_HOUSEHOLD = 0
 
 
 def still_alive(plan: Plan, *, now: datetime.datetime) -> str:
@@ -67,7 +66,19 @@ def invitations(rt: Runtime, ended: Ended, *, now: datetime.datetime) -> Iterato
         random_bytes=os.urandom,
     )
     yield Row("Caisse à appairer (15 minutes)", f"{base_url}{PAIRING_PATH}{code}")
-    card = ended.counters.cards[SHOWN_HOUSEHOLD]
-    pin = ended.counters.pin_of(SHOWN_HOUSEHOLD)
+    household = _with_most_left(rt, ended)
+    card = ended.counters.cards[household]
+    pin = ended.counters.pin_of(household)
     yield Row("Carte d’un ménage", f"{base_url}{CARD_PATH}{card.token}")
     yield Row("", f"numéro {card_number_shown(card.number)}, code secret {pin}")
+
+
+def _with_most_left(rt: Runtime, ended: Ended) -> int:
+    """Return the household with most aids that are not spent, then with most money: there is something to try with."""
+    held: list[tuple[int, int]] = []
+    with reading(rt.engine) as db:
+        for card in ended.counters.cards:
+            purses = purses_of(db, territory_id=rt.territory_id, wallet_id=card.wallet_id)
+            left_cents = [purse.balance_cents for purse in purses if purse.balance_cents]
+            held.append((len(left_cents), sum(left_cents)))
+    return held.index(max(held))

@@ -48,6 +48,7 @@ class Ended:
 class _Lived:
     """What the weeks between the distribution and the close gave."""
 
+    market: Market
     payout: Payout
     order: bytes
 
@@ -83,9 +84,8 @@ def run_month(
     with progress.stage("Financement et distributions", length=1 + len(plan.grants)) as advance:
         _give(stage, bank, programmes, cards, advance)
     counters = Counters(rt=rt, clock=clock, people=stage.people, tills=tills, cards=list(cards))
-    market = open_market(counters, plan.market_day)
     with progress.stage("Un mois d’encaissements", length=len(plan.steps)) as advance:
-        lived = _live(stage, counters, market, programmes, advance)
+        lived = _live(stage, counters, programmes, advance)
     with progress.stage("Réponse de la banque, arrêté du mois", length=3) as advance:
         settling.hear_from_the_bank(bank, lived.order)
         advance(1)
@@ -96,7 +96,7 @@ def run_month(
         tills=tills,
         first_cards=tuple(cards),
         counters=counters,
-        market=market,
+        market=lived.market,
         payout=lived.payout,
         order=lived.order,
         statements=bank.files,
@@ -115,10 +115,9 @@ def _give(
     aid.distribute(stage, programmes, cards, advance)
 
 
-def _live(
-    stage: Stage, counters: Counters, market: Market, programmes: dict[Aid, Programme], advance: Advance
-) -> _Lived:
+def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], advance: Advance) -> _Lived:
     """Run every step of the plan."""
+    market = open_market(counters, stage.plan.market_day)
     payout: Payout | None = None
     order = b""
     for step in stage.plan.steps:
@@ -141,4 +140,4 @@ def _live(
         advance(1)
     if payout is None:
         raise ValueError(stage.plan.seed)
-    return _Lived(payout, order)
+    return _Lived(market, payout, order)

@@ -258,7 +258,7 @@ def test_the_market_day_is_told_in_french(shown):
     assert "25/10/2026" in told
     for words in (
         "11:10  Le réseau tombe",
-        "5 payés (41,80 €), 1 non payé",
+        "5 payés (41,80\N{NO-BREAK SPACE}€), 1 non payé",
         "27/10 10:15  Retour",
         "par deux personnes",
     ):
@@ -267,7 +267,7 @@ def test_the_market_day_is_told_in_french(shown):
 
 def test_the_demonstration_stops_when_the_market_does_not_end_as_planned(tmp_path, monkeypatch):
     lower = replace(OFFLINE_CAPS, payment_cents=1_000)
-    monkeypatch.setattr("merchants.offline.OFFLINE_CAPS", lower)
+    monkeypatch.setattr("merchants.offline_limits.OFFLINE_CAPS", lower)
     with pytest.raises(Surprise, match="instead of"):
         small.small_demo(tmp_path / "out")
 
