@@ -2,7 +2,8 @@
 
 Each offline charge carries the number and the time that the device gave it; both only go up, so that a charge cannot
 be dated back before another one. Its key is the one it was first tried with: had that packet arrived after all, it is
-still paid once. A refusal of the payment itself (a short purse, a blocked card, a cap, too late) is kept, and final.
+still paid once. A refusal of the payment itself (a short purse, a blocked card, a cap, too late) is kept, and final;
+so a device whose clock is fast is not refused for it: what it dates after its arrival happened when it arrived.
 """
 
 import datetime
@@ -37,6 +38,11 @@ class _Taken:
     signed: SignedCharge
     signer: bytes
     now: datetime.datetime
+
+    @property
+    def happened_at(self) -> datetime.datetime:
+        """Return when it was taken: not after it came in, however fast the device's clock runs."""
+        return min(moment_of(self.signed.happened_at_ms), self.now)
 
     @property
     def key_digest(self) -> bytes:
@@ -77,7 +83,7 @@ def take_offline(
         answer = _answer(db, taken)
         if answer is not None:
             return answer
-        refusal = _broken_rule(_others(db, taken), signed)
+        refusal = _broken_rule(_others(db, taken), taken)
     if refusal is None:
         refusal = _charged(taken, engine=engine, keyring=keyring, writer=writer, host=host)
     return transact(engine, _keep, taken, refusal)
@@ -123,7 +129,7 @@ def _charged(taken: _Taken, *, engine: Engine, keyring: Keyring, writer: Writer,
             amount_cents=taken.signed.amount_cents,
             idempotency_key=taken.signed.idempotency_key,
             now=taken.now,
-            happened_at=moment_of(taken.signed.happened_at_ms),
+            happened_at=taken.happened_at,
         )
     except Refusal as refusal:
         if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
@@ -195,6 +201,7 @@ class _Other:
 
     sequence: int
     happened_at_ms: int
+    received_at_ms: int
     card_digest: bytes
     paid_cents: int
 
@@ -203,28 +210,30 @@ def _others(db: Connection, taken: _Taken) -> list[_Other]:
     """Return what the same device took in the days that matter: none is older than a late charge may be."""
     table = offline_charges.c
     recent_ms = instant_ms(taken.now - LATE_MAX) - DAY_MS
+    columns = ("sequence", "happened_at_ms", "received_at_ms", "card_digest", "amount_cents", "entry_id")
     rows = db.execute(
-        select(table.sequence, table.happened_at_ms, table.card_digest, table.amount_cents, table.entry_id).where(
+        select(*(table[name] for name in columns)).where(
             table.territory_id == taken.territory_id, table.signer == taken.signer, table.happened_at_ms >= recent_ms
         )
     )
-    return [_Other(row[0], row[1], bytes(row[2]), row[3] if row[4] is not None else 0) for row in rows]
+    return [_Other(row[0], row[1], row[2], bytes(row[3]), row[4] if row[5] is not None else 0) for row in rows]
 
 
-def _broken_rule(others: Sequence[_Other], signed: SignedCharge) -> Refusal | None:
+def _broken_rule(others: Sequence[_Other], taken: _Taken) -> Refusal | None:
     """Return what forbids an offline charge beside the others of its device: caps, or its place among them."""
-    caps = OFFLINE_CAPS
+    caps, signed = OFFLINE_CAPS, taken.signed
     if signed.amount_cents > caps.payment_cents:
         return OfflineCapReached(limit_cents=caps.payment_cents)
     before = max((each.happened_at_ms for each in others if each.sequence < signed.sequence), default=0)
     after = [each.happened_at_ms for each in others if each.sequence > signed.sequence]
     if signed.happened_at_ms < before or (after and signed.happened_at_ms > min(after)):
         return OfflineOrderBroken()
-    day = paris_date(signed.happened_at_ms)
+    # Days as they were when each came in: a device that dates its charges ahead gains no second day for a card.
+    day = paris_date(instant_ms(taken.happened_at))
     same_card_cents = sum(
         each.paid_cents
         for each in others
-        if each.card_digest == signed.card_digest and paris_date(each.happened_at_ms) == day
+        if each.card_digest == signed.card_digest and paris_date(min(each.happened_at_ms, each.received_at_ms)) == day
     )
     if same_card_cents + signed.amount_cents > caps.card_day_cents:
         return OfflineCapReached(limit_cents=caps.card_day_cents)
