@@ -23,7 +23,7 @@ def barriers(page: Page) -> list[str]:
 
 
 def _judged(page: Page, options: dict[str, object]) -> list[str]:
-    answer = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], **options})
+    answer = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], "preload": False, **options})
     grave = [each for each in answer["violations"] if each["impact"] in STANDS_IN_THE_WAY]
     return [f"{each['id']}: {node['html'][:160]}" for each in grave for node in each["nodes"]]
 
