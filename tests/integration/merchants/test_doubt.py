@@ -11,6 +11,7 @@ from merchants.errors import ChargeAbandoned
 from merchants.model import Receipt
 from tests.factories.market import Market, open_market
 from tests.factories.merchants import paired
+from wallets.model import UNPINNED_COUNT_MAX
 
 
 @pytest.fixture
@@ -46,7 +47,8 @@ def test_a_late_packet_does_not_pay_after_the_shop_was_told_not_paid(market: Mar
 
 
 def test_a_packet_that_races_the_question_is_paid_or_dead_and_both_are_told_the_same(market: Market) -> None:
-    for turn in range(12):
+    # No more turns than a card pays without its PIN: the packet may win them all.
+    for turn in range(UNPINNED_COUNT_MAX):
         told: list[object] = []
 
         def pay(key: str = f"race{turn}", told: list[object] = told) -> None:
