@@ -4,13 +4,13 @@ import datetime
 import hashlib
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Update, delete, insert, update
+from sqlalchemy import Connection, Update, delete, insert, select, update
 
 from merchants.admission import check_iban
-from merchants.errors import MerchantSuspended, PairingCodeSpent, SiretAlreadyAdmitted, TillLabelInvalid
+from merchants.errors import MerchantSuspended, PairingCodeSpent, SiretAlreadyAdmitted, TillLabelInvalid, TillUnknown
 from merchants.model import Admission, Merchant, Till
 from merchants.queries import find_merchant, find_till, merchant_by_siret, till_by_pairing, tills_of
-from merchants.tables import merchants, till_keys, till_shifts, tills
+from merchants.tables import counter_cards, merchants, till_keys, till_shifts, tills
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.identity.api_keys import revoke_api_keys_of
@@ -135,8 +135,14 @@ def open_till(
 def renew_pairing(
     db: Connection, *, territory_id: int, till_id: int, actor: str, now: datetime.datetime, random_bytes: RandomBytes
 ) -> str:
-    """Return a new pairing code of a till, for another device; the one before is void. Refuses: till_unknown."""
+    """Return a new pairing code of a till, for another device; the one before is void.
+
+    Refuses: till_unknown, also of a counter card: a device paired in its place would revive one that was taken away.
+    """
     find_till(db, territory_id=territory_id, till_id=till_id)
+    card = (counter_cards.c.territory_id == territory_id, counter_cards.c.till_id == till_id)
+    if db.scalar(select(counter_cards.c.till_id).where(*card)) is not None:
+        raise TillUnknown(till_id=till_id)
     code = draw_code(random_bytes)
     db.execute(
         _till(territory_id, till_id).values(

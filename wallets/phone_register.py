@@ -1,6 +1,6 @@
 """Read the phones that pay in place of cards."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection, RowMapping, func, select
 
@@ -19,6 +19,13 @@ def phones_among(db: Connection, *, territory_id: int, phone_ids: Collection[int
         return {}
     query = select(phones).where(phones.c.territory_id == territory_id, phones.c.id.in_(possible))
     return {row["id"]: _as_phone(row) for row in db.execute(query).mappings()}
+
+
+def every_phone(db: Connection, *, territory_id: int) -> Iterator[Phone]:
+    """Yield every phone that ever paid in place of a card, in the order of their numbers."""
+    query = select(phones).where(phones.c.territory_id == territory_id).order_by(phones.c.id)
+    for row in db.execute(query).mappings():
+        yield _as_phone(row)
 
 
 def phone_of(db: Connection, *, territory_id: int, phone_id: int) -> Phone:

@@ -236,6 +236,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "scan_stop": ("Arrêter la caméra", "Stop the camera"),
     "scan_torch": ("Lampe", "Light"),
+    "scan_camera": ("Caméra", "Camera"),
     "shop_code_foreign": (
         "Ce code n’est pas un code de la monnaie locale. Rien n’est payé.",
         "This is not a code of the local currency. Nothing is paid.",

@@ -288,6 +288,8 @@ def _screen(
         prefixes=[code_prefix(CARD_PATH), code_prefix(PHONE_PATH)],
         offline_settings=_offline_settings(),
         label=access.subject().label,
+        # The page that a device keeps learns it by its script.
+        cashier=own_shift().cashier if key else None,
         # The page that a device keeps would say the word of the day on which it was kept.
         word="" if "coquille" in request.args else parts.word_of(_shop_id(), day=paris_date(instant_ms(pages.now()))),
         check_url=url_for("till.receipt", key="KEY"),

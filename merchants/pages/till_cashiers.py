@@ -47,7 +47,8 @@ def take() -> ResponseReturnValue:
         )
     except Refusal as refusal:
         return _page(form, refusal=refusal)
-    return pages.see_other("till.screen")
+    # Not the bare address: the page that the device keeps would not learn it at once.
+    return pages.see_other("till.screen", tenue=1)
 
 
 def own_shift() -> cashiers.Shift:

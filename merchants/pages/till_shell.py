@@ -16,7 +16,15 @@ WORKER_MAX_AGE_S = 3600
 # As the page names them: styles and entry scripts by their content, modules by their name.
 VERSIONED = ("kit.css", "till.css", "icon.svg", "scanner.js", "till.js", "till.webmanifest")
 # icon.svg once more: the style sheet asks for it by its bare name.
-MODULES = ("till-api.js", "till-doubts.js", "till-keyboard.js", "till-memory.js", "till-offline.js", "icon.svg")
+MODULES = (
+    "till-api.js",
+    "till-cashier.js",
+    "till-doubts.js",
+    "till-keyboard.js",
+    "till-memory.js",
+    "till-offline.js",
+    "icon.svg",
+)
 DECODER_FILES = ("zxing-reader.js", "zxing_reader.wasm")
 TEMPLATES = ("merchants/till.html", "kit/base.html", "kit/plain.html", "kit/forms.html", "kit/scanner.html")
 

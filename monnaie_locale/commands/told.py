@@ -55,6 +55,8 @@ class Told:
     distributed: dict[str, Shares] = field(default_factory=lambda: defaultdict(Shares))
     orders: dict[int, bytes] = field(default_factory=dict)
     reversed: dict[int, int | None] = field(default_factory=dict)
+    # Of a move between wallets, what its entry says: which one, and who approved it.
+    moved: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Count one entry."""
@@ -67,6 +69,8 @@ class Told:
             self.distributed[event.reference].add(event)
         elif event.kind is EntryKind.PAYOUT_ORDER:
             self.orders[event.entry_id] = event.request_digest
+        elif event.kind is EntryKind.WALLET_MOVE:
+            self.moved[event.entry_id] = (event.reference, event.caller)
         elif event.kind is EntryKind.REVERSAL:
             self.reversed[event.entry_id] = event.reverses_entry_id
 

@@ -26,6 +26,7 @@ from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.programmes.model import Distribution
 from monnaie_locale.programmes.queries import distribution_lines_of, distributions_of, funding_orders_of
+from wallets.move_queries import moves
 
 ROWS_PER_READ = 2_000
 
@@ -63,6 +64,7 @@ def verify_installation(
         *_readable("funding orders", _check_funding(db, territory_id, told)),
         *_readable("refunds", _check_refunds(db, territory_id, told)),
         *_readable("payouts", _check_payouts(db, territory_id, told)),
+        *_readable("wallet moves", _check_moves(db, territory_id, told)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
         *_readable("approvals", check_approvals(db, territory_id=territory_id)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
@@ -155,6 +157,26 @@ def _check_refunds(db: Connection, territory_id: int, told: Told) -> Iterator[Fi
                 f"L’encaissement n° {charge} : {format_euros(noted_cents)} notés comme remboursés,"
                 f" {format_euros(told_cents)} au journal.",
             )
+
+
+def _check_moves(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
+    """Each move stands by its own entry, posted by who approved it, and no entry moves a balance that nobody moved."""
+    unclaimed = dict(told.moved)
+    for move in moves(db, territory_id=territory_id):
+        if move.entry_id is None:
+            continue
+        if unclaimed.pop(move.entry_id, None) != (f"M{move.move_id}", move.approved_by):
+            yield Finding(
+                "wallet_move_differs",
+                f"wallet-move {move.move_id}",
+                f"Le déplacement n° {move.move_id} n’est pas celui de l’écriture n° {move.entry_id}.",
+            )
+    for entry_id in sorted(unclaimed):
+        yield Finding(
+            "wallet_move_missing",
+            f"entry {entry_id}",
+            f"L’écriture n° {entry_id} déplace un solde, et le déplacement a disparu.",
+        )
 
 
 def _check_payouts(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:

@@ -25,6 +25,8 @@ SQLITE_PRAGMAS = (
 )
 # The statements of a posting exist in one text for each number of rows (database.bulk): keep them all prepared.
 SQLITE_CONNECT = {"check_same_thread": False, "cached_statements": 512}
+# A statement that fails goes to the log with its error: not with the codes, digests and hashes that it was given.
+HIDE_VALUES = True
 WEAK_COMMITS = ("off", "local")
 NOTICES = "monnaie_locale_notices"
 READ_ONLY = "monnaie_locale_read_only"
@@ -41,7 +43,9 @@ def open_engine(url: str, *, pool_size: int = 40) -> Engine:
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size=pool_size)
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, pool_use_lifo=True)
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, pool_use_lifo=True, hide_parameters=HIDE_VALUES
+    )
     event.listen(engine, "connect", _keep_notices)
     event.listen(engine, "connect", _wait_for_the_disk)
     return engine
@@ -59,6 +63,7 @@ def _open_sqlite(url: str, *, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_use_lifo=True,
+        hide_parameters=HIDE_VALUES,
         connect_args=SQLITE_CONNECT,
     )
     event.listen(engine, "connect", _set_pragmas)

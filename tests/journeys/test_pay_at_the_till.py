@@ -3,46 +3,24 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pypdfium2
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Route, expect
 
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.queries import entry_of, head_of
 from monnaie_locale.ledger.entries import EntryKind
-from tests.factories import camera
-from tests.factories.ledger import territory
-from tests.factories.market import HOST, Market
-from tests.factories.merchants import NOW
+from tests.factories import camera, films
+from tests.factories.market import Market
 from tests.factories.till_page import OFFICE, PHONE, context_of, look, paired_page
-from wallets.card_sheet import PrintedCard, render_cards
-from wallets.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 
-POINTS_PER_MM = 72 / 25.4
 PIXELS_PER_MM = 7
-# The top left card of the sheet, with some of the paper around it.
-CARD_MM = (100, 66)
 
 
-def printed_card(market: Market, folder: Path) -> Path:
+def film_of_card(market: Market, folder: Path) -> Path:
     """Return a film of the card as `cards.pdf` prints it."""
-    card = PrintedCard(
-        token_url=card_url(host=HOST, token=market.card.token),
-        number=market.card.number,
-        pin=market.card.pin,
-        batch_mark="A1",
-        currency_name="l'Exemple",
-        host=HOST,
-    )
-    town = territory()
-    pdf = render_cards([card], town_name=town.name, ccas_phone=town.ccas_phone, created_at=NOW, demo=True)
-    page = pypdfium2.PdfDocument(pdf)[0]
-    sheet = page.render(scale=PIXELS_PER_MM / POINTS_PER_MM).to_pil()
-    picture: Image.Image = sheet.crop((0, 0, CARD_MM[0] * PIXELS_PER_MM, CARD_MM[1] * PIXELS_PER_MM))
-    return camera.make_film(folder / "card.mjpeg", [picture])
+    return camera.make_film(folder / "card.mjpeg", [films.printed_card(market, pixels_per_mm=PIXELS_PER_MM)])
 
 
 def last_entry(market: Market):
@@ -59,7 +37,7 @@ def test_the_printed_card_pays_in_two_taps(
     tmp_path: Path,
     viewport: dict[str, int],
 ):
-    browser = open_browser(*camera.flags(printed_card(market, tmp_path)))
+    browser = open_browser(*camera.flags(film_of_card(market, tmp_path)))
     till = paired_page(browser, address, market, viewport=viewport)
     look(till, "till")
 
@@ -89,7 +67,7 @@ def test_the_printed_card_pays_in_two_taps(
 def test_the_pin_is_asked_for_when_the_amount_needs_it(
     open_browser: Callable[..., Browser], market: Market, address: str, tmp_path: Path
 ):
-    browser = open_browser(*camera.flags(printed_card(market, tmp_path)))
+    browser = open_browser(*camera.flags(film_of_card(market, tmp_path)))
     till = paired_page(browser, address, market)
     pin = till.get_by_label("Code secret du porteur")
     expect(pin).to_be_hidden()

@@ -10,7 +10,9 @@ const REFUSAL_INTERVAL_MS = 2000;
 const CROP = 0.6;
 // Several, because a poster of the shop may hang beside the card: the first one that is ours counts.
 const SYMBOLS_MAX = 3;
-const PICTURE = { facingMode: { ideal: "environment" }, width: { ideal: 1280 }, height: { ideal: 720 } };
+const SIZE = { width: { ideal: 1280 }, height: { ideal: 720 } };
+// Which camera this device reads with, once somebody has chosen one of several.
+const CHOSEN_CAMERA = "scanner-camera";
 
 const SENTENCES = {
   idle: "",
@@ -71,6 +73,34 @@ async function openReader(folders) {
   return null;
 }
 
+function chosenCamera() {
+  try {
+    return window.localStorage.getItem(CHOSEN_CAMERA);
+  } catch (error) {
+    return null; // a browser that keeps nothing
+  }
+}
+
+function chooseCamera(id) {
+  try {
+    window.localStorage.setItem(CHOSEN_CAMERA, id);
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
+/* Open the camera that was chosen; when it is gone or none was, the one that looks away from the person. */
+async function openCamera() {
+  const id = chosenCamera();
+  const open = (which) => navigator.mediaDevices.getUserMedia({ video: { ...SIZE, ...which }, audio: false });
+  try {
+    if (id) return await open({ deviceId: { exact: id } });
+  } catch (error) {
+    if (error.name !== "OverconstrainedError" && error.name !== "NotFoundError") throw error;
+  }
+  return open({ facingMode: { ideal: "environment" } });
+}
+
 export class Scanner {
   constructor(element) {
     this.element = element;
@@ -83,6 +113,7 @@ export class Scanner {
     this.startButton = element.querySelector(".scanner-start");
     this.stopButton = element.querySelector(".scanner-stop");
     this.torchButton = element.querySelector(".scanner-torch");
+    this.cameras = element.querySelector(".scanner-cameras");
     this.canvas = document.createElement("canvas");
     this.pen = this.canvas.getContext("2d", { willReadFrequently: true });
     this.reader = null;
@@ -94,6 +125,7 @@ export class Scanner {
     this.startButton.addEventListener("click", () => this.start());
     this.stopButton.addEventListener("click", () => this.stop());
     this.torchButton.addEventListener("click", () => this.toggleTorch());
+    this.cameras.querySelector("select").addEventListener("change", (event) => this.change(event.target.value));
     document.addEventListener("visibilitychange", () => document.hidden && this.stop());
     this.startButton.hidden = !this.canOpenCamera();
     this.say(this.canOpenCamera() ? "idle" : "missing");
@@ -110,7 +142,7 @@ export class Scanner {
     this.say("opening");
     try {
       const [stream, reader] = await Promise.all([
-        navigator.mediaDevices.getUserMedia({ video: PICTURE, audio: false }),
+        openCamera(),
         this.reader || openReader(this.folders),
       ]);
       if (run !== this.run) {
@@ -140,6 +172,7 @@ export class Scanner {
     const track = this.stream.getVideoTracks()[0];
     const abilities = track.getCapabilities ? track.getCapabilities() : {};
     this.torchButton.hidden = !abilities.torch;
+    this.offerCameras(track, run).catch((error) => console.warn(error));
     try {
       await this.video.play();
     } catch (error) {
@@ -149,6 +182,23 @@ export class Scanner {
     this.next(run);
   }
 
+  /* Offer the cameras where there are several; their names are known only once one of them is open. */
+  async offerCameras(track, run) {
+    const found = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
+    if (run !== this.run) return;
+    const open = track.getSettings().deviceId;
+    const options = found.map((device, index) => {
+      return new Option(device.label || String(index + 1), device.deviceId, false, device.deviceId === open);
+    });
+    this.cameras.querySelector("select").replaceChildren(...options);
+    this.cameras.hidden = found.length < 2;
+  }
+
+  async change(id) {
+    chooseCamera(id);
+    await this.start();
+  }
+
   stop() {
     this.run += 1;
     if (this.stream) this.stream.getTracks().forEach((track) => track.stop());
@@ -156,6 +206,7 @@ export class Scanner {
     this.video.srcObject = null;
     this.view.hidden = true;
     this.stopButton.hidden = true;
+    this.cameras.hidden = true;
     this.torchButton.hidden = true;
     this.torchButton.setAttribute("aria-pressed", "false");
     this.startButton.hidden = !this.canOpenCamera();

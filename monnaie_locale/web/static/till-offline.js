@@ -11,6 +11,7 @@ import { forget, put, recall, recallAll, remember } from "./till-memory.js";
 const SYNC_INTERVAL_MS = 15000;
 const KEPT_MS = 3 * 24 * 3600 * 1000;
 const SIGNING = { name: "ECDSA", namedCurve: "P-256" };
+export const CARD_ONLY = "Hors connexion, seule la carte est acceptée.";
 const SIGNER = "signer";
 
 const paris = new Intl.DateTimeFormat("fr-CA", { timeZone: "Europe/Paris" });
@@ -27,10 +28,13 @@ async function digest(text) {
 }
 
 export class OfflineTill {
-  /* `element` is the list of the page; `settings` are { till, caps: { payment, card_day, till }, prefixes }. */
+  /* `element` is the list of the page; `settings` are { till, caps: { payment, card_day, till }, card, phone }, the last
+   * two being how the codes of cards and phones begin. The page may be of last week: till-cashier.js brings the caps of
+   * today and who holds the till. */
   constructor(element, settings) {
     this.element = element;
     this.settings = settings;
+    this.cashier = null;
     window.addEventListener("online", () => this.sync());
     window.setInterval(() => this.sync(), SYNC_INTERVAL_MS);
   }
@@ -59,12 +63,17 @@ export class OfflineTill {
     });
   }
 
+  isPhone(code) {
+    return code.toUpperCase().startsWith(this.settings.phone);
+  }
+
   /* Return why this payment cannot be taken offline, or null when it can. */
   async refusal(card, cents) {
-    const { caps, prefixes, till } = this.settings;
+    const { caps, card: cardPrefix, till } = this.settings;
+    if (this.isPhone(card)) return CARD_ONLY;
     const signer = await recall(SIGNER, SIGNER);
     if (!navigator.locks || signer?.till !== till) return "Pas de réseau : cette caisse ne peut pas encaisser hors connexion.";
-    if (!prefixes.some((prefix) => card.toUpperCase().startsWith(prefix))) return "Hors connexion, la carte doit être scannée.";
+    if (!card.toUpperCase().startsWith(cardPrefix)) return "Hors connexion, la carte doit être scannée.";
     if (cents > caps.payment) return `Hors connexion, ${shownEuros(caps.payment)} au plus par encaissement.`;
     const [rows, mark, today] = [await recallAll("offline"), await digest(card), paris.format(Date.now())];
     const same = rows.filter((row) => row.card === mark && row.state !== "refused" && paris.format(row.at) === today);
@@ -82,6 +91,7 @@ export class OfflineTill {
       const at = Math.max(Date.now(), signer.at); // a clock that was set back makes nothing older than the one before
       const signed = JSON.stringify({
         till: this.settings.till, sequence, key: doubt.key, card, amount_cents: doubt.amount_cents, happened_at_ms: at,
+        ...(this.cashier && { cashier: this.cashier.id }),
       });
       const how = { name: "ECDSA", hash: "SHA-256" };
       const signature = base64url(await crypto.subtle.sign(how, signer.pair.privateKey, new TextEncoder().encode(signed)));

@@ -7,9 +7,11 @@
 import { ask, isLost, newKey, readCents, shownEuros, shownTime, sleep } from "./till-api.js";
 import { payOnce, resolveDoubt, takeUpDoubts } from "./till-doubts.js";
 import { listenToUsbScanner } from "./till-keyboard.js";
-import { OfflineTill } from "./till-offline.js";
+import { ASK_CASHIER, followShift } from "./till-cashier.js";
+import { CARD_ONLY, OfflineTill } from "./till-offline.js";
 
 const POLL_INTERVAL_MS = 1000;
+const NEW_PHONE_CODE = "Demandez au porteur d’afficher un nouveau code.";
 const CHECKING = "Réponse non reçue : vérification en cours. Ne recommencez pas et gardez la carte.";
 
 class Till {
@@ -90,7 +92,12 @@ class Till {
   async look() {
     const card = this.form.elements.card.value;
     const answer = await ask("POST", "/api/v1/cards/remaining", { key: newKey(), body: { card } });
-    if (isLost(answer) || this.busy || card !== this.form.elements.card.value) return;
+    if (this.busy || card !== this.form.elements.card.value) return;
+    if (isLost(answer)) {
+      // A phone's code lives half a minute: it is not kept until the network is back.
+      if (this.offline.isPhone(card)) this.refuseCard(CARD_ONLY);
+      return;
+    }
     if (answer.status === 200) this.available = answer.body.available_cents;
     else this.refused(answer.body);
     this.show();
@@ -204,6 +211,8 @@ class Till {
     if (asks || problem.code === "card_refused") this.pin.hidden = false;
     const isShort = problem.code === "insufficient_funds";
     if (isShort) this.available = problem.details.available_cents ?? 0;
+    if (problem.code === "phone_code_expired" || problem.code === "phone_code_used") return this.refuseCard(NEW_PHONE_CODE);
+    if (problem.code === "cashier_required") window.location.assign(ASK_CASHIER);
     // A wrong PIN is answered like a wrong card: the card stays, the holder types again.
     const wrongCard = problem.code === "card_malformed" || problem.code === "card_of_another_town";
     if (wrongCard) this.forgetCard();
@@ -214,6 +223,13 @@ class Till {
     const needsPin = wantsPin || (isShort && !this.isScanned);
     // What a purse lacks is nobody else's business: no colour.
     this.refuse(problem.title, needsPin ? this.form.elements.pin : next, isShort ? "notice" : "notice notice-bad");
+  }
+
+  /* The code is of no more use: say what to show instead, and read again. */
+  refuseCard(sentence) {
+    this.forgetCard();
+    this.refuse(sentence, this.outcome);
+    if (this.scanner.scanner?.canOpenCamera()) this.scanner.scanner.start();
   }
 
   forgetCard() {
@@ -263,6 +279,7 @@ if (form) {
   const list = document.querySelector("#till-offline");
   const offline = new OfflineTill(list, JSON.parse(list.dataset.settings));
   new Till(form, offline);
+  followShift(document.querySelector("#till-shift"), offline);
   takeUpDoubts(document.querySelector("#till-doubts"));
   offline.open().catch((error) => console.warn(error));
   const worker = { scope: "/caisse", updateViaCache: "all" };

@@ -20,9 +20,10 @@ from merchants.cashiers import (
 from merchants.model import Cashier, Till
 from merchants.offline import take_offline
 from merchants.offline_signing import register_till_key
+from merchants.operations import pair_till, renew_pairing
 from monnaie_locale.database.transaction import reading, transact
 from tests.factories.market import HOST, Market, open_market
-from tests.factories.merchants import MANAGER, MINUTE, admit, paired
+from tests.factories.merchants import MANAGER, MINUTE, admit, chance, paired
 from tests.factories.till_device import Device
 from wallets.card_token import card_url
 
@@ -103,6 +104,16 @@ def test_a_cashier_who_leaves_is_nobody_and_the_number_stays(market: Market):
     with market.engine.connect() as db:
         assert db.execute(text("SELECT sealed_name, code_hash FROM cashiers WHERE id = 1")).one() == (None, None)
     add(market, "Léa", WRONG)  # the name is free again
+
+
+def test_another_device_asks_again(market: Market):
+    lea = add(market)
+    hold(market, lea)
+    more = {"territory_id": 1, "now": market.now, "random_bytes": chance("again")}
+    code = transact(market.engine, renew_pairing, till_id=market.till.id, actor=MANAGER, **more)
+    assert shift_of(market.engine, market.keyring, territory_id=1, till=market.till).cashier == lea
+    transact(market.engine, pair_till, code=code, **more)
+    assert shift_of(market.engine, market.keyring, territory_id=1, till=market.till).cashier is None
 
 
 def test_five_wrong_codes_lock_also_in_parallel_until_the_office_gives_another(market: Market):
@@ -190,7 +201,7 @@ def test_the_database_holds_it(market: Market):
     for statement in (
         "UPDATE charge_cashiers SET cashier_id = 2",
         "DELETE FROM charge_cashiers",
-        "UPDATE cashiers SET merchant_id = 2 WHERE id = 2",
+        "UPDATE cashiers SET merchant_id = 1 WHERE id = 2",
         "UPDATE cashiers SET removed_at_ms = NULL, sealed_name = code_hash WHERE id = 1",
         "UPDATE cashiers SET tries_left = 6 WHERE id = 2",
         "UPDATE cashiers SET removed_at_ms = 5 WHERE id = 2",

@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from merchants import refund_requests
 from merchants.counter_card import find_counter_code, issue_counter_card, pay_at_counter
-from merchants.errors import CounterCardUnknown, MerchantSuspended, ReceiptUnknown, RefundExceedsCharge
-from merchants.operations import suspend_merchant, unpair_till
+from merchants.errors import CounterCardUnknown, MerchantSuspended, ReceiptUnknown, RefundExceedsCharge, TillUnknown
+from merchants.operations import renew_pairing, suspend_merchant, unpair_till
 from merchants.refund import refund
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
@@ -84,6 +84,10 @@ def test_the_code_is_fixed_until_the_card_is_taken_away(market: Market) -> None:
     phone = bound_phone(market.engine, market.card.card_id)
     with pytest.raises(CounterCardUnknown):
         pay(market, code, phone.code())
+    # No device is ever paired in its place: that would bring the card back.
+    with pytest.raises(TillUnknown):
+        transact(market.engine, renew_pairing, till_id=till_id, random_bytes=chance("device"), **PERSON)
+    assert transact(market.engine, renew_pairing, till_id=market.till.id, random_bytes=chance("device"), **PERSON)
     other = issue(market, "other")
     assert other != code
     transact(market.engine, suspend_merchant, merchant_id=market.merchant.id, reason="test", **PERSON)
@@ -188,7 +192,9 @@ def test_the_page_says_paid_with_the_word_that_the_till_shows(site: Site) -> Non
     assert market.owed() == 840
 
 
-@pytest.mark.parametrize("address", ["/C/0123456789ABCDEFGHJK", "/R/0123456789ABCDEFGHJKMNPQ", "/C/x", "/R/x"])
+@pytest.mark.parametrize(
+    "address", ["/C/0123456789ABCDEFGHJK", "/R/0123456789ABCDEFGHJKMNPQ", "/C/x", "/R/x", "/C/%00"]
+)
 def test_an_unknown_code_gets_one_plain_sentence(site: Site, address: str) -> None:
     market_at(site)
     for language, sentence in (("fr", "de la monnaie locale"), ("en", "of ours")):

@@ -203,3 +203,14 @@ def test_the_database_itself_keeps_the_answers(market: Market, device: Device):
             with pytest.raises(DBAPIError, match=r"append_only|offline_charge_answered"):
                 db.execute(text(statement))
             db.rollback()
+
+
+def test_a_fast_clock_loses_no_payment_and_gains_no_day(market: Market, device: Device):
+    answers = [send(market, device.sign(card(market), 1_500, at=market.now + ahead * HOUR)) for ahead in (1, 25, 49)]
+
+    assert [answer.refusal_code for answer in answers] == [None, None, "offline_cap_reached"]
+    assert answers[0].receipt is not None
+    with reading(market.engine) as db:
+        entry = entry_of(db, territory_id=1, entry_id=answers[0].receipt.entry_id).entry
+    assert entry.happened_at_ms == entry.recorded_at_ms == instant_ms(market.now)
+    assert market.owed() == 3_000

@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes.model import PinRule
 from tests.factories.market import Market, issue, open_market
 from tests.factories.merchants import MANAGER, NOW, paired
 from tests.factories.phones import PocketPhone, bound_phone, pocket_phone
+from tests.factories.vandal import take_the_guards_down
 from wallets import errors, phone_register
 from wallets.model import PHONES_MAX
 from wallets.operations.cards import block_card
@@ -197,3 +199,30 @@ def test_raw_sql_cannot_use_a_code_twice_nor_bring_a_phone_back(name: str, marke
 def test_the_same_sql_on_a_phone_that_was_not_taken_away_passes(market: Market, phone: PocketPhone) -> None:
     with market.engine.connect() as db:
         assert db.execute(text("UPDATE phones SET revoked_at_ms = NULL")).rowcount == 1
+
+
+# What was done by hand -> the SQL -> the code and the subject that verify must give.
+FORGED_PHONES = {
+    "a key put in the place of a phone's": ("UPDATE phones SET public_key = :key WHERE id = 1", "phone_altered"),
+    "a phone put on another card": ("UPDATE phones SET card_id = 2 WHERE id = 1", "phone_altered"),
+    "a phone that was taken away, given back": ("UPDATE phones SET revoked_at_ms = NULL", "phone_revived"),
+    "a phone that nobody bound": ("UPDATE phones SET id = 9 WHERE id = 1", "phone_never_bound"),
+    "a phone that disappeared": ("DELETE FROM phones WHERE id = 1", "phone_missing"),
+}
+
+
+@pytest.mark.parametrize("fault", FORGED_PHONES)
+def test_a_phone_that_is_not_the_one_that_was_bound_is_named(market: Market, phone: PocketPhone, fault: str) -> None:
+    def codes() -> list[str]:
+        public_key_pem = market.keyring.public_key_pem
+        with reading(market.engine) as db:
+            return [found.code for found in check_trail(db, territory_id=1, public_key_pem=public_key_pem)]
+
+    issue(market.world, market.keyring, reference="M-002")
+    revoke(market, bound_phone(market.engine, market.card.card_id))
+    take_the_guards_down(market.engine)
+    assert codes() == []  # the control
+    statement, code = FORGED_PHONES[fault]
+    with market.engine.begin() as db:
+        db.execute(text(statement), {"key": pocket_phone().public_key} if ":key" in statement else {})
+    assert code in codes()

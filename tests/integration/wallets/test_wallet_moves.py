@@ -21,6 +21,7 @@ from tests.factories import programmes as made
 from tests.factories.ledger import EXPIRES_ON, TERRITORY_ID, World, open_world
 from tests.factories.programmes import CHECKER, NOW
 from tests.factories.site import build_site
+from tests.factories.vandal import run, take_the_guards_down
 from tests.factories.wallets import AGENT, CountingKeyring, Holder, ask, holder, keyring, pay
 from wallets import app as wallets_app
 from wallets import queries
@@ -197,3 +198,24 @@ def test_over_json_the_agent_prepares_and_only_an_approver_approves(db_engine: E
     assert send(Role.AGENT, "/wallet-moves/1/cancel", key="k3").json["code"] == "wallet_move_ended"
     listed = site.app.test_client().get("/api/v1/wallet-moves", headers={"Authorization": f"Bearer {keys[Role.AGENT]}"})
     assert [move["move_id"] for move in listed.json["moves"]] == [1]
+
+
+# What was done by hand -> the SQL -> the code that verify must give.
+FORGED_MOVES = {
+    "a move that disappeared": ("DELETE FROM wallet_moves", "wallet_move_missing"),
+    "a move said to be another entry's": ("UPDATE wallet_moves SET entry_id = entry_id - 1", "wallet_move_differs"),
+    "a move approved by another": (
+        "UPDATE wallet_moves SET approved_by = 'staff:77'",
+        "wallet_move_differs",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FORGED_MOVES)
+def test_a_move_that_is_not_that_of_its_entry_is_named(town: Town, fault: str) -> None:
+    town.approve(town.prepare().move_id)
+    take_the_guards_down(town.engine)
+    assert town.findings() == []  # the control
+    statement, code = FORGED_MOVES[fault]
+    run(town.engine, statement)
+    assert code in town.findings()

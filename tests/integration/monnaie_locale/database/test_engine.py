@@ -31,6 +31,13 @@ def test_a_sqlite_that_can_corrupt_itself_is_not_opened(monkeypatch: pytest.Monk
         open_engine(url)
 
 
+def test_a_statement_that_fails_says_nothing_of_the_values_it_was_given(db_engine: Engine) -> None:
+    with db_engine.connect() as db, pytest.raises(DBAPIError) as failed:
+        db.execute(text("INSERT INTO nowhere VALUES (:code)"), {"code": "9K3TWQ"})
+    assert "INSERT INTO nowhere" in str(failed.value)
+    assert "9K3TWQ" not in str(failed.value)
+
+
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("server", "ours"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
 def test_postgresql_waits_for_the_disk_whatever_the_server_says(db_engine: Engine, server: str, ours: str) -> None:

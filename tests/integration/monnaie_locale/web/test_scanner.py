@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Blueprint, make_response, render_template_string
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from monnaie_locale.documents import qr
@@ -29,6 +29,7 @@ PAGE = """
 {% block content %}<h1>Encaisser</h1>{{ scanner(["HTTPS://MONNAIE.VILLE-EXEMPLE.FR/W/"]) }}{% endblock %}
 {% block scripts %}<script type="module" src="{{ asset('scanner.js') }}"></script>{% endblock %}
 """
+READING = '.scanner[data-state="reading"]'
 READ = '.scanner[data-state="read"]'
 LISTEN = """() => {
   window.heard = [];
@@ -124,3 +125,36 @@ def test_without_a_camera_the_page_says_to_type_the_number(address: str, open_br
 
     page.get_by_role("button", name="Scanner la carte").click()
     page.get_by_text("Saisissez le numéro à la main").wait_for()
+
+
+def test_one_of_two_cameras_is_chosen_and_remembered(address: str, open_browser: Callable[..., Browser]):
+    two = ("--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream")
+    page, _ = open_scanner(open_browser(*two), address)
+    used = "() => document.querySelector('video').srcObject?.getVideoTracks()[0].getSettings().deviceId"
+
+    page.get_by_role("button", name="Scanner la carte").click()
+    cameras = page.get_by_label("Caméra")
+    cameras.wait_for()
+    page.locator(READING).wait_for()
+    values = cameras.locator("option").evaluate_all("(all) => all.map((each) => each.value)")
+    assert len(set(values)) == 2
+    (other,) = set(values) - {page.evaluate(used)}
+    cameras.select_option(other)
+    page.locator(READING).wait_for()
+    assert page.evaluate(used) == other
+
+    page.reload()
+    page.get_by_role("button", name="Scanner la carte").click()
+    page.locator(READING).wait_for()
+    assert page.evaluate(used) == other
+    expect(cameras).to_have_value(other)
+    page.get_by_role("button", name="Arrêter la caméra").click()
+    assert cameras.is_hidden()
+
+
+def test_a_device_with_one_camera_is_offered_no_choice(address: str, open_browser: Callable[..., Browser]):
+    one = ("--use-fake-device-for-media-stream=device-count=1", "--use-fake-ui-for-media-stream")
+    page, _ = open_scanner(open_browser(*one), address)
+    page.get_by_role("button", name="Scanner la carte").click()
+    page.locator(READING).wait_for()
+    assert page.get_by_label("Caméra").is_hidden()

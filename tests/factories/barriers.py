@@ -1,0 +1,33 @@
+"""What keeps somebody from using a page: the rules of axe-core, and text that runs out of a narrow screen."""
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+STANDS_IN_THE_WAY = ("serious", "critical")
+RUNS_OUT = """() => {
+  const root = document.documentElement;
+  if (root.scrollWidth <= root.clientWidth) return [];
+  const isWide = (each) => each.getBoundingClientRect().right > root.clientWidth + 1;
+  return [...document.querySelectorAll("body *")].filter(isWide).map((each) => each.outerHTML.slice(0, 120));
+}"""
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what axe-core finds serious or critical on a page by day, and too pale by night: a sentence for each."""
+    page.evaluate(f"() => {{ {AXE_SCRIPT} }}")
+    found = _judged(page, {})
+    page.emulate_media(color_scheme="dark")
+    found += [f"in the dark: {each}" for each in _judged(page, {"runOnly": ["color-contrast"]})]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def _judged(page: Page, options: dict[str, object]) -> list[str]:
+    answer = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], "preload": False, **options})
+    grave = [each for each in answer["violations"] if each["impact"] in STANDS_IN_THE_WAY]
+    return [f"{each['id']}: {node['html'][:160]}" for each in grave for node in each["nodes"]]
+
+
+def sideways(page: Page) -> list[str]:
+    """Return the elements that make a page scroll sideways at its present width, none when it does not."""
+    return list(page.evaluate(RUNS_OUT))
