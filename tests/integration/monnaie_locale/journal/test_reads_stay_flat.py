@@ -17,13 +17,14 @@ from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.exports.shop_statements import shop_statement
 from monnaie_locale.journal.account_history import entries_touching, movement_before, numbers_touching
 from monnaie_locale.journal.directory import Owner, open_accounts, open_purses, territory_of
+from monnaie_locale.journal.post import post_batch
 from monnaie_locale.journal.queries import entries, numbers_accounted
 from monnaie_locale.journal.verify import verify
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month
-from monnaie_locale.ledger.posting import Draw
-from tests.factories.ledger import NOON_MS, TERRITORY_ID, World
+from monnaie_locale.ledger.posting import Draw, Posted
+from tests.factories.ledger import NOON_MS, TERRITORY_ID, World, posting
 from tests.factories.market import Market, open_market
 from tests.factories.vandal import run, take_the_guards_down
 from wallets.history import history_of
@@ -144,6 +145,20 @@ def test_books_from_before_the_chains_get_theirs(market: Market) -> None:
     run(market.engine, "UPDATE transfers SET credit_previous_id = 0")
     assert not chains_are_whole(market)
     assert chain(market, own[0]) != asked[own[0]]
+
+
+def test_the_entries_of_one_batch_are_a_chain_too(market: Market) -> None:
+    shop, purse = merchant_account(market), market.world.purse(market.card.wallet_id)
+    before = chain(market, shop)
+    batch = [posting(EntryKind.CHARGE, Draw((purse,), shop, cents), key=f"batch{cents}") for cents in (3, 4, 5)]
+
+    posted = transact(market.engine, post_batch, batch, recorded_at_ms=NOON_MS)
+
+    numbers = [each.entry.entry_id for each in posted if isinstance(each, Posted)]
+    assert len(numbers) == 3
+    assert chain(market, shop) == before + numbers
+    assert chain(market, purse)[-3:] == numbers
+    assert chains_are_whole(market)
 
 
 def chain(market: Market, account: int) -> list[int]:
