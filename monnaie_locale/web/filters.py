@@ -34,6 +34,12 @@ def time_fr(moment: datetime.datetime | int) -> str:
     return f"{aware.astimezone(PARIS):%H:%M}"
 
 
+def day_time_fr(moment: datetime.datetime | int) -> str:
+    """Return a moment in Paris, short, where the year is said elsewhere: "03/10 14:05"."""
+    aware = moment_of(moment) if isinstance(moment, int) else moment
+    return f"{aware.astimezone(PARIS):%d/%m %H:%M}"
+
+
 def month_fr(month: Month) -> str:
     """Return a month as "octobre 2026"."""
     return month.label_fr
@@ -49,6 +55,7 @@ FILTERS = {
     "date_fr": date_fr,
     "datetime_fr": datetime_fr,
     "time_fr": time_fr,
+    "day_time_fr": day_time_fr,
     "month_fr": month_fr,
     "count_fr": count_fr,
 }

@@ -33,6 +33,7 @@ def test_a_moment_is_shown_on_the_clocks_of_paris():
     assert plain(filters.datetime_fr(summer)) == "1er juillet 2026 à 14:05"
     assert plain(filters.datetime_fr(0)) == "1er janvier 1970 à 01:00"
     assert filters.time_fr(summer) == "14:05"
+    assert filters.day_time_fr(winter) == "01/01 00:30"
 
 
 def test_months_and_counts():
