@@ -20,7 +20,7 @@ from bench import books, bulk_town
 from bench.measure import NS_PER_MS, Timing
 from bench.places import Place
 from bench.rows import Row
-from monnaie_locale.commands.distribution import KEY_VARIABLE
+from monnaie_locale.commands.acting import KEY_VARIABLE
 from monnaie_locale.journal.writer import Writer
 
 LINES, LINES_QUICK = 100_000, 2_000

@@ -40,8 +40,9 @@ def test_a_posting_alone_is_whole_by_statements_and_by_the_servers_function(ledg
     _check(ledger, acknowledged(len(ways) * len(PAYMENTS)))
 
 
-def test_everyone_who_was_answered_is_in_the_books(ledger: BareLedger) -> None:
-    group = BareGroup(ledger)
+@pytest.mark.parametrize("gathers", [False, True])
+def test_everyone_who_was_answered_is_in_the_books(ledger: BareLedger, *, gathers: bool) -> None:
+    group = BareGroup(ledger, gathers=gathers)
     callers = [threading.Thread(target=group.submit, args=(payment,)) for payment in PAYMENTS * 5]
     for caller in callers:
         caller.start()
