@@ -66,14 +66,14 @@ def invitations(rt: Runtime, ended: Ended, *, now: datetime.datetime) -> Iterato
         random_bytes=os.urandom,
     )
     yield Row("Caisse à appairer (15 minutes)", f"{base_url}{PAIRING_PATH}{code}")
-    household = _with_most_left(rt, ended)
+    household = household_with_most_left(rt, ended)
     card = ended.counters.cards[household]
     pin = ended.counters.pin_of(household)
     yield Row("Carte d’un ménage", f"{base_url}{CARD_PATH}{card.token}")
     yield Row("", f"numéro {card_number_shown(card.number)}, code secret {pin}")
 
 
-def _with_most_left(rt: Runtime, ended: Ended) -> int:
+def household_with_most_left(rt: Runtime, ended: Ended) -> int:
     """Return the household with most aids that are not spent, then with most money: there is something to try with."""
     held: list[tuple[int, int]] = []
     with reading(rt.engine) as db:

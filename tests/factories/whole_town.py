@@ -21,6 +21,7 @@ from merchants.operations import PAIRING_PATH, renew_pairing
 from merchants.payment_requests import REQUEST_PATH, request_payment
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.demo.invitations import household_with_most_left
 from monnaie_locale.demo.run import Demo
 from monnaie_locale.identity.operations import create_sign_in_link, create_staff
 from monnaie_locale.identity.roles import STAFF_ROLES
@@ -51,6 +52,7 @@ class Town:
     demo: Demo
     rt: Runtime
     app: Flask
+    household: int
     address: str = ""
     # What each visitor found, so that a second walk needs no second search.
     walked: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -86,12 +88,12 @@ class Town:
     @property
     def card_path(self) -> str:
         """Return the address of a household's card; the PIN is `pin`."""
-        return f"{CARD_PATH}{self.demo.ended.counters.cards[0].token}"
+        return f"{CARD_PATH}{self.demo.ended.counters.cards[self.household].token}"
 
     @property
     def pin(self) -> str:
         """Return the PIN of that card."""
-        return self.demo.ended.counters.pin_of(0)
+        return self.demo.ended.counters.pin_of(self.household)
 
     def counter_path(self) -> str:
         """Return the address of the first shop's counter card."""
@@ -139,7 +141,7 @@ def open_town(folder: Path) -> Town:
     demo = small_demo(folder / "out")
     rt = open_home(demo.home, base_url=demo.rt.base_url)
     rt.clock = lambda: TODAY
-    town = Town(demo, rt, create_app(rt))
+    town = Town(demo, rt, create_app(rt), household_with_most_left(rt, demo.ended))
     with reading(rt.engine) as db:
         last = last_statement(db, territory_id=rt.territory_id)
     assert last is not None
@@ -150,14 +152,14 @@ def open_town(folder: Path) -> Town:
         identifier="REL-SUITE", opening=last.closing_cents, from_on=day, to_on=day, iban=iban,
     )  # fmt: skip
     transact(rt.engine, import_statement, content=statement, actor=SOMEBODY, **town.common())  # type: ignore[arg-type]
-    card_id = demo.ended.counters.cards[0].card_id
+    card_id = demo.ended.counters.cards[town.household].card_id
     transact(
         rt.engine, bind_phone, card_id=card_id, public_key=pocket_phone().public_key, actor=f"holder:{card_id}",
         **town.common(),  # type: ignore[arg-type]
     )  # fmt: skip
     charge(
         engine=rt.engine, keyring=rt.keyring, writer=rt.writer, host=urlsplit(rt.base_url).netloc, till=town.till,
-        card_code=town.demo.ended.counters.cards[0].number, pin=town.pin, amount_cents=120, idempotency_key=KEY,
+        card_code=demo.ended.counters.cards[town.household].number, pin=town.pin, amount_cents=120, idempotency_key=KEY,
         **town.common(),  # type: ignore[arg-type]
     )  # fmt: skip
     return town
