@@ -1,5 +1,6 @@
 """A busy batch waits for those who asked lately, an idle one for nobody."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -56,18 +57,20 @@ def test_who_has_gone_is_forgotten_one_batch_after_the_other() -> None:
     assert looks == [1, 1]
 
 
-def test_a_sleeper_is_woken_by_whoever_comes_and_by_a_call() -> None:
+@pytest.mark.parametrize("ring", [lambda gathering: gathering.came(1), Gathering.wake])
+def test_a_sleeper_is_woken_by_whoever_comes_and_by_a_call(ring: Callable[[Gathering], None]) -> None:
     gathering = Gathering()
     gathering.served(2, left=0)
-    for ring in (lambda: gathering.came(1), gathering.wake):
-        gathering.gather(lambda: 0)
-        # Between the two the queue was silent; who comes after it rings only once the sleeper said that one is enough.
-        woken: list[str] = []
+    gathering.gather(lambda: 0)
+    asleep = threading.Event()
+    sleeper = threading.Thread(target=gathering.await_one, args=(lambda: asleep.set() or 0,), daemon=True)
+    sleeper.start()
+    asleep.wait()
+    # The control: nobody came, so it sleeps on.
+    sleeper.join(0.05)
+    assert sleeper.is_alive()
 
-        def waiting(ring: Callable[[], None] = ring) -> int:
-            ring()
-            return 0
+    ring(gathering)
 
-        gathering.await_one(waiting)
-        woken.append("awake")
-        assert woken
+    sleeper.join(10)
+    assert not sleeper.is_alive()
