@@ -7,12 +7,13 @@ from sqlalchemy import Connection
 
 from merchants.errors import MerchantSuspended, MerchantUnknown, TillUnknown, TillUnpaired
 from merchants.model import Merchant, Till
-from merchants.queries import tills_with_shops
-from monnaie_locale.identity.queries import find_api_keys
-from monnaie_locale.journal.directory import merchant_account_ids
-from monnaie_locale.journal.queries import posted_by_keys
+from merchants.queries import look_for_tills
+from monnaie_locale.database.prepared import look_together
+from monnaie_locale.identity.queries import look_for_api_keys
+from monnaie_locale.journal.directory import look_for_merchant_accounts
+from monnaie_locale.journal.queries import look_for_keys, posted_under
 from monnaie_locale.ledger.posting import Posted
-from wallets.authorisation import ReadCard, read_cards
+from wallets.authorisation import ReadCard, as_read, cards_behind, look_for_their_purses, looks_for_cards
 from wallets.phone_code import ShownCode
 
 
@@ -63,14 +64,26 @@ def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
         # One process serves one town; should it ever serve two, each is read apart.
         return [seen for one in asked for seen in at_the_counter(db, [one])]
     ((territory_id, host),) = towns
-    good_keys = find_api_keys(
-        db, territory_id=territory_id, token_digests={one.api_key_digest for one in asked if one.api_key_digest}
+    codes = [one.card_code for one in asked]
+    good_keys, numbers, tills, by_digest, programmes = look_together(
+        db,
+        look_for_api_keys(
+            territory_id=territory_id, token_digests={one.api_key_digest for one in asked if one.api_key_digest}
+        ),
+        look_for_keys(territory_id=territory_id, key_digests=[one.key_digest for one in asked]),
+        look_for_tills(territory_id=territory_id, till_ids={one.till_id for one in asked}),
+        *looks_for_cards(territory_id=territory_id, codes=codes),
     )
-    posted = posted_by_keys(db, territory_id=territory_id, key_digests=[one.key_digest for one in asked])
-    tills = tills_with_shops(db, territory_id=territory_id, till_ids={one.till_id for one in asked})
-    shop_ids = sorted({merchant.id for _, merchant in tills.values()})
-    account_ids = merchant_account_ids(db, territory_id=territory_id, merchant_ids=shop_ids)
-    cards = read_cards(db, territory_id=territory_id, host=host, codes=[one.card_code for one in asked])
+    posted = posted_under(db, numbers, territory_id)
+    found = cards_behind(db, territory_id=territory_id, host=host, codes=codes, by_digest=by_digest)
+    account_ids, purses = look_together(
+        db,
+        look_for_merchant_accounts(
+            territory_id=territory_id, merchant_ids=sorted({merchant.id for _, merchant in tills.values()})
+        ),
+        look_for_their_purses(territory_id=territory_id, cards=found),
+    )
+    cards = as_read(codes, found, purses=purses, programmes=programmes)
     return [
         Seen(
             till_id=one.till_id,

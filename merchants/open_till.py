@@ -27,7 +27,7 @@ AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchan
 """
 ABANDONED = """
 SELECT wanted.value FROM {wanted} CROSS JOIN abandoned_keys
-WHERE abandoned_keys.territory_id = {p} AND abandoned_keys.key_digest = {value}
+WHERE abandoned_keys.territory_id = {p} AND abandoned_keys.key_digest = {digest}
 """
 
 

@@ -22,7 +22,7 @@ from merchants.model import (
 )
 from merchants.payout_errors import PayoutLineUnknown, PayoutUnknown
 from merchants.tables import charge_refunds, merchants, payment_requests, payout_lines, payouts, tills
-from monnaie_locale.database.prepared import select_among
+from monnaie_locale.database.prepared import Look, Rows, look
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.ledger.accounts import AccountKind
 
@@ -122,8 +122,17 @@ def tills_with_shops(
     db: Connection, *, territory_id: int, till_ids: Collection[int]
 ) -> dict[int, tuple[Till, Merchant]]:
     """Return those of the tills that exist, each with its shop; in one statement."""
+    return look(db, look_for_tills(territory_id=territory_id, till_ids=till_ids))
+
+
+def look_for_tills(*, territory_id: int, till_ids: Collection[int]) -> Look[dict[int, tuple[Till, Merchant]]]:
+    """Return what `tills_with_shops` asks the database."""
+    return Look(TILLS_WITH_SHOPS, list(till_ids), (territory_id,), _tills_with_shops)
+
+
+def _tills_with_shops(rows: Rows) -> dict[int, tuple[Till, Merchant]]:
     found: dict[int, tuple[Till, Merchant]] = {}
-    for row in select_among(db, TILLS_WITH_SHOPS, list(till_ids), territory_id):
+    for row in rows:
         till_values, shop_values = row[: len(TILL_COLUMNS)], row[len(TILL_COLUMNS) :]
         till = Till(**dict(zip(TILL_NAMES, till_values, strict=True)))
         shop = dict(zip(MERCHANT_NAMES, shop_values, strict=True))

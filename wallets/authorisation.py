@@ -16,19 +16,21 @@ What a shop is told, and why:
 """
 
 import datetime
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
+from monnaie_locale.database.prepared import Look, look, look_together
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.journal.queries import PurseBalance, purses_among
+from monnaie_locale.journal.queries import PurseBalance, look_for_purses
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.errors import InsufficientFunds
 from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.programmes.model import Category, PinRule, Programme
-from monnaie_locale.programmes.queries import programmes_by_id
+from monnaie_locale.programmes.queries import look_for_programmes
 from monnaie_locale.programmes.rules import (
     category_labels,
     drawn_purses,
@@ -222,10 +224,27 @@ def look_up(
 
 def read_cards(db: Connection, *, territory_id: int, host: str, codes: Sequence[ShownCode]) -> list[ReadCard]:
     """Return what is known behind each of these codes, in their order: the card, its purses, the rules of its money."""
+    by_digest, programmes = look_together(db, *looks_for_cards(territory_id=territory_id, codes=codes))
+    cards = cards_behind(db, territory_id=territory_id, host=host, codes=codes, by_digest=by_digest)
+    purses = look(db, look_for_their_purses(territory_id=territory_id, cards=cards))
+    return as_read(codes, cards, purses=purses, programmes=programmes)
+
+
+def looks_for_cards(
+    *, territory_id: int, codes: Sequence[ShownCode]
+) -> tuple[Look[dict[bytes, Card]], Look[dict[int, Programme]]]:
+    """Return what `read_cards` asks first, for who asks more at once: the cards by their secrets, and the rules."""
     digests = {code.digest for code in codes if isinstance(code, CardCode) and code.digest is not None}
-    by_digest = queries.cards_by_token(db, territory_id=territory_id, token_digests=digests)
+    cards = queries.look_for_cards(territory_id=territory_id, token_digests=digests)
+    return cards, look_for_programmes(territory_id=territory_id)
+
+
+def cards_behind(
+    db: Connection, *, territory_id: int, host: str, codes: Sequence[ShownCode], by_digest: Mapping[bytes, Card]
+) -> list[Card | None]:
+    """Return the card behind each code: found by its secret already, by its number, or by one of its phones."""
     by_phone = _cards_by_phone(db, territory_id=territory_id, host=host, codes=codes)
-    cards = [
+    return [
         by_phone.get(code)
         if isinstance(code, PhoneCode)
         else by_digest.get(code.digest)
@@ -233,17 +252,31 @@ def read_cards(db: Connection, *, territory_id: int, host: str, codes: Sequence[
         else queries.card_by_number(db, territory_id=territory_id, number=code.number)
         for code in codes
     ]
-    # For nobody it is asked what nobody has: an invented number must cost what another does.
+
+
+def look_for_their_purses(
+    *, territory_id: int, cards: Sequence[Card | None]
+) -> Look[defaultdict[int, list[PurseBalance]]]:
+    """Return what is asked next, for nobody what nobody has. An invented number must cost what another does."""
     wallet_ids = {card.wallet_id for card in cards if card is not None} or {NO_WALLET}
-    purses = purses_among(db, territory_id=territory_id, wallet_ids=wallet_ids)
-    programmes = programmes_by_id(db, territory_id=territory_id)
+    return look_for_purses(territory_id=territory_id, wallet_ids=wallet_ids)
+
+
+def as_read(
+    codes: Sequence[ShownCode],
+    cards: Sequence[Card | None],
+    *,
+    purses: Mapping[int, Sequence[PurseBalance]],
+    programmes: Mapping[int, Programme],
+) -> list[ReadCard]:
+    """Return what was found behind each code, put together."""
     return [
         ReadCard(
             card=card,
             code_key=code.key,
             is_number=isinstance(code, CardCode) and code.digest is None,
             phone_code=code if isinstance(code, PhoneCode) else None,
-            purses=() if card is None else tuple(purses[card.wallet_id]),
+            purses=() if card is None else tuple(purses.get(card.wallet_id, ())),
             programmes=programmes,
         )
         for code, card in zip(codes, cards, strict=True)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
-from monnaie_locale.database.prepared import as_bytes, select_among
+from monnaie_locale.database.prepared import Look, as_bytes, look, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX
 from monnaie_locale.journal.queries import PurseBalance, purses_of
 from monnaie_locale.keyring import Keyring
@@ -22,7 +22,7 @@ CARD_COLUMNS = tuple(column for column in cards.c if column.name not in {"token_
 CARD_NAMES = "cards.id, wallet_id, number, state, tries_left, unpinned_count, unpinned_cents, issued_at_ms, ended_at_ms"
 CARDS_BY_TOKEN = f"""
 SELECT {CARD_NAMES}, wanted.value FROM {{wanted}} CROSS JOIN cards
-WHERE cards.territory_id = {{p}} AND cards.token_digest = {{value}}
+WHERE cards.territory_id = {{p}} AND cards.token_digest = {{digest}}
 """  # noqa: S608 - names of our own columns
 CARDS_BY_ID = f"""
 SELECT {CARD_NAMES} FROM {{wanted}} CROSS JOIN cards WHERE cards.territory_id = {{p}} AND cards.id = {{value}}
@@ -31,15 +31,17 @@ SELECT {CARD_NAMES} FROM {{wanted}} CROSS JOIN cards WHERE cards.territory_id = 
 
 def card_by_token(db: Connection, *, territory_id: int, token_digest: bytes) -> Card | None:
     """Return the card whose token has this digest, whatever its state."""
-    query = select(*CARD_COLUMNS).where(cards.c.territory_id == territory_id, cards.c.token_digest == token_digest)
-    row = db.execute(query).mappings().first()
-    return None if row is None else _as_card(row)
+    return look(db, look_for_cards(territory_id=territory_id, token_digests={token_digest})).get(token_digest)
 
 
-def cards_by_token(db: Connection, *, territory_id: int, token_digests: Collection[bytes]) -> dict[bytes, Card]:
-    """Return the cards whose tokens have these digests, whatever their state."""
-    rows = select_among(db, CARDS_BY_TOKEN, list(token_digests), territory_id)
-    return {as_bytes(row[-1]): _card_of(row) for row in rows}
+def look_for_cards(*, territory_id: int, token_digests: Collection[bytes]) -> Look[dict[bytes, Card]]:
+    """Return what asks for the cards whose tokens have these digests, whatever their state."""
+    return Look(
+        CARDS_BY_TOKEN,
+        list(token_digests),
+        (territory_id,),
+        lambda rows: {as_bytes(row[-1]): _card_of(row) for row in rows},
+    )
 
 
 def cards_among(db: Connection, *, territory_id: int, card_ids: Collection[int]) -> list[Card]:

@@ -6,7 +6,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from monnaie_locale.database.turns import begin_in_turn
+from monnaie_locale.database.turns import begin_in_turn, let_go
 
 # SQLite before 3.51.3 can corrupt a database when two connections checkpoint at once (the WAL-reset fault), so the
 # library comes from PyPI and not from the system.
@@ -68,6 +68,7 @@ def _open_sqlite(url: str, *, pool_size: int) -> Engine:
     )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "close", lambda _connection, record: let_go(record))
     return engine
 
 

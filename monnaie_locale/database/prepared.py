@@ -2,44 +2,75 @@
 
 Nothing is built at each call, and the database prepares the text once whatever the number of values. It is SQL that
 both databases read, with names in braces: `{wanted}` stands in FROM for the values asked for, `{value}` for one of
-them, `{p}` for a further parameter; `{lock}` at the end locks what is named after it. Write
-`FROM {wanted} CROSS JOIN t WHERE …`: CROSS JOIN makes SQLite begin with the values and find each by an index.
+them, or `{digest}` when they are bytes, `{p}` for a further parameter; `{lock}` at the end locks what is named after
+it. Write `FROM {wanted} CROSS JOIN t WHERE …`: CROSS JOIN makes SQLite begin with the values and find each by an index.
 """
 
 import datetime
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from monnaie_locale.database.bulk import array_of
-from monnaie_locale.database.driver import execute
+from monnaie_locale.database.driver import Result, execute, sent_ahead
 
 IN_PARENTHESES = re.compile(r"\([^()]*\)")
 Values = Sequence[int] | Sequence[bytes]
+Rows = list[tuple[Any, ...]]
+T = TypeVar("T")
 
 
-def select_among(db: Connection, statement: str, values: Values, *parameters: object) -> list[tuple[Any, ...]]:
-    """Return the rows; SQLite gives dates as text, booleans as numbers, and a wanted value of bytes in hexadecimal.
+@dataclass(frozen=True, slots=True)
+class Look(Generic[T]):
+    """What is to be selected, and how its rows are read.
 
     Args:
-        db: a connection.
         statement: as described above; a constant, never made of anything given from outside.
         values: all integers, or all bytes.
         parameters: those of the `{p}`, in order.
+        read: what the rows say. On SQLite, dates are texts in them, a wanted value of bytes in hexadecimal (`as_date`,
+            `as_bytes`), booleans are numbers.
 
     """
-    if not values:
-        return []
-    is_bytes = isinstance(values[0], bytes)
+
+    statement: str
+    values: Values
+    parameters: tuple[object, ...]
+    read: Callable[[Rows], T]
+
+
+def look(db: Connection, asked: Look[T]) -> T:
+    """Return what is found; of nothing, nothing is asked."""
+    if not asked.values:
+        return asked.read([])
     if db.dialect.name == "postgresql":
-        return execute(db, _for_postgresql(statement, is_bytes=is_bytes), (array_of(values), *parameters)).fetchall()
-    written = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
-    ((rows,),) = execute(db, _for_sqlite(statement, is_bytes=is_bytes), (written, *parameters)).fetchall()
-    return [tuple(row) for row in json.loads(rows)]
+        return asked.read(_sent(db, asked).fetchall())
+    (found,) = _found_on_sqlite(db, [asked])
+    return asked.read(found)
+
+
+def look_together(db: Connection, *asked: Look[Any]) -> list[Any]:
+    """Return what each finds, in order: PostgreSQL answers all in one round trip, SQLite in one row.
+
+    With thirty-two threads that want the interpreter, each time the driver lets go of it costs a turn of somebody else.
+    """
+    if db.dialect.name == "postgresql":
+        with sent_ahead(db):
+            results = [_sent(db, each) if each.values else None for each in asked]
+            found = [[] if result is None else result.fetchall() for result in results]
+    else:
+        found = _found_on_sqlite(db, asked)
+    return [each.read(rows) for each, rows in zip(asked, found, strict=True)]
+
+
+def select_among(db: Connection, statement: str, values: Values, *parameters: object) -> Rows:
+    """Return the rows of a `Look` with these fields, as they come."""
+    return look(db, Look(statement, values, parameters, list))
 
 
 def as_date(value: datetime.date | str) -> datetime.date:
@@ -52,23 +83,44 @@ def as_bytes(value: bytes | str) -> bytes:
     return bytes.fromhex(value) if isinstance(value, str) else bytes(value)
 
 
+def _sent(db: Connection, asked: Look[Any]) -> Result:
+    return execute(db, _on_postgresql(asked.statement), (array_of(asked.values), *asked.parameters))
+
+
+def _found_on_sqlite(db: Connection, asked: Sequence[Look[Any]]) -> list[Rows]:
+    parameters = [parameter for each in asked for parameter in (_json_of(each.values), *each.parameters)]
+    (found,) = execute(db, _on_sqlite(tuple(each.statement for each in asked)), parameters).fetchall()
+    return [[tuple(row) for row in json.loads(rows)] for rows in found]
+
+
+def _json_of(values: Values) -> str:
+    # JSON knows no bytes: they travel in hexadecimal.
+    return json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
+
+
 @lru_cache
-def _for_postgresql(statement: str, *, is_bytes: bool) -> str:
-    kind = "bytea" if is_bytes else "bigint"
-    return statement.format(
-        wanted=f"unnest(%s::{kind}[]) AS wanted(value)", value="wanted.value", p="%s", lock="FOR UPDATE OF"
+def _on_postgresql(statement: str) -> str:
+    wanted = f"unnest(%s::{'bytea' if '{digest}' in statement else 'bigint'}[]) AS wanted(value)"
+    one = "wanted.value"
+    return statement.format(wanted=wanted, value=one, digest=one, p="%s", lock="FOR UPDATE OF")
+
+
+@lru_cache
+def _on_sqlite(statements: tuple[str, ...]) -> str:
+    return f"SELECT {', '.join(f'({_in_one_row(statement)})' for statement in statements)}"
+
+
+def _in_one_row(statement: str) -> str:
+    # A writer holds the whole file: nothing needs locking.
+    rows = statement.format(
+        wanted="json_each(?) AS wanted", value="wanted.value", digest="unhex(wanted.value)", p="?", lock="--"
     )
-
-
-@lru_cache
-def _for_sqlite(statement: str, *, is_bytes: bool) -> str:
-    # JSON knows no bytes: they travel in hexadecimal. A writer holds the whole file: nothing needs locking.
-    value = "unhex(wanted.value)" if is_bytes else "wanted.value"
-    rows = statement.format(wanted="json_each(?) AS wanted", value=value, p="?", lock="--")
-    # All rows in one: the driver lets go of the interpreter at each row, and with thirty-two threads that want it,
-    # each row then costs a turn of somebody else.
-    names = ", ".join(f"c{number}" for number in range(_column_count(statement)))
+    names = _names(statement)
     return f"WITH rows({names}) AS ({rows}\n) SELECT json_group_array(json_array({names})) FROM rows"  # noqa: S608 - names of our own
+
+
+def _names(statement: str) -> str:
+    return ", ".join(f"c{number}" for number in range(_column_count(statement)))
 
 
 def _column_count(statement: str) -> int:

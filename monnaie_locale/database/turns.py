@@ -6,16 +6,20 @@ begins to write holds a second lock, a file beside the database, until the first
 waits behind. The system lets go of it with the process, and without it everything works, less fairly.
 """
 
-import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from monnaie_locale.database.driver import execute
 
 SUFFIX = "-turn"
+DESCRIPTOR = "monnaie_locale_turn"
+NO_WAIT = "PRAGMA busy_timeout = 0"
+BEGIN = "BEGIN IMMEDIATE"
 LOOK_EVERY_S = 0.001
 FILE_MODE = 0o600
 
@@ -30,36 +34,43 @@ def begin_in_turn(db: Connection, *, timeout_ms: int) -> None:
         timeout_ms: how long to wait for the turn, and again for the lock.
 
     """
-    with _turn(db.engine.url.database, timeout_ms=timeout_ms):
-        # SQLite's own waiting sleeps up to a hundred milliseconds between two looks: here it is one.
-        _set_busy_timeout(db, 0)
-        try:
-            _look_for_the_lock(db, timeout_ms=timeout_ms)
-        finally:
-            _set_busy_timeout(db, timeout_ms)
-
-
-@contextlib.contextmanager
-def _turn(database: str | None, *, timeout_ms: int) -> Iterator[None]:
-    """Hold the turn of a database's writers; go on without it where there is no file, or when it does not come."""
-    descriptor = _opened(database)
-    if descriptor is None:
-        yield
-        return
     until = time.monotonic() + timeout_ms / 1000
+    descriptor = _descriptor(db)
+    if descriptor is None:
+        _look_for_the_lock(db, timeout_ms=timeout_ms)
+        return
     try:
         while not _is_taken(descriptor) and time.monotonic() < until:
             time.sleep(LOOK_EVERY_S)
-        yield
+        _look_for_the_lock(db, timeout_ms=timeout_ms)
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def let_go(record: ConnectionPoolEntry) -> None:
+    """Close what a connection holds of its database's turn; to be called when it is closed."""
+    descriptor = record.info.pop(DESCRIPTOR, None)
+    if descriptor is not None:
         os.close(descriptor)
+
+
+def _descriptor(db: Connection) -> int | None:
+    """Return the connection's own opening of the turn file, or None where there is no file.
+
+    Each connection has one, for the lock belongs to the opening: so threads of one process take turns too. It stays
+    open as long as the connection.
+    """
+    info = db.info
+    if DESCRIPTOR not in info:
+        info[DESCRIPTOR] = _opened(db.engine.url.database)
+    descriptor: int | None = info[DESCRIPTOR]
+    return descriptor
 
 
 def _opened(database: str | None) -> int | None:
     if not database or database == ":memory:" or database.startswith("file:"):
         return None
     try:
-        # Opened each time: the lock belongs to the opening, so threads of one process take turns too.
         return os.open(f"{database}{SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     except OSError:
         return None
@@ -77,19 +88,18 @@ def _is_taken(descriptor: int) -> bool:
 
 
 def _look_for_the_lock(db: Connection, *, timeout_ms: int) -> None:
-    until = time.monotonic() + timeout_ms / 1000
-    while True:
-        try:
-            db.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() >= until:
-                raise
-            time.sleep(LOOK_EVERY_S)
-        else:
-            return
-
-
-def _set_busy_timeout(db: Connection, timeout_ms: int) -> None:
-    cursor = db.connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {timeout_ms}")
-    cursor.close()
+    # SQLite's own waiting sleeps up to a hundred milliseconds between two looks: here it is one.
+    execute(db, NO_WAIT)
+    try:
+        until = time.monotonic() + timeout_ms / 1000
+        while True:
+            try:
+                execute(db, BEGIN)
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() >= until:
+                    raise
+                time.sleep(LOOK_EVERY_S)
+            else:
+                return
+    finally:
+        execute(db, f"PRAGMA busy_timeout = {timeout_ms}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from monnaie_locale.database.prepared import as_bytes, select_among
+from monnaie_locale.database.prepared import Look, as_bytes, look
 from monnaie_locale.identity.model import AuditEvent, Session, StaffMember
 from monnaie_locale.identity.roles import Role, SubjectKind
 from monnaie_locale.identity.tables import audit_events, sessions, staff, staff_roles
@@ -13,7 +13,7 @@ from monnaie_locale.keyring import Keyring
 
 API_KEYS = """
 SELECT wanted.value, subject_kind, subject_id FROM {wanted} CROSS JOIN api_keys
-WHERE api_keys.territory_id = {p} AND api_keys.token_digest = {value} AND revoked_at_ms IS NULL
+WHERE api_keys.territory_id = {p} AND api_keys.token_digest = {digest} AND revoked_at_ms IS NULL
 """
 
 
@@ -36,8 +36,19 @@ def find_api_keys(
     db: Connection, *, territory_id: int, token_digests: Collection[bytes]
 ) -> dict[bytes, tuple[SubjectKind, int]]:
     """Return the kind and the id of the subject that each of these keys stands for, those revoked left out."""
-    rows = select_among(db, API_KEYS, list(token_digests), territory_id)
-    return {as_bytes(row[0]): (SubjectKind(row[1]), row[2]) for row in rows}
+    return look(db, look_for_api_keys(territory_id=territory_id, token_digests=token_digests))
+
+
+def look_for_api_keys(
+    *, territory_id: int, token_digests: Collection[bytes]
+) -> Look[dict[bytes, tuple[SubjectKind, int]]]:
+    """Return what `find_api_keys` asks the database."""
+    return Look(
+        API_KEYS,
+        list(token_digests),
+        (territory_id,),
+        lambda rows: {as_bytes(row[0]): (SubjectKind(row[1]), row[2]) for row in rows},
+    )
 
 
 def find_staff(db: Connection, *, territory_id: int, staff_id: int, keyring: Keyring) -> StaffMember | None:

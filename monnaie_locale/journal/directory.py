@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.database.driver import sent_ahead
-from monnaie_locale.database.prepared import select_among
+from monnaie_locale.database.prepared import Look, look
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.tables import accounts, ledger_heads, territories
 from monnaie_locale.ledger.accounts import AccountKind
@@ -261,8 +261,13 @@ def _opened(
 
 def merchant_account_ids(db: Connection, *, territory_id: int, merchant_ids: Sequence[int]) -> dict[int, int]:
     """Return the number of the account of what each of these shops is owed; shops without one are left out."""
-    rows = select_among(db, MERCHANT_ACCOUNTS, merchant_ids, territory_id, int(AccountKind.MERCHANT))
-    return {row[0]: row[1] for row in rows}
+    return look(db, look_for_merchant_accounts(territory_id=territory_id, merchant_ids=merchant_ids))
+
+
+def look_for_merchant_accounts(*, territory_id: int, merchant_ids: Sequence[int]) -> Look[dict[int, int]]:
+    """Return what `merchant_account_ids` asks the database."""
+    parameters = (territory_id, int(AccountKind.MERCHANT))
+    return Look(MERCHANT_ACCOUNTS, merchant_ids, parameters, lambda rows: {row[0]: row[1] for row in rows})
 
 
 def single_account(db: Connection, *, territory_id: int, kind: AccountKind) -> int:

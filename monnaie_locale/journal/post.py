@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -102,7 +101,7 @@ class _Batch:
     def post(self, db: Connection, postings: Sequence[Posting], keys: Sequence[bytes]) -> list[Posted | Refusal]:
         """Answer every request in order and write what they add: a part while the next is decided."""
         answers: list[Posted | Refusal] = []
-        with sent_ahead(db) if len(postings) > DECIDED_AT_ONCE else nullcontext():
+        with sent_ahead(db):
             for start in range(0, len(postings), DECIDED_AT_ONCE):
                 part = slice(start, start + DECIDED_AT_ONCE)
                 answers += [self.answer(posting, key) for posting, key in zip(postings[part], keys[part], strict=True)]

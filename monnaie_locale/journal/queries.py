@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from monnaie_locale.database.prepared import as_date, select_among
+from monnaie_locale.database.prepared import Look, Rows, as_date, look, select_among
 from monnaie_locale.journal.directory import LOOKUP_MAX, Account, Owner, StoredRow, as_account
 from monnaie_locale.journal.tables import accounts, balances, closed_periods, journal_entries, ledger_heads, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
@@ -48,7 +48,7 @@ WHERE balances.territory_id = {p} AND balances.account_id = {value}
 """
 NUMBERS_OF_KEYS = """
 SELECT journal_entries.id FROM {wanted} CROSS JOIN journal_entries
-WHERE journal_entries.territory_id = {p} AND journal_entries.key_digest = {value}
+WHERE journal_entries.territory_id = {p} AND journal_entries.key_digest = {digest}
 """
 PURSES = """
 SELECT accounts.id, accounts.programme_id, accounts.wallet_id, accounts.expires_on,
@@ -126,15 +126,16 @@ def accounts_of(
 
 def purses_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[PurseBalance]:
     """Return the wallet's purses, earliest expiry first, empty and expired ones included."""
-    return purses_among(db, territory_id=territory_id, wallet_ids=[wallet_id])[wallet_id]
+    return look(db, look_for_purses(territory_id=territory_id, wallet_ids=[wallet_id]))[wallet_id]
 
 
-def purses_among(
-    db: Connection, *, territory_id: int, wallet_ids: Collection[int]
-) -> defaultdict[int, list[PurseBalance]]:
-    """Return the purses of each of these wallets, earliest expiry first, empty and expired ones included."""
+def look_for_purses(*, territory_id: int, wallet_ids: Collection[int]) -> Look[defaultdict[int, list[PurseBalance]]]:
+    """Return what asks for the purses of these wallets, earliest expiry first, empty and expired ones included."""
+    return Look(PURSES, list(wallet_ids), (territory_id, int(AccountKind.PURSE)), _purses_by_wallet)
+
+
+def _purses_by_wallet(rows: Rows) -> defaultdict[int, list[PurseBalance]]:
     found: defaultdict[int, list[PurseBalance]] = defaultdict(list)
-    rows = select_among(db, PURSES, list(wallet_ids), territory_id, int(AccountKind.PURSE))
     for row in sorted(rows, key=lambda row: (row[3], row[0])):
         found[row[2]].append(PurseBalance(row[0], row[1], row[2], as_date(row[3]), row[4]))
     return found
@@ -159,10 +160,19 @@ def find_posted(
 
 def posted_by_keys(db: Connection, *, territory_id: int, key_digests: Sequence[bytes]) -> dict[bytes, Posted]:
     """Return what these keys already posted."""
-    numbers = [row[0] for row in select_among(db, NUMBERS_OF_KEYS, key_digests, territory_id)]
-    if not numbers:
+    return posted_under(db, look(db, look_for_keys(territory_id=territory_id, key_digests=key_digests)), territory_id)
+
+
+def look_for_keys(*, territory_id: int, key_digests: Sequence[bytes]) -> Look[Sequence[int]]:
+    """Return what asks the database for the numbers of the entries that these keys posted."""
+    return Look(NUMBERS_OF_KEYS, key_digests, (territory_id,), lambda rows: [row[0] for row in rows])
+
+
+def posted_under(db: Connection, entry_ids: Sequence[int], territory_id: int) -> dict[bytes, Posted]:
+    """Return these entries by the digests of their keys; a new request asks for none."""
+    if not entry_ids:
         return {}
-    found = entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
+    found = entries_by_number(db, territory_id=territory_id, entry_ids=entry_ids)
     return {posted.entry.key_digest: posted for posted in found}
 
 

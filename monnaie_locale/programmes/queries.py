@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from monnaie_locale.database.prepared import as_date, select_among
+from monnaie_locale.database.prepared import Look, Rows, as_date, look
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind
@@ -40,15 +40,24 @@ WHERE programmes.territory_id = {{value}} ORDER BY programmes.id
 
 def programmes_by_id(db: Connection, *, territory_id: int) -> dict[int, Programme]:
     """Return every programme of the territory, open or closed; a town has a handful."""
+    return look(db, look_for_programmes(territory_id=territory_id))
+
+
+def look_for_programmes(*, territory_id: int) -> Look[dict[int, Programme]]:
+    """Return what `programmes_by_id` asks the database."""
+    return Look(PROGRAMMES, [territory_id], (), _programmes_by_id)
+
+
+def _programmes_by_id(rows: Rows) -> dict[int, Programme]:
     categories: dict[int, set[Category]] = defaultdict(set)
-    rows: dict[int, tuple[Any, ...]] = {}
-    for row in select_among(db, PROGRAMMES, [territory_id]):
-        rows[row[0]] = row
+    by_id: dict[int, tuple[Any, ...]] = {}
+    for row in rows:
+        by_id[row[0]] = row
         if row[-1] is not None:
             categories[row[0]].add(Category(row[-1]))
     return {
         programme_id: _as_programme(dict(zip(PROGRAMME_NAMES, row[:-1], strict=True)), categories[programme_id])
-        for programme_id, row in rows.items()
+        for programme_id, row in by_id.items()
     }
 
 

@@ -58,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         "no posting lock",
-        (("monnaie_locale/database/turns.py", 'db.exec_driver_sql("BEGIN IMMEDIATE")', 'db.exec_driver_sql("BEGIN")'),),
+        (("monnaie_locale/database/turns.py", 'BEGIN = "BEGIN IMMEDIATE"', 'BEGIN = "BEGIN"'),),
         (f"{JOURNAL}/test_writer.py", "tests/integration/monnaie_locale/closing/test_at_once.py"),
     ),
     Mutant(
