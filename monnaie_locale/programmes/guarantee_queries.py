@@ -55,9 +55,7 @@ def guarantee_move_of(db: Connection, *, territory_id: int, move_id: int, lock: 
     return _as_move(row)
 
 
-def guarantee_uses(
-    db: Connection, *, territory_id: int, programme_id: int, since: datetime.date
-) -> list[GuaranteeUse]:
+def guarantee_uses(db: Connection, *, territory_id: int, programme_id: int, since: datetime.date) -> list[GuaranteeUse]:
     """Return what the programme's guarantee paid by month and shop, from the month of `since` on, newest month first.
 
     By the accounting date. It reads the account's own history: as much work as the guarantee paid, not as the town did.

@@ -1,4 +1,4 @@
-"""Tables of programmes. Only `monnaie_locale.programmes` imports this module; migrations 0003 and 0019 hold the triggers."""
+"""Tables of programmes. Only `monnaie_locale.programmes` imports this module; triggers: migrations 0003, 0019."""
 
 from sqlalchemy import (
     BigInteger,

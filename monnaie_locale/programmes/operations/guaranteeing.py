@@ -114,9 +114,17 @@ def cancel_guarantee_move(
     return guarantee_queries.guarantee_move_of(db, territory_id=territory_id, move_id=move_id)
 
 
-def _check(
-    db: Connection, *, territory_id: int, programme_id: int, kind: GuaranteeMoveKind, amount_cents: int
-) -> None:
+def move_digest(move: GuaranteeMove) -> bytes:
+    """Return what the entry of a move keeps of it: which one, of which programme, which way, how much."""
+    return request_digest(
+        move_id=move.move_id,
+        programme_id=move.programme_id,
+        kind=move.kind.value,
+        amount_cents=move.amount_cents,
+    )
+
+
+def _check(db: Connection, *, territory_id: int, programme_id: int, kind: GuaranteeMoveKind, amount_cents: int) -> None:
     """Refuse what the programme may not or cannot move now."""
     programme = queries.programme_of(db, territory_id=territory_id, programme_id=programme_id)
     if kind is GuaranteeMoveKind.RETURN:
@@ -144,7 +152,7 @@ def _post(db: Connection, move: GuaranteeMove, *, territory_id: int, actor: str,
         territory_id=territory_id,
         caller=actor,
         idempotency_key=f"guarantee-move:{move.move_id}",
-        request_digest=request_digest(move_id=move.move_id, amount_cents=move.amount_cents, kind=move.kind.value),
+        request_digest=move_digest(move),
         kind=EntryKind.GUARANTEE_FUNDED if is_funding else EntryKind.GUARANTEE_RETURNED,
         draws=(Draw((accounts[source],), accounts[target], move.amount_cents),),
         happened_at_ms=instant_ms(now),
@@ -168,9 +176,7 @@ def _end(db: Connection, *, territory_id: int, move_id: int, **values: object) -
     )
 
 
-def _record(
-    db: Connection, step: str, *, territory_id: int, move_id: int, actor: str, now: datetime.datetime
-) -> None:
+def _record(db: Connection, step: str, *, territory_id: int, move_id: int, actor: str, now: datetime.datetime) -> None:
     audit.record(
         db,
         territory_id=territory_id,
