@@ -100,7 +100,7 @@ def test_fifty_charges_offline_with_five_duplicates_and_three_short_purses_are_r
         till.evaluate("dispatchEvent(new Event('online'))")
     expect(waiting).not_to_contain_text("à envoyer", timeout=120_000)
     expect(waiting.get_by_role("listitem")).to_have_count(SHORT)
-    expect(waiting).to_contain_text("non payé. Solde insuffisant")
+    expect(waiting).to_contain_text("non payé. La carte n’a plus assez")
     look(till, "offline-short")
 
     cents = sum(int(each["cents"]) for each in paid)
