@@ -20,6 +20,7 @@ from tests.factories.ledger import open_world
 from tests.factories.merchants import MANAGER, NOW
 from tests.factories.programmes import CHECKER
 from tests.factories.vandal import run
+from tests.factories.wallets import holder, keyring
 
 RETURN = GuaranteeMoveKind.RETURN
 
@@ -79,7 +80,9 @@ def test_no_more_moves_than_there_is_neither_when_prepared_nor_when_approved(eng
 
 
 def test_a_distribution_stopped_half_way_keeps_what_it_still_has_to_take(engine: Engine) -> None:
-    distribution = made.approved(engine, 1, [(1, 3_000), (2, 3_000)])
+    keys = keyring()
+    people = [holder(engine, keys, reference).wallet.wallet_id for reference in ("D-1", "D-2")]
+    distribution = made.approved(engine, 1, [(wallet_id, 3_000) for wallet_id in people])
     post_distribution(
         engine, **TOWN, distribution_id=distribution.distribution_id, actor=CHECKER, now=NOW, lines_per_chunk=1,
         goes_on=lambda: False,
@@ -107,7 +110,7 @@ def test_a_closed_programme_takes_back_and_is_given_nothing_more(engine: Engine)
         "UPDATE guarantee_moves SET prepared_by = 'staff:9' WHERE id = 2",
         "UPDATE guarantee_moves SET kind = 'return' WHERE id = 2",
         "UPDATE guarantee_moves SET state = 'prepared', approved_by = NULL, ended_at_ms = NULL, entry_id = NULL",
-        "UPDATE guarantee_moves SET state = 'posted', approved_by = 'staff:3', ended_at_ms = 1, entry_id = 1 WHERE id = 2",
+        "UPDATE guarantee_moves SET state = 'posted', approved_by = prepared_by, ended_at_ms = 1, entry_id = 9",
         "UPDATE guarantee_moves SET state = 'posted', approved_by = 'staff:8', ended_at_ms = 1 WHERE id = 2",
         "DELETE FROM guarantee_moves WHERE id = 2",
         "INSERT INTO guarantee_moves VALUES (1, 3, 1, 'fund', 5, 'posted', 'staff:1', 0, 'staff:2', 1, 1)",
