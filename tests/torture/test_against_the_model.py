@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import URL, Engine
 
 from merchants import payouts
@@ -28,17 +28,16 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
 from monnaie_locale.ledger.posting import Draw
 from monnaie_locale.ledger.reversal import mirror
-from monnaie_locale.programmes.model import GuaranteeMoveKind
 from monnaie_locale.programmes.operations.expiring import expire_purses
-from monnaie_locale.programmes.operations.guaranteeing import approve_guarantee_move, prepare_guarantee_move
 from monnaie_locale.programmes.operations.paying_out import post_distribution
 from tests.conftest import Databases
-from tests.factories.guarantee import code_of, device_of, send
+from tests.factories.guarantee import device_of
 from tests.factories.ledger import TERRITORY_ID, World
 from tests.factories.market import HOST, Market, issue, open_market
 from tests.factories.merchants import APPROVER, MANAGER, admit, chance, paired
 from tests.factories.programmes import CHECKER, approved
-from tests.torture.money_model import GUARANTEE, MoneyModel, Refused
+from tests.torture.guarantee_rules import GuaranteeRules
+from tests.torture.money_model import MoneyModel, Refused
 from wallets.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import replace_card
@@ -58,7 +57,7 @@ class Template:
     tills: tuple[Till, Till]
 
 
-class Town(RuleBasedStateMachine):
+class Town(GuaranteeRules):
     """The service beside the model."""
 
     template: Template
@@ -143,46 +142,6 @@ class Town(RuleBasedStateMachine):
         if receipt is not None:
             assert (receipt.entry_id, receipt.amount_cents) == (number, self.model.charges[number].cents)
             self.asked.append((asked["key"], asked, number))
-
-    @rule(cents=st.integers(1, 3_000), back=st.booleans())
-    def move_the_guarantee(self, cents: int, *, back: bool) -> None:
-        kind = GuaranteeMoveKind.RETURN if back else GuaranteeMoveKind.FUND
-
-        def moved() -> object:
-            common = {"territory_id": TERRITORY_ID, "now": self.now}
-            prepared = transact(
-                self.market.engine, prepare_guarantee_move, programme_id=1, kind=kind, amount_cents=cents,
-                actor=MANAGER, **common,
-            )  # fmt: skip
-            return transact(
-                self.market.engine, approve_guarantee_move, move_id=prepared.move_id, actor=APPROVER, **common
-            )
-
-        self.agree(moved, lambda: self.model.move_guarantee(cents, back=back))
-
-    @rule(which=WHICH, cents=st.integers(1, 2_100))
-    def charge_offline(self, which: int, cents: int) -> None:
-        self._offline(self.cards[which], cents, ended_on=None)
-
-    @precondition(lambda self: self.ended)
-    @rule(data=st.data(), cents=st.integers(1, 2_100))
-    def charge_a_replaced_card_offline(self, data: st.DataObject, cents: int) -> None:
-        card, ended_on = data.draw(st.sampled_from(self.ended))
-        self._offline(card, cents, ended_on=ended_on)
-
-    def _offline(self, card: IssuedCard, cents: int, *, ended_on: datetime.date | None) -> None:
-        self.keys += 1
-        signed = self.device.sign(code_of(card), cents, at=self.now, once=f"o{self.keys}")
-        answers = [send(self.market, signed) for _ in range(2)]
-        try:
-            number = self.model.charge_offline(card.card_id, card.wallet_id, 1, cents, ended_on=ended_on)
-            parts = self.model.charges[number].parts
-            expected: object = (number, sum(part for purse, part in parts if purse == GUARANTEE))
-        except Refused as refused:
-            expected = refused.args[0]
-        receipts = [answer.receipt for answer in answers]
-        told = [receipt and (receipt.entry_id, receipt.guaranteed_cents) for receipt in receipts]
-        assert [one or answer.refusal_code for one, answer in zip(told, answers, strict=True)] == [expected] * 2
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data(), other=st.booleans())

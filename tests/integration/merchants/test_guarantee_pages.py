@@ -67,7 +67,7 @@ def test_on_the_screen_the_manager_prepares_and_another_person_approves(site: Si
     assert "Montant trop élevé" in post(manager, PAGE, kind="fund", amount="99999").text
     assert "Une autre personne doit le valider" in post(manager, PAGE, kind="fund", amount="25,00").text
     assert guarantee_cents(market.engine) == 0
-    assert "Garantie hors connexion, 25,00" in approver.get("/bureau/").text
+    assert "Garantie hors connexion, 25,00" in approver.get("/bureau").text
     assert post(manager, f"{PAGE}/1/valider").status_code == 403
     post(both, PAGE, kind="fund", amount="10,00")
     assert "Préparé par vous" in both.get(PAGE).text
