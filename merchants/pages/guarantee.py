@@ -111,5 +111,5 @@ def _show(
         moves=moves,
         paid=paid,
         kinds=KINDS,
-        caller=access.subject().caller,
+        acting=access.subject().caller,
     )
