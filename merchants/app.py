@@ -3,9 +3,11 @@
 from flask import Flask
 
 from merchants.api import charges, counter, shops, till_state
+from merchants.api import guarantee as guarantee_api
 from merchants.api import payouts as payouts_api
 from merchants.pages import (
     counter_desk,
+    guarantee,
     holder,
     office,
     office_counter,
@@ -40,6 +42,8 @@ def init_app(app: Flask) -> None:
         counter_desk,
         office,
         office_counter,
+        guarantee,
+        guarantee_api,
         payout_pages,
         charges,
         counter,

@@ -18,6 +18,7 @@ from monnaie_locale.journal.plans import Planned
 from monnaie_locale.journal.queries import find_posted
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import AmountMalformed
@@ -95,7 +96,8 @@ def take(
     plan = ChargePlan(engine, keyring, order, code, territory_id=territory_id, host=host)
     posted = _submitted(engine, writer, plan, territory_id=territory_id, has_pin=order.pin is not None)
     left_cents = posted.left_cents
-    if posted.replayed or left_cents is None:
+    # What a guarantee holds is no shop's business: of what is left, only the purses are counted.
+    if posted.replayed or left_cents is None or order.guarantees is not None:
         with reading(engine) as db:
             return replayed_receipt(db, territory_id=territory_id, till=order.till, posted=posted)
     return receipt_of(posted, merchant=plan.merchant, remaining_cents=left_cents, replayed=False)
@@ -124,7 +126,7 @@ def find_charge(engine: Engine, *, territory_id: int, till: Till, idempotency_ke
 def replayed_receipt(db: Connection, *, territory_id: int, till: Till, posted: Posted) -> Receipt:
     """Return the receipt of an entry posted before; what remained is counted in the purses it drew on."""
     merchant = find_merchant(db, territory_id=territory_id, merchant_id=till.merchant_id)
-    purses = {line.debit_account_id for line in posted.entry.transfers}
+    purses = {line.debit_account_id for line in posted.entry.transfers if line.debit_kind is AccountKind.PURSE}
     left_cents = _left(db, territory_id, purses, posted) if posted.entry.kind is EntryKind.CHARGE else 0
     return receipt_of(posted, merchant=merchant, remaining_cents=left_cents, replayed=True)
 

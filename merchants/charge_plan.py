@@ -1,7 +1,7 @@
 """From what was asked at a till to the posting: replay, till, shop, authorisation of the card."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -28,7 +28,7 @@ class ChargeOrder:
     `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of
     a phone is judged by `received_at`, the service's clock, whatever `happened_at` says. `asks_cashier`, `is_offline`
     and `cashier_id` as in `open_till.OpenTill`. `api_key_digest` is of the till's key when its guard has not read it: a
-    revoked one is refused.
+    revoked one is refused. `guarantees` are the guarantee accounts by programme, behind a charge taken offline.
     """
 
     till: Till
@@ -45,6 +45,7 @@ class ChargeOrder:
     asks_cashier: bool = False
     is_offline: bool = False
     cashier_id: int | None = None
+    guarantees: Mapping[int, int] | None = None
 
     def open_till(self, digest: bytes) -> OpenTill:
         """Return what must hold of the till when the order is posted under a key."""
@@ -120,7 +121,7 @@ class ChargePlan:
             idempotency_key=order.idempotency_key,
             request_digest=self._request_digest,
             kind=EntryKind.CHARGE,
-            draws=(Draw(allowed.purse_account_ids, account_id, order.amount_cents, at_most=order.partial),),
+            draws=(Draw(allowed.account_ids, account_id, order.amount_cents, at_most=order.partial),),
             happened_at_ms=instant_ms(order.happened_at),
             reference=f"CARD:{allowed.card_id}",
             companions=(order.open_till(self.asked.key_digest), *allowed.companions, *order.companions),
@@ -154,4 +155,5 @@ class ChargePlan:
             pin=self._order.pin,
             now=self._order.happened_at,
             patient=patient,
+            guarantees=self._order.guarantees,
         )

@@ -175,6 +175,17 @@ class OfflineCapReached(Refusal):
     french = "Encaissement refusé : il dépasse le plafond hors connexion de {limit_cents}."
 
 
+class OfflineGuaranteeShort(Refusal):
+    """Neither the card nor the programme's offline guarantee covers what was taken offline: nobody has paid it."""
+
+    code = "offline_guarantee_short"
+    nature = Nature.SHORT
+    french = (
+        "La carte n’a plus assez, et la garantie hors connexion du dispositif ne couvre pas le reste. Gardez le ticket,"
+        " demandez à la personne de repayer à son prochain passage, ou appelez le CCAS."
+    )
+
+
 class OfflineCapsInvalid(Refusal):
     """Offline, a payment is at most what a card pays without PIN, and each limit at least the one before."""
 
@@ -311,6 +322,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     OfflineSignatureInvalid,
     OfflineOrderBroken,
     OfflineCapReached,
+    OfflineGuaranteeShort,
     OfflineCapsInvalid,
     TillPageStale,
     ChargeAbandoned,

@@ -90,6 +90,7 @@ class Receipt:
 
     `remaining_cents` is what was left in the purses that this shop accepts (of the purses drawn, when replayed);
     `is_late` marks a charge that came in after it happened; `entry_hash` is the leaf of the log, in hexadecimal.
+    `guaranteed_cents` is the part that an offline guarantee paid, or of a refund the part that it gets back.
     """
 
     entry_id: int
@@ -103,6 +104,7 @@ class Receipt:
     entry_hash: str
     is_late: bool
     replayed: bool
+    guaranteed_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ class OfflineRefusal:
 class Movement:
     """One line of a shop's day or month: a charge adds, a refund or a payout takes away.
 
-    `refundable_cents` is what may still be refunded of a charge, 0 for the rest.
+    `refundable_cents` is what may still be refunded of a charge, 0 for the rest; `guaranteed_cents` as in `Receipt`.
     """
 
     entry_id: int
@@ -155,6 +157,7 @@ class Movement:
     accounted_on: datetime.date
     reference: str
     refundable_cents: int = 0
+    guaranteed_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

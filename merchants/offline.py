@@ -2,19 +2,21 @@
 
 Each offline charge carries the number and the time that the device gave it; both only go up, so that a charge cannot
 be dated back before another one. Its key is the one it was first tried with: had that packet arrived after all, it is
-still paid once. A refusal of the payment itself (a short purse, a blocked card, a cap, too late) is kept, and final.
+still paid once. What the purses no longer hold is paid by the offline guarantees of their programmes
+(`wallets.offline_guarantee`). A refusal of the payment itself (an empty guarantee, a cap, too late) is kept, and final.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from merchants.charge import LATE_MAX, check_cents, moment_charged, replayed_receipt, take
 from merchants.charge_plan import ChargeOrder
 from merchants.doubt import abandon_unless_posted
-from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineOrderBroken
+from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineGuaranteeShort, OfflineOrderBroken
 from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
 from merchants.offline_limits import caps_known_to_a_till
 from merchants.offline_signing import SignedCharge, check_signature
@@ -24,9 +26,10 @@ from monnaie_locale.journal.queries import entry_of, posted_by_keys
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import Transfer
-from monnaie_locale.ledger.errors import IdempotencyKeyReused, Nature, Refusal
+from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds, Nature, Refusal
 from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
 from monnaie_locale.ledger.posting import Posted, key_digest
+from monnaie_locale.programmes.guarantee_queries import guarantee_accounts
 
 DAY_MS = 24 * 60 * 60 * 1000
 # A till that was away longer than a late charge may be has nothing more to send.
@@ -83,9 +86,11 @@ def take_offline(
         if answer is not None:
             return answer
         caps = caps_known_to_a_till(db, territory_id=territory_id, since_ms=signed.happened_at_ms - AWAY_MAX_MS)
+        guarantees = guarantee_accounts(db, territory_id=territory_id)
         refusal = _broken_rule(_others(db, taken), taken, caps)
     if refusal is None:
-        refusal = _charged(taken, caps, engine=engine, keyring=keyring, writer=writer, host=host)
+        ordered = partial(_order, taken, caps, guarantees)
+        refusal = _charged(taken, ordered, engine=engine, keyring=keyring, writer=writer, host=host)
     return transact(engine, _keep, taken, refusal)
 
 
@@ -115,24 +120,46 @@ def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> l
     return [OfflineRefusal(*row) for row in rows]
 
 
-def _charged(
-    taken: _Taken, caps: OfflineCaps, *, engine: Engine, keyring: Keyring, writer: Writer, host: str
-) -> Refusal | None:
-    """Post the charge at the time it happened; return the refusal that is its answer, if any."""
+def _order(taken: _Taken, caps: OfflineCaps, guarantees: Mapping[int, int]) -> ChargeOrder:
+    """Return the payment at the time it happened; refuses what the amount and the time refuse."""
     signed, till = taken.signed, taken.till
+    check_cents(signed.amount_cents)
     # A device whose clock is fast took it now at the latest; refused, the shop would never be paid.
     happened_at = min(moment_of(signed.happened_at_ms), taken.now)
+    return ChargeOrder(
+        till=till, card_code=signed.card_code, amount_cents=signed.amount_cents, pin=None, partial=False,
+        happened_at=moment_charged(happened_at, now=taken.now), received_at=taken.now, caller=till.caller,
+        idempotency_key=signed.idempotency_key, companions=(KeptOffline(taken, caps),), is_offline=True,
+        cashier_id=signed.cashier_id, guarantees=guarantees,
+    )  # fmt: skip
+
+
+def taken_offline(db: Connection, *, territory_id: int, entry_ids: Collection[int]) -> set[int]:
+    """Return those of these entries that are charges taken offline."""
+    of_town = offline_charges.c.territory_id == territory_id
+    rows = db.scalars(
+        select(offline_charges.c.entry_id).where(of_town, offline_charges.c.entry_id.in_(list(entry_ids)))
+    )
+    return {number for number in rows if number is not None}
+
+
+def _charged(
+    taken: _Taken,
+    ordered: Callable[[], ChargeOrder],
+    *,
+    engine: Engine,
+    keyring: Keyring,
+    writer: Writer,
+    host: str,
+) -> Refusal | None:
+    """Post the charge; return the refusal that is its answer, if any."""
     try:
-        check_cents(signed.amount_cents)
-        order = ChargeOrder(
-            till=till, card_code=signed.card_code, amount_cents=signed.amount_cents, pin=None, partial=False,
-            happened_at=moment_charged(happened_at, now=taken.now), received_at=taken.now, caller=till.caller,
-            idempotency_key=signed.idempotency_key, companions=(KeptOffline(taken, caps),), is_offline=True,
-            cashier_id=signed.cashier_id,
-        )  # fmt: skip
         take(
-            engine=engine, keyring=keyring, writer=writer, territory_id=taken.territory_id, host=host, order=order
+            engine=engine, keyring=keyring, writer=writer, territory_id=taken.territory_id, host=host, order=ordered()
         )  # fmt: skip
+    except InsufficientFunds:
+        # How much the card still has is not told to a shop that is not paid from it.
+        return OfflineGuaranteeShort()
     except Refusal as refusal:
         if refusal.nature is Nature.UNAVAILABLE or isinstance(refusal, IdempotencyKeyReused):
             raise

@@ -1,6 +1,8 @@
 """What a shop and a holder are told of an entry. Pure."""
 
 from merchants.model import Merchant, Receipt
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.posting import Posted
 
 # A charge recorded more than five minutes after it happened came in late: the till had been offline.
@@ -22,4 +24,14 @@ def receipt_of(posted: Posted, *, merchant: Merchant, remaining_cents: int, repl
         entry_hash=posted.leaf_hash.hex(),
         is_late=entry.recorded_at_ms - entry.happened_at_ms > LATE_AFTER_MS,
         replayed=replayed,
+        guaranteed_cents=guaranteed_cents(entry),
+    )
+
+
+def guaranteed_cents(entry: JournalEntry) -> int:
+    """Return what an offline guarantee paid of a charge, or what a refund gave back to it, in cents."""
+    return sum(
+        line.amount_cents
+        for line in entry.transfers
+        if AccountKind.OFFLINE_GUARANTEE in (line.debit_kind, line.credit_kind)
     )

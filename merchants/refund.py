@@ -41,7 +41,7 @@ def refund(
     idempotency_key: str,
     now: datetime.datetime,
 ) -> Receipt:
-    """Give back a charge to the purses that paid it, the last drawn first.
+    """Give back a charge to the purses that paid it, the last drawn first; so an offline guarantee before any purse.
 
     Args:
         engine: the database.

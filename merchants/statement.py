@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from merchants.model import Movement
 from merchants.queries import merchant_accounts, refunded_of
+from merchants.receipts import guaranteed_cents
 from monnaie_locale.journal.account_history import entries_touching, numbers_touching
 from monnaie_locale.journal.queries import entries_by_number, numbers_accounted
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
@@ -91,4 +92,5 @@ def as_movement(entry: JournalEntry, *, own_account_ids: tuple[int, ...]) -> Mov
         recorded_at_ms=entry.recorded_at_ms,
         accounted_on=entry.accounted_on,
         reference=entry.reference,
+        guaranteed_cents=guaranteed_cents(entry),
     )

@@ -52,6 +52,7 @@ from wallets.errors import (
     PurseExpired,
 )
 from wallets.model import Card, PurseView
+from wallets.offline_guarantee import CardEnd, end_of, guarantees_behind
 from wallets.phone_code import PhoneCode, ShownCode, is_genuine, parse_shown_code
 from wallets.phone_register import phones_among
 from wallets.phone_use import PhoneUse
@@ -62,7 +63,7 @@ NO_WALLET = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorisation:
-    """What a charge may do: draw on these purses in this order, with these companions."""
+    """What a charge may do: draw on these purses in this order, then on these guarantees, with these companions."""
 
     card_id: int
     wallet_id: int
@@ -71,6 +72,12 @@ class Authorisation:
     with_pin: bool
     companion: CardUse
     phone_use: PhoneUse | None = None
+    guarantee_account_ids: tuple[int, ...] = ()
+
+    @property
+    def account_ids(self) -> tuple[int, ...]:
+        """Return all that the charge draws on, in order."""
+        return self.purse_account_ids + self.guarantee_account_ids
 
     @property
     def companions(self) -> tuple[CardUse | PhoneUse, ...]:
@@ -161,21 +168,28 @@ def authorise_read(
     pin: str | None,
     now: datetime.datetime,
     patient: bool = True,
+    guarantees: Mapping[int, int] | None = None,
 ) -> Authorisation:
     """Return what the charge may draw on, of a card that `read_cards` has just read.
 
-    Without patience, a card whose tries are all being evaluated is refused at once as locked. Other arguments and
+    Without patience, a card whose tries are all being evaluated is refused at once as locked. `guarantees` are the
+    guarantee accounts by programme, for a charge taken offline (`wallets.offline_guarantee`). Other arguments and
     refusals are those of `authorise`, from phone_refused on.
     """
     day = paris_date(instant_ms(now))
-    eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
+    fit = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
+    end = CardEnd.ACTIVE if guarantees is None else end_of(read.card, happened_at_ms=instant_ms(now))
+    eligible = () if end is CardEnd.BEFORE else fit
+    backing = guarantees_behind(fit, read.programmes, guarantees or {}, amount_cents=amount_cents)
     pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
     card = _proved(
-        engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, patient=patient
-    )
+        engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, patient=patient,
+        may_have_ended=end is not CardEnd.ACTIVE,
+    )  # fmt: skip
     available_cents = sum(purse.balance_cents for purse in eligible)
-    _check_shop(read, eligible, category=category, day=day)
-    if available_cents < amount_cents:
+    _check_shop(read, fit, category=category, day=day)
+    # What a guarantee holds is looked at under the lock, with what the purses hold then.
+    if available_cents < amount_cents and not backing:
         raise InsufficientFunds(available_cents=available_cents, amount_cents=amount_cents)
     asking = _asking(read, eligible, amount_cents=amount_cents)
     return Authorisation(
@@ -184,8 +198,14 @@ def authorise_read(
         purse_account_ids=tuple(purse.account_id for purse in eligible),
         available_cents=available_cents,
         with_pin=pin is not None,
-        companion=CardUse(card_id=card.card_id, with_pin=pin is not None, pin_account_ids=asking),
+        companion=CardUse(
+            card_id=card.card_id,
+            with_pin=pin is not None,
+            pin_account_ids=asking,
+            may_have_ended=guarantees is not None,
+        ),
         phone_use=_phone_use(read),
+        guarantee_account_ids=backing,
     )
 
 
@@ -330,6 +350,7 @@ def _proved(
     pin: str | None,
     pin_needed: bool,
     patient: bool = True,
+    may_have_ended: bool = False,
 ) -> Card:
     _check_phone_code(read)
     if pin is not None:
@@ -345,7 +366,7 @@ def _proved(
     if read.is_number:
         # Before looking: without a PIN, no answer may tell a number that exists from one that does not.
         raise PinRequired
-    if read.card is None or not read.card.is_active:
+    if read.card is None or not (read.card.is_active or may_have_ended):
         raise CardRefused
     if read.card.is_locked and not (
         patient and a_try_comes_back(engine, territory_id=territory_id, card_id=read.card.card_id)

@@ -34,11 +34,15 @@ WHERE cards.territory_id = %s AND cards.id = used.id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardUse:
-    """The companion of a payment: which card, with or without PIN, and which purses ask for one."""
+    """The companion of a payment: which card, with or without PIN, and which purses ask for one.
+
+    `may_have_ended` is of a payment taken offline, whose card may have ended before it came in.
+    """
 
     card_id: int
     with_pin: bool
     pin_account_ids: frozenset[int] = frozenset()
+    may_have_ended: bool = False
 
     @classmethod
     def load(cls, db: Connection, *, territory_id: int, companions: Sequence["CardUse"]) -> "CardUses":
@@ -77,6 +81,8 @@ class CardUses:
         """Refuse card_refused when the card ended meanwhile, pin_required when a limit would be passed."""
         counters = self.counters.get(companion.card_id)
         if counters is None:
+            if companion.may_have_ended:
+                return
             raise CardRefused
         if companion.with_pin:
             return
@@ -87,7 +93,9 @@ class CardUses:
 
     def accept(self, companion: CardUse, posted: Posted) -> None:
         """Count the payment, or start again at zero after a PIN."""
-        counters = self.counters[companion.card_id]
+        counters = self.counters.get(companion.card_id)
+        if counters is None:
+            return
         if companion.with_pin:
             after = Unpinned(0, 0)
         else:

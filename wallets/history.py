@@ -29,7 +29,8 @@ SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 class HistoryLine:
     """One event of a wallet, named by a sentence of `wallets.wording`.
 
-    `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log.
+    `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log. `guaranteed_cents` is what an
+    offline guarantee paid beside it, of a purchase that cost more than the wallet held.
     """
 
     entry_id: int
@@ -39,6 +40,7 @@ class HistoryLine:
     shop: str
     amount_cents: int
     is_charge: bool
+    guaranteed_cents: int
 
     @property
     def label(self) -> str:
@@ -72,6 +74,7 @@ def history_of(
             shop=names.get(merchants.get(posted.entry.entry_id, 0), ""),
             amount_cents=_moved_cents(posted, account_ids),
             is_charge=posted.entry.kind is EntryKind.CHARGE,
+            guaranteed_cents=_guaranteed_cents(posted),
         )
         for posted in found
     ]
@@ -88,6 +91,10 @@ def _merchants(db: Connection, *, territory_id: int, found: Collection[Posted]) 
                 sides[posted.entry.entry_id] = line.debit_account_id
     owners = owners_of(db, territory_id=territory_id, account_ids=set(sides.values()))
     return {entry_id: owners[account_id].merchant_id for entry_id, account_id in sides.items()}
+
+
+def _guaranteed_cents(posted: Posted) -> int:
+    return sum(line.amount_cents for line in posted.entry.transfers if line.debit_kind is AccountKind.OFFLINE_GUARANTEE)
 
 
 def _moved_cents(posted: Posted, account_ids: Collection[int]) -> int:

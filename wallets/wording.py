@@ -82,6 +82,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "wallet_close": ("Fermer mon porte-monnaie", "Close my wallet"),
     "event_aid": ("Aide reçue", "Aid received"),
     "event_charge": ("Paiement", "Payment"),
+    "event_guaranteed": ("{amount} de plus ont été payés pour vous.", "{amount} more was paid for you."),
     "event_refund": ("Remboursement", "Refund"),
     "event_expiry": ("Aide expirée", "Aid expired"),
     "event_move": ("Transfert", "Transfer"),

@@ -106,6 +106,7 @@ class ReceiptReply(Reply):
     entry_hash: str
     is_late: bool
     replayed: bool
+    guaranteed_cents: Cents = Field(description="Paid by an offline guarantee, or by a refund given back to it")
 
 
 class OfflineReply(Reply):
@@ -132,6 +133,7 @@ class MovementReply(Reply):
     amount_cents: int
     happened_at: Moment
     refundable_cents: Cents
+    guaranteed_cents: Cents
     cashier: str | None = Field(default=None, description="Who took a charge, where the shop has cashiers")
 
 
@@ -315,6 +317,7 @@ def receipt_reply(receipt: Receipt) -> ReceiptReply:
         entry_hash=receipt.entry_hash,
         is_late=receipt.is_late,
         replayed=receipt.replayed,
+        guaranteed_cents=receipt.guaranteed_cents,
     )
 
 
@@ -326,6 +329,7 @@ def movement_reply(movement: Movement, *, cashier: str | None = None) -> Movemen
         amount_cents=movement.amount_cents,
         happened_at=moment_of(movement.happened_at_ms),
         refundable_cents=movement.refundable_cents,
+        guaranteed_cents=movement.guaranteed_cents,
         cashier=cashier,
     )
 

@@ -120,7 +120,7 @@ def _balanced(facts: Facts) -> Check:
             "books_balance", ok=False, sentence_fr="Les comptes ne tombent pas juste entre eux.", details=differing
         )
     sentence = (
-        f"Porte-monnaie, commerçants, virements et fonds à distribuer font ensemble "
+        f"Porte-monnaie, commerçants, virements, garanties et fonds à distribuer font ensemble "
         f"{format_euros(owed_of(facts) + facts.kinds_cents[AccountKind.PROGRAMME_FUNDS])} : les comptes tombent juste."
     )
     return Check("books_balance", ok=True, sentence_fr=sentence)

@@ -31,6 +31,7 @@ CIRCULATION = {
     AccountKind.MERCHANT: "Encaissements dus aux commerçants",
     AccountKind.PAYOUT_TRANSIT: "Virements aux commerçants en cours",
     AccountKind.EXPIRED: "Monnaie périmée à rendre au CCAS",
+    AccountKind.OFFLINE_GUARANTEE: "Garantie des encaissements hors connexion",
 }
 SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 
@@ -136,15 +137,16 @@ def _use(name: str, flows: Sequence[Flow]) -> ProgrammeUse:
         return there - back
 
     funds, purse = frozenset({AccountKind.PROGRAMME_FUNDS}), frozenset({AccountKind.PURSE})
-    expired = frozenset({AccountKind.EXPIRED})
+    expired, guarantee = frozenset({AccountKind.EXPIRED}), frozenset({AccountKind.OFFLINE_GUARANTEE})
     # A refund may fall in the expired money when its purse is past its grace.
     refunded_expired_cents = net(SHOP_KINDS, expired)
-    held = funds | purse
+    held = funds | purse | guarantee
     return ProgrammeUse(
         name=name,
         funded_cents=net(frozenset({AccountKind.RESERVE, AccountKind.SUSPENSE_IN}), funds),
         distributed_cents=net(funds, purse),
-        spent_cents=net(purse, SHOP_KINDS) - refunded_expired_cents,
+        # What the guarantee paid was bought by a holder too; what it holds is the programme's own, as its funds are.
+        spent_cents=net(purse | guarantee, SHOP_KINDS) - refunded_expired_cents,
         expired_cents=net(purse, expired) + refunded_expired_cents,
         remaining_cents=sum(
             flow.amount_cents * ((flow.credit_kind in held) - (flow.debit_kind in held)) for flow in flows

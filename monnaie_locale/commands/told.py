@@ -13,6 +13,8 @@ from monnaie_locale.ledger.entries import EntryKind
 # The kinds whose entries other tables name one by one.
 NAMED = frozenset(EntryKind) - {EntryKind.CHARGE, EntryKind.DISTRIBUTION, EntryKind.REFUND, EntryKind.MERCHANT_PAYMENT}
 
+GUARANTEED = frozenset({EntryKind.GUARANTEE_FUNDED, EntryKind.GUARANTEE_RETURNED})
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -57,6 +59,8 @@ class Told:
     reversed: dict[int, int | None] = field(default_factory=dict)
     # Of a move between wallets, what its entry says: which one, and who approved it.
     moved: dict[int, tuple[str, str]] = field(default_factory=dict)
+    # Of a move of an offline guarantee: what its entry keeps of it, and who approved it.
+    guaranteed: dict[int, tuple[bytes, str]] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Count one entry."""
@@ -69,6 +73,8 @@ class Told:
             self.distributed[event.reference].add(event)
         elif event.kind is EntryKind.PAYOUT_ORDER:
             self.orders[event.entry_id] = event.request_digest
+        elif event.kind in GUARANTEED:
+            self.guaranteed[event.entry_id] = (event.request_digest, event.caller)
         elif event.kind is EntryKind.WALLET_MOVE:
             self.moved[event.entry_id] = (event.reference, event.caller)
         elif event.kind is EntryKind.REVERSAL:

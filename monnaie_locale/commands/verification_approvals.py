@@ -12,17 +12,21 @@ from merchants.queries import list_payouts
 from monnaie_locale.closing.queries import closes_of
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.verify import Finding
+from monnaie_locale.programmes.guarantee_queries import guarantee_moves_of
 from monnaie_locale.programmes.queries import distributions_of
 from wallets.move_queries import moves
 
 ACTIONS = tuple(
-    f"{what}.{step}" for what in ("distribution", "payout", "close", "wallet-move") for step in ("prepare", "approve")
+    f"{what}.{step}"
+    for what in ("distribution", "payout", "close", "wallet-move", "guarantee-move")
+    for step in ("prepare", "approve")
 )
 FRENCH = {
     "distribution": "La distribution",
     "payout": "Le virement groupé",
     "close": "L’arrêté",
     "wallet-move": "Le déplacement",
+    "guarantee-move": "Le mouvement de garantie",
 }
 
 
@@ -76,5 +80,7 @@ def _stored(db: Connection, territory_id: int) -> Iterator[_Signed]:
         yield _Signed(f"payout:{payout.id}", payout.prepared_by, payout.approved_by)
     for move in moves(db, territory_id=territory_id):
         yield _Signed(f"wallet-move:{move.move_id}", move.prepared_by, move.approved_by)
+    for guaranteed in guarantee_moves_of(db, territory_id=territory_id):
+        yield _Signed(f"guarantee-move:{guaranteed.move_id}", guaranteed.prepared_by, guaranteed.approved_by)
     for close in closes_of(db, territory_id=territory_id):
         yield _Signed(f"close:{close.close_id}", close.prepared_by, close.approved_by)

@@ -6,16 +6,18 @@ from monnaie_locale.demo.plan import DISTRIBUTED_AT, ENROLLED_AT, FUNDED_ON, Aid
 from monnaie_locale.demo.progress import Advance
 from monnaie_locale.demo.stage import MINUTE, Stage
 from monnaie_locale.identity.roles import Role
-from monnaie_locale.programmes.model import Programme
+from monnaie_locale.programmes.model import GuaranteeMoveKind, Programme
 from monnaie_locale.programmes.operations.distributing import approve_distribution, prepare_distribution
 from monnaie_locale.programmes.operations.expiring import expire_purses
 from monnaie_locale.programmes.operations.funding import register_funding_order
+from monnaie_locale.programmes.operations.guaranteeing import approve_guarantee_move, prepare_guarantee_move
 from monnaie_locale.programmes.operations.paying_out import post_distribution
 from wallets.model import IssuedCard
 
 # The CCAS transfers what is given out and some more, in whole hundreds of euros.
 FUNDING_STEP_CENTS = 10_000
 FUNDING_SLACK_CENTS = 30_000
+GUARANTEE_CENTS = 1_000
 
 
 def announce_funding(stage: Stage, programmes: dict[Aid, Programme]) -> list[Booking]:
@@ -77,6 +79,30 @@ def distribute(stage: Stage, programmes: dict[Aid, Programme], cards: list[Issue
             now=stage.now,
         )
         advance(1)
+
+
+def guarantee(stage: Stage, programmes: dict[Aid, Programme]) -> None:
+    """Set some of the food programme's money aside for what shops take offline: prepared, then approved."""
+    stage.clock.now += 30 * MINUTE
+    prepared = transact(
+        stage.rt.engine,
+        prepare_guarantee_move,
+        territory_id=stage.rt.territory_id,
+        programme_id=programmes[Aid.FOOD].programme_id,
+        kind=GuaranteeMoveKind.FUND,
+        amount_cents=GUARANTEE_CENTS,
+        actor=stage.by(Role.PROGRAMME_MANAGER),
+        now=stage.now,
+    )
+    stage.clock.now += 30 * MINUTE
+    transact(
+        stage.rt.engine,
+        approve_guarantee_move,
+        territory_id=stage.rt.territory_id,
+        move_id=prepared.move_id,
+        actor=stage.by(Role.APPROVER),
+        now=stage.now,
+    )
 
 
 def expire(stage: Stage, programmes: dict[Aid, Programme]) -> None:

@@ -40,6 +40,7 @@ class Tally:
     several_purses: int = 0
     by_phone: int = 0
     late: int = 0
+    guaranteed_cents: int = 0
     retries: int = 0
     refunds: int = 0
     refunded_cents: int = 0

@@ -1,4 +1,4 @@
-"""The hour without network at the market: signed by the tablet, sent when the network is back, one of them not paid."""
+"""The hour without network at the market: signed by the tablet, sent when it is back; one guaranteed, one not paid."""
 
 from merchants.charge import charge
 from merchants.model import OfflineAnswer
@@ -10,15 +10,18 @@ from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.stall import Stall
 from monnaie_locale.ledger.money import format_euros
 
-# Minutes after the one before, household, amount. The third household spends elsewhere what its last one needs.
-TAKEN = ((4, 0, 420), (6, 1, 1_100), (5, 2, 1_500), (8, 0, 330), (9, 1, 830), (10, 2, 1_400))
-SHORT = len(TAKEN) - 1
+# Minutes after the one before, household, amount. The third household spends elsewhere what its last two need: the
+# programme's guarantee pays the rest of the first of them, and has not enough for the other.
+TAKEN = ((4, 0, 420), (6, 1, 1_100), (5, 2, 1_500), (8, 0, 330), (9, 1, 830), (7, 2, 900), (10, 2, 1_400))
+GUARANTEED, SHORT = len(TAKEN) - 2, len(TAKEN) - 1
+# What the third household keeps for the one that is guaranteed.
+KEPT_CENTS = 300
 SENT_TWICE = 1
 ELSEWHERE_AFTER = 3
 
 
 def live_network_cut(stall: Stall, tablet: Tablet) -> None:
-    """Take payments while the network is away, then send them: five are paid, one purse was emptied meanwhile."""
+    """Take payments while the network is away, then send them: one purse was emptied meanwhile, six are paid."""
     stall.note("Le réseau tombe", "la caisse continue, sans code secret, 20,00 € au plus")
     waiting = []
     for number, (minutes, who, amount_cents) in enumerate(TAKEN):
@@ -40,9 +43,10 @@ def live_network_cut(stall: Stall, tablet: Tablet) -> None:
 
 
 def _spend_elsewhere(stall: Stall) -> None:
-    """Let the third household spend all but its first offline payment in the shop next door, which has a network."""
+    """Let the third household spend most of it in the shop next door, which has a network."""
     who = TAKEN[SHORT][1]
-    amount_cents = stall.left_cents[who] - sum(cents for _, household, cents in TAKEN[:SHORT] if household == who)
+    before_cents = sum(cents for _, household, cents in TAKEN[:GUARANTEED] if household == who)
+    amount_cents = stall.left_cents[who] - before_cents - KEPT_CENTS
     stall.wait(1)
     receipt = stall.answered(
         lambda: charge(
@@ -81,21 +85,25 @@ def _send(stall: Stall, signed: SignedCharge) -> OfflineAnswer:
 
 
 def _check_answers(stall: Stall, answers: list[OfflineAnswer]) -> None:
-    """All are paid but the one that was short; the receipts are those of late charges."""
+    """All are paid but the last one, one of them with the guarantee; the receipts are those of late charges."""
     paid_cents = 0
     for number, ((_, who, amount_cents), answer) in enumerate(zip(TAKEN, answers, strict=True)):
         if number == SHORT:
-            stall.check(seen=(answer.receipt, answer.refusal_code), planned=(None, "insufficient_funds"))
-            stall.counters.tally.refused["insufficient_funds"] += 1
+            stall.check(seen=(answer.receipt, answer.refusal_code), planned=(None, "offline_guarantee_short"))
+            stall.counters.tally.refused["offline_guarantee_short"] += 1
             continue
-        stall.left_cents[who] -= amount_cents
+        from_card_cents = min(amount_cents, stall.left_cents[who])
+        stall.left_cents[who] -= from_card_cents
         receipt = answer.receipt
-        seen = receipt and (receipt.amount_cents, receipt.is_late)
-        stall.check(seen=seen, planned=(amount_cents, True))
+        seen = receipt and (receipt.amount_cents, receipt.guaranteed_cents, receipt.is_late)
+        stall.check(seen=seen, planned=(amount_cents, amount_cents - from_card_cents, True))
         if receipt is not None:
             stall.count(receipt)
             paid_cents += receipt.amount_cents
     stall.note("Le réseau revient", f"{len(TAKEN) - 1} payés ({format_euros(paid_cents)}), 1 non payé")
+    _, _, amount_cents = TAKEN[GUARANTEED]
+    part = format_euros(amount_cents - KEPT_CENTS)
+    stall.note("Carte vidée chez le voisin", f"{format_euros(amount_cents)} payés, dont {part} par la garantie")
 
 
 def _read_the_refusal(stall: Stall, signed: SignedCharge) -> None:

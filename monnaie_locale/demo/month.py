@@ -113,6 +113,7 @@ def _give(
     bank.import_day(bookings, from_on=month.FUNDED_ON, to_on=month.FUNDED_ON, at=month.FIRST_STATEMENT_AT)
     advance(1)
     aid.distribute(stage, programmes, cards, advance)
+    aid.guarantee(stage, programmes)
 
 
 def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], advance: Advance) -> _Lived:

@@ -112,6 +112,7 @@ class Stall:
         tally.charges += 1
         tally.charged_cents += receipt.amount_cents
         tally.late += receipt.is_late
+        tally.guaranteed_cents += receipt.guaranteed_cents
 
     def answered(self, do: Callable[[], Answer]) -> Answer:
         """Return the answer; raises Surprise when there was a refusal instead."""

@@ -17,6 +17,7 @@ from monnaie_locale.runtime import Runtime
 
 REFUSED: dict[str, str] = {
     "insufficient_funds": "solde insuffisant",
+    "offline_guarantee_short": "hors connexion, au-delà de la garantie",
     "pin_required": "code secret manquant",
     "card_refused": "carte inconnue ou bloquée, code faux",
     "pin_locked": "carte verrouillée après cinq codes faux",
@@ -104,6 +105,7 @@ def _money(rt: Runtime, *, plan: Plan, ended: Ended) -> Iterator[Row]:
         expired = list(accounts_of(db, territory_id=rt.territory_id, kinds=[AccountKind.EXPIRED]))
     yield Row("Aide distribuée", format_euros(sum(each.total_cents for each in plan.grants)))
     yield Row("Aide dépensée, remboursements déduits", format_euros(tally.charged_cents - tally.refunded_cents))
+    yield Row("  dont payée par la garantie hors connexion", format_euros(tally.guaranteed_cents))
     yield Row("Aide périmée, à rendre au CCAS", format_euros(sum(balance.net_credit_cents for _, balance in expired)))
     yield Row("Viré aux commerçants", f"{format_euros(ended.payout.total_cents)} ({len(ended.payout.lines)} virements)")
     yield Row("  dont retourné par une banque", format_euros(ended.payout.lines[-1].amount_cents))

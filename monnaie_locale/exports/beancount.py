@@ -27,6 +27,7 @@ ROOTS: dict[AccountKind, str] = {
     AccountKind.SUSPENSE_OUT: "Assets",
     AccountKind.BANK_CHARGES: "Expenses",
     AccountKind.RECONVERSION_FEES: "Income",
+    AccountKind.OFFLINE_GUARANTEE: "Liabilities",
 }
 # A component starts with a capital or a digit and goes on with letters, digits and hyphens.
 NOT_IN_COMPONENT = re.compile(r"[^A-Za-z0-9-]+")

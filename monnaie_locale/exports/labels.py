@@ -21,6 +21,8 @@ ENTRY_LABELS: dict[EntryKind, str] = {
     EntryKind.RECOVERY: "Récupération d'un indu",
     EntryKind.REVERSAL: "Contre-passation",
     EntryKind.RESERVE_TOP_UP: "Complément de réserve",
+    EntryKind.GUARANTEE_FUNDED: "Garantie hors connexion alimentée",
+    EntryKind.GUARANTEE_RETURNED: "Garantie hors connexion rendue au dispositif",
 }
 
 

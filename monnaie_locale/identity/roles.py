@@ -43,6 +43,8 @@ class Permission(StrEnum):
     REGISTER_FUNDING = "register_funding"
     PREPARE_DISTRIBUTION = "prepare_distribution"
     APPROVE_DISTRIBUTION = "approve_distribution"
+    MOVE_GUARANTEE = "move_guarantee"
+    APPROVE_GUARANTEE = "approve_guarantee"
     VIEW_JOURNAL = "view_journal"
     REVERSE_ENTRY = "reverse_entry"
     VIEW_STATEMENTS = "view_statements"
@@ -107,12 +109,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.MANAGE_PROGRAMMES,
         Permission.REGISTER_FUNDING,
         Permission.PREPARE_DISTRIBUTION,
+        Permission.MOVE_GUARANTEE,
     },
     Role.APPROVER: _READS_BOOKS
     | {
         Permission.VIEW_WALLETS,
         Permission.APPROVE_WALLET_MOVE,
         Permission.APPROVE_DISTRIBUTION,
+        Permission.APPROVE_GUARANTEE,
         Permission.APPROVE_PAYOUT,
         Permission.APPROVE_CLOSE,
         # Who enters, and as what, waits for a second person as money does.

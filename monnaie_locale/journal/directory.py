@@ -270,6 +270,19 @@ def look_for_merchant_accounts(*, territory_id: int, merchant_ids: Sequence[int]
     return Look(MERCHANT_ACCOUNTS, merchant_ids, parameters, lambda rows: {row[0]: row[1] for row in rows})
 
 
+def programme_accounts(db: Connection, *, territory_id: int, kind: AccountKind) -> dict[int, int]:
+    """Return, by programme, the account of this kind that belongs to a programme alone (funds, expired, guarantee)."""
+    rows = db.execute(
+        select(accounts.c.programme_id, accounts.c.id).where(
+            accounts.c.territory_id == territory_id,
+            accounts.c.wallet_id == 0,
+            accounts.c.merchant_id == 0,
+            accounts.c.kind == int(kind),
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def single_account(db: Connection, *, territory_id: int, kind: AccountKind) -> int:
     """Return the territory's one account of that kind (reserve, payouts in transit, suspense, charges)."""
     return find_accounts(db, territory_id=territory_id, owners=[Owner(kind)])[Owner(kind)]

@@ -23,6 +23,7 @@ class AccountKind(IntEnum):
     SUSPENSE_OUT = 9
     BANK_CHARGES = 10
     RECONVERSION_FEES = 11
+    OFFLINE_GUARANTEE = 12
 
 
 class Limit(IntEnum):
@@ -53,11 +54,21 @@ LIMITS: dict[AccountKind, Limit] = {
     AccountKind.SUSPENSE_OUT: Limit.NONE,
     AccountKind.BANK_CHARGES: Limit.NONE,
     AccountKind.RECONVERSION_FEES: Limit.NONE,
+    AccountKind.OFFLINE_GUARANTEE: Limit.CREDIT,
 }
 
 # What the reserve owes in euro once units are issued. Undistributed programme funds are not in it: they are
 # the only slack, and issuing is refused as soon as the reserve no longer covers the rest.
-OWED_KINDS = frozenset({AccountKind.PURSE, AccountKind.MERCHANT, AccountKind.PAYOUT_TRANSIT, AccountKind.EXPIRED})
+OWED_KINDS = frozenset(
+    {
+        AccountKind.PURSE,
+        AccountKind.MERCHANT,
+        AccountKind.PAYOUT_TRANSIT,
+        AccountKind.EXPIRED,
+        # Promised to the shops for what they take offline: it must be covered before it is needed.
+        AccountKind.OFFLINE_GUARANTEE,
+    }
+)
 
 ACCOUNT_MAP: dict[AccountKind, GeneralAccount] = {
     AccountKind.RESERVE: GeneralAccount("512100", "Banque – compte de réserve cantonné"),
@@ -71,6 +82,7 @@ ACCOUNT_MAP: dict[AccountKind, GeneralAccount] = {
     AccountKind.SUSPENSE_OUT: GeneralAccount("472000", "Dépenses à classer"),
     AccountKind.BANK_CHARGES: GeneralAccount("627000", "Services bancaires"),
     AccountKind.RECONVERSION_FEES: GeneralAccount("706100", "Commissions de reconversion"),
+    AccountKind.OFFLINE_GUARANTEE: GeneralAccount("467700", "Garantie des encaissements hors connexion"),
 }
 
 

@@ -32,6 +32,8 @@ class EntryKind(IntEnum):
     RECOVERY = 14
     REVERSAL = 15
     RESERVE_TOP_UP = 16
+    GUARANTEE_FUNDED = 17
+    GUARANTEE_RETURNED = 18
 
 
 # Named tuples, here and in `posting`: as immutable as frozen dataclasses, and a posting makes a dozen of them; a third

@@ -11,7 +11,8 @@ from monnaie_locale.closing.model import CloseState
 from monnaie_locale.closing.queries import closes_of
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.programmes.model import DistributionState, FundingState
+from monnaie_locale.programmes.guarantee_queries import guarantee_moves_of
+from monnaie_locale.programmes.model import DistributionState, FundingState, GuaranteeMoveState
 from monnaie_locale.programmes.queries import distributions_of, funding_orders_of
 from monnaie_locale.reconciliation.queries import unresolved
 from wallets.model import MoveState
@@ -33,6 +34,7 @@ def tasks(db: Connection, *, territory_id: int) -> list[Task]:
     return [
         *_fundings(db, territory_id),
         *_distributions(db, territory_id),
+        *_guarantees(db, territory_id),
         *_wallet_moves(db, territory_id),
         *_bank(db, territory_id),
         *_payouts(db, territory_id),
@@ -65,6 +67,16 @@ def _distributions(db: Connection, territory_id: int) -> Iterator[Task]:
                 sentence_fr=f"Distribution « {each.label} » approuvée, à verser : {total}.",
                 endpoint="programmes.index",
             )
+
+
+def _guarantees(db: Connection, territory_id: int) -> Iterator[Task]:
+    for move in guarantee_moves_of(db, territory_id=territory_id, state=GuaranteeMoveState.PREPARED):
+        yield Task(
+            permission=Permission.APPROVE_GUARANTEE,
+            sentence_fr=f"Garantie hors connexion, {format_euros(move.amount_cents)} à approuver.",
+            endpoint="programmes.index",
+            prepared_by=move.prepared_by,
+        )
 
 
 def _wallet_moves(db: Connection, territory_id: int) -> Iterator[Task]:

@@ -196,6 +196,30 @@ class DistributionFrozen(Refusal):
     french = "Cette distribution ne peut plus être modifiée."
 
 
+class GuaranteeMoveUnknown(Refusal):
+    """There is no such move of an offline guarantee."""
+
+    code = "guarantee_move_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Ce mouvement de la garantie hors connexion n’existe pas."
+
+
+class GuaranteeMoveEnded(Refusal):
+    """This move of the guarantee was already posted or cancelled."""
+
+    code = "guarantee_move_ended"
+    nature = Nature.CONFLICT
+    french = "Ce mouvement de la garantie hors connexion n’est plus à valider."
+
+
+class GuaranteeMoveUnfunded(Refusal):
+    """There is not so much to put into the guarantee, or to take back from it."""
+
+    code = "guarantee_move_unfunded"
+    nature = Nature.SHORT
+    french = "Montant trop élevé : {available_cents} au plus peuvent être déplacés aujourd’hui."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     CsvUnreadable,
     CsvTooLarge,
@@ -220,4 +244,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     DistributionNotApproved,
     DistributionUnfunded,
     DistributionFrozen,
+    GuaranteeMoveUnknown,
+    GuaranteeMoveEnded,
+    GuaranteeMoveUnfunded,
 )

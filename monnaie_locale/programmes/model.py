@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.ledger.periods import Month
 
 
 class Category(StrEnum):
@@ -223,3 +224,59 @@ class DistributionLine:
     line_no: int
     wallet_id: int
     amount_cents: int
+
+
+class GuaranteeMoveKind(StrEnum):
+    """Which way money goes between a programme's funds and its offline guarantee."""
+
+    FUND = "fund"
+    RETURN = "return"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return "Alimenter la garantie" if self is GuaranteeMoveKind.FUND else "Rendre aux fonds du dispositif"
+
+
+class GuaranteeMoveState(StrEnum):
+    """Where a move of a guarantee is; the last two are final."""
+
+    PREPARED = "prepared"
+    POSTED = "posted"
+    CANCELLED = "cancelled"
+
+    @property
+    def label_fr(self) -> str:
+        """Return the French label shown to people."""
+        return {"prepared": "à valider", "posted": "fait", "cancelled": "annulé"}[self.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuaranteeMove:
+    """Money put into a programme's offline guarantee, or taken back: prepared by one person, approved by another."""
+
+    move_id: int
+    programme_id: int
+    kind: GuaranteeMoveKind
+    amount_cents: int
+    state: GuaranteeMoveState
+    prepared_by: str
+    prepared_at_ms: int
+    approved_by: str | None
+    ended_at_ms: int | None
+    entry_id: int | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether a second person has still to decide."""
+        return self.state is GuaranteeMoveState.PREPARED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuaranteeUse:
+    """What a guarantee paid at a shop in a month, less what the shop's refunds gave back to it, in cents."""
+
+    month: Month
+    merchant_id: int
+    paid_cents: int
+    charge_count: int

@@ -1,4 +1,4 @@
-"""Tables of programmes. Only `monnaie_locale.programmes` imports this module; migration 0003 holds the triggers."""
+"""Tables of programmes. Only `monnaie_locale.programmes` imports this module; triggers: migrations 0003, 0019."""
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +21,7 @@ from monnaie_locale.programmes.errors import (
     DistributionWalletTwice,
     DistributionWalletUnknown,
     FundingAlreadyReceived,
+    GuaranteeMoveEnded,
     MakerIsChecker,
     ProgrammeNameTaken,
 )
@@ -120,6 +121,31 @@ distribution_lines = Table(
     ),
 )
 
+guarantee_moves = Table(
+    "guarantee_moves",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("programme_id", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("prepared_by", Text, nullable=False),
+    Column("prepared_at_ms", BigInteger, nullable=False),
+    Column("approved_by", Text),
+    Column("ended_at_ms", BigInteger),
+    Column("entry_id", BigInteger),
+    UniqueConstraint("territory_id", "entry_id", name="uq_guarantee_moves_entry"),
+    _programme_key("guarantee_moves"),
+    ForeignKeyConstraint(
+        ["territory_id", "entry_id"],
+        ["journal_entries.territory_id", "journal_entries.id"],
+        name="fk_guarantee_moves_entry",
+    ),
+)
+
+names("ck_guarantee_moves_two_people", MakerIsChecker)
+names("guarantee_move_frozen", GuaranteeMoveEnded)
 names("ck_distributions_two_people", MakerIsChecker)
 names("ck_distributions_approved", DistributionNotApproved)
 names("uq_programmes_name", ProgrammeNameTaken)

@@ -50,7 +50,7 @@ MARKET_CENTS = {
     "lost-answer": 600,
     "lost-request": None,
     "lost-request-again": 750,
-    **{f"offline-{number}": cents for number, cents in enumerate((420, 1_100, 1_500, 330, 830, None))},
+    **{f"offline-{number}": cents for number, cents in enumerate((420, 1_100, 1_500, 330, 830, 900, None))},
     "short": None,
     "merged": None,
 }
@@ -244,7 +244,8 @@ def test_the_market_day_is_in_the_books_to_the_cent(shown):
     # The second household held so much that morning: all of it was spent, at the counter, again after a lost request,
     # twice without network, and last in part.
     assert found["part"].amount_cents == stall.day.held_cents[1] - 980 - 750 - 1_100 - 830
-    assert [found[f"offline-{number}"].is_late for number in range(5)] == [True] * 5
+    assert [found[f"offline-{number}"].is_late for number in range(6)] == [True] * 6
+    assert [found[f"offline-{number}"].guaranteed_cents for number in range(6)] == [0, 0, 0, 0, 0, 600]
     assert [(one.amount_cents, one.acknowledged_at_ms is not None) for one in unpaid] == [(1_400, True)]
     (moved,) = [entry for entry in posted.values() if entry.kind is EntryKind.WALLET_MOVE]
     mobility = next(grants for grants in shown[1].plan.grants if grants.aid is plan.Aid.MOBILITY)
@@ -258,7 +259,8 @@ def test_the_market_day_is_told_in_french(shown):
     assert "25/10/2026" in told
     for words in (
         "11:10  Le réseau tombe",
-        "5 payés (41,80\N{NO-BREAK SPACE}€), 1 non payé",
+        "6 payés (50,80\N{NO-BREAK SPACE}€), 1 non payé",
+        "dont 6,00\N{NO-BREAK SPACE}€ par la garantie",
         "27/10 10:15  Retour",
         "par deux personnes",
     ):

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.verify import verify
+from tests.factories.guarantee import guarantee_cents, guaranteed
 from tests.factories.market import HOST, Market, issue
 from tests.factories.merchants import NOW
 from tests.factories.till_page import context_of, kept_on_device, look, paired_page
@@ -17,7 +18,7 @@ from wallets.model import IssuedCard
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 
-CARDS, CHARGES_PER_CARD, SHORT, DOUBLED = 10, 5, 3, 5
+CARDS, CHARGES_PER_CARD, SHORT, GUARANTEED, DOUBLED = 10, 5, 4, 3, 5
 # What the till's script does for one payment taken offline; a payment that has a key may have arrived before.
 TAKE = """async ([payments]) => {
   const { OfflineTill } = await import("/static/till-offline.js");
@@ -69,7 +70,7 @@ def lose_answers(till: Page, times: int) -> list[str]:
     return cuts
 
 
-def test_fifty_charges_offline_with_five_duplicates_and_three_short_purses_are_right_to_the_cent(
+def test_fifty_charges_offline_five_of_them_twice_three_guaranteed_and_one_beyond_are_right_to_the_cent(
     open_browser: Callable[..., Browser], market: Market, address: str
 ):
     cards = [issue(market.world, market.keyring, reference=f"J-{number}") for number in range(CARDS)]
@@ -77,7 +78,8 @@ def test_fifty_charges_offline_with_five_duplicates_and_three_short_purses_are_r
         {"card": code_of(cards[number % CARDS]), "cents": 501 + number, "key": f"day{number:02}aaaaaaaaaaaaaaa"}
         for number in range(CARDS * CHARGES_PER_CARD)
     ]
-    paid, short = payments[:-SHORT], payments[-SHORT:]
+    short, paid = payments[-SHORT:], payments[: GUARANTEED - SHORT]
+    guaranteed(market.engine, GUARANTEED)
     for card in cards:
         # The last cards of the day have one cent too little for their last payment.
         all_of_it = sum(each["cents"] for each in payments if each["card"] == code_of(card))
@@ -100,7 +102,8 @@ def test_fifty_charges_offline_with_five_duplicates_and_three_short_purses_are_r
         till.evaluate("dispatchEvent(new Event('online'))")
     expect(waiting).not_to_contain_text("à envoyer", timeout=120_000)
     expect(waiting.get_by_role("listitem")).to_have_count(SHORT)
-    expect(waiting).to_contain_text("non payé. Solde insuffisant")
+    expect(waiting.get_by_text("payé, dont 0,01 € par la garantie du dispositif")).to_have_count(GUARANTEED)
+    expect(waiting).to_contain_text("non payé. La carte n’a plus assez")
     look(till, "offline-short")
 
     cents = sum(int(each["cents"]) for each in paid)
@@ -108,7 +111,11 @@ def test_fifty_charges_offline_with_five_duplicates_and_three_short_purses_are_r
     assert states(market) == (len(payments), len(paid), cents)
     assert market.owed() == cents
     left = sum(market.cents(market.world.purse(card.wallet_id)) for card in cards)
-    assert left == sum(int(each["cents"]) for each in short) - SHORT
+    assert left == int(short[-1]["cents"]) - 1
+    assert guarantee_cents(market.engine) == 0
+    for _ in range(SHORT):
+        waiting.get_by_role("button", name="Compris").first.click()
+    expect(waiting).to_be_hidden()
     with reading(market.engine) as db:
         assert verify(db, territory_id=1, public_key_pem=market.keyring.public_key_pem).ok
 

@@ -72,7 +72,7 @@ def test_an_offline_day_is_bounded_kept_sent_once_and_its_refusals_are_read(
     till.route("**/api/v1/offline-charges", cut_first_answer, times=1)
     device.set_offline(False)
     expect(waiting).to_contain_text("15,00 € pris hors connexion", timeout=30_000)
-    expect(waiting).to_contain_text("non payé. Solde insuffisant")
+    expect(waiting).to_contain_text("non payé. La carte n’a plus assez")
     expect(waiting).not_to_contain_text("à envoyer")
     look(till, "offline-refused")
     assert (len(cuts), market.owed(), signed_numbers(market)) == (1, 8_000 + 1_500, [1, 2])

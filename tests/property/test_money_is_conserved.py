@@ -25,6 +25,7 @@ KEYRING = Keyring.generate(lambda size: bytes(range(size)))
 WALLETS = st.integers(1, 3)
 SHOPS = st.integers(1, 2)
 AMOUNTS = st.integers(1, 900)
+ISSUES = {EntryKind.DISTRIBUTION, EntryKind.GUARANTEE_FUNDED}
 
 
 class Books(RuleBasedStateMachine):
@@ -49,9 +50,9 @@ class Books(RuleBasedStateMachine):
         self.model[target] = self.model.get(target, 0) + amount_cents
 
     def _do(self, kind: EntryKind, draw: Draw, source: str, target: str) -> None:
-        owed = sum(value for name, value in self.model.items() if name.startswith(("w", "s")))
+        owed = sum(value for name, value in self.model.items() if name.startswith(("w", "s", "guarantee")))
         short = self.model.get(source, 0) < draw.amount_cents and source not in {"reserve", "charges"}
-        over = kind is EntryKind.DISTRIBUTION and owed + draw.amount_cents > -self.model["reserve"]
+        over = kind in ISSUES and owed + draw.amount_cents > -self.model["reserve"]
         try:
             self.world.do(kind, draw)
         except (InsufficientFunds, IssueExceedsReserve):
@@ -84,6 +85,34 @@ class Books(RuleBasedStateMachine):
         draw = Draw((self.world.purse(wallet),), self.world.shop(shop), amount_cents)
         self._do(EntryKind.CHARGE, draw, f"w{wallet}", f"s{shop}")
 
+    def _guarantee(self) -> int:
+        return self.world.account(AccountKind.OFFLINE_GUARANTEE, programme=1)
+
+    @rule(amount_cents=AMOUNTS)
+    def fund_the_guarantee(self, amount_cents: int) -> None:
+        draw = Draw((self.world.funds(),), self._guarantee(), amount_cents)
+        self._do(EntryKind.GUARANTEE_FUNDED, draw, "funds", "guarantee")
+
+    @rule(amount_cents=AMOUNTS)
+    def take_the_guarantee_back(self, amount_cents: int) -> None:
+        draw = Draw((self._guarantee(),), self.world.funds(), amount_cents)
+        self._do(EntryKind.GUARANTEE_RETURNED, draw, "guarantee", "funds")
+
+    @rule(wallet=WALLETS, shop=SHOPS, amount_cents=AMOUNTS)
+    def charge_offline(self, wallet: int, shop: int, amount_cents: int) -> None:
+        held, behind = self.model.get(f"w{wallet}", 0), self.model.get("guarantee", 0)
+        draw = Draw((self.world.purse(wallet), self._guarantee()), self.world.shop(shop), amount_cents)
+        try:
+            self.world.do(EntryKind.CHARGE, draw)
+        except InsufficientFunds:
+            assert held + behind < amount_cents
+            return
+        assert held + behind >= amount_cents
+        self.posted[f"k{self.world.keys}"] = (draw,)
+        from_purse = min(held, amount_cents)
+        self._move(f"w{wallet}", f"s{shop}", from_purse)
+        self._move("guarantee", f"s{shop}", amount_cents - from_purse)
+
     @rule(wallet=WALLETS, shop=SHOPS, amount_cents=AMOUNTS)
     def refund(self, wallet: int, shop: int, amount_cents: int) -> None:
         draw = Draw((self.world.shop(shop),), self.world.purse(wallet), amount_cents)
@@ -113,6 +142,7 @@ class Books(RuleBasedStateMachine):
         accounts = {f"w{number}": self.world.purse(number) for number in (1, 2, 3)}
         accounts |= {f"s{number}": self.world.shop(number) for number in (1, 2)}
         accounts |= {"funds": self.world.funds(), "reserve": self.world.single(AccountKind.RESERVE)}
+        accounts |= {"guarantee": self._guarantee()}
         with reading(self.world.engine) as db:
             stored = balances_of(db, territory_id=TERRITORY_ID, account_ids=accounts.values())
             head = head_of(db, territory_id=TERRITORY_ID)

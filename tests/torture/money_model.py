@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 # The technical regulation's limits without PIN, and the programme's grace, in the words of the contract.
 UNPINNED_MAX, UNPINNED_TOTAL_MAX, UNPINNED_TIMES_MAX = 5_000, 15_000, 5
+# Those of a till without network: one payment, one card and day; and how long a card's end may stay unknown to it.
+OFFLINE_MAX, OFFLINE_CARD_DAY_MAX, END_UNKNOWN = 2_000, 4_000, datetime.timedelta(days=3)
 GRACE = datetime.timedelta(days=10)
 Purse = tuple[int, datetime.date]
+GUARANTEE: Purse = (0, datetime.date.max)
 
 
 class Refused(Exception):
@@ -46,6 +49,8 @@ class MoneyModel:
     statements: dict[int, list[int]] = field(default_factory=lambda: {1: [], 2: []})
     transit: int = 0
     expired: int = 0
+    guarantee: int = 0
+    offline: dict[tuple[int, datetime.date], int] = field(default_factory=dict)
     fees: int = 0
     closed: datetime.date | None = None
     # The negative control: a model that empties the purse that expires last.
@@ -80,11 +85,51 @@ class MoneyModel:
         parts = self._drawn(good, cents)
         times, spent = self.unpinned.get(card, (0, 0))
         self.unpinned[card] = (0, 0) if pin else (times + 1, spent + cents)
-        self.shops[shop] += cents
+        return self._charged(shop, parts)
+
+    def _charged(self, shop: int, parts: list[tuple[Purse, int]]) -> int:
         number = self.enter()
         self.charges[number] = Charge(shop, parts)
+        self.shops[shop] += self.charges[number].cents
         self.statements[shop].append(number)
         return number
+
+    def charge_offline(self, card: int, wallet: int, shop: int, cents: int, *, ended_on: datetime.date | None) -> int:
+        """Charge a card as a till without network does: what the purses lack, the guarantee pays, or nobody.
+
+        `ended_on` is the day on which the card was replaced, before the payment; its purses pay nothing any more.
+        """
+        today = self.offline.get((card, self.day), 0)
+        if cents > OFFLINE_MAX or today + cents > OFFLINE_CARD_DAY_MAX:
+            raise Refused("offline_cap_reached")
+        if ended_on is not None and self.day - ended_on > END_UNKNOWN:
+            raise Refused("card_refused")
+        self._check_pin(card, cents, pin=False)
+        good = sorted(purse for purse in self.purses if purse[0] == wallet and purse[1] >= self.day)
+        if not good and any(cents_ > 0 for purse, cents_ in self.purses.items() if purse[0] == wallet):
+            raise Refused("purse_expired")
+        paying = good if ended_on is None else []
+        available = sum(self.purses[purse] for purse in paying)
+        if available + (self.guarantee if good else 0) < cents:
+            raise Refused("offline_guarantee_short")
+        parts = self._drawn(paying, min(cents, available))
+        rest = cents - sum(part for _, part in parts)
+        if rest:
+            self.guarantee -= rest
+            parts.append((GUARANTEE, rest))
+        self.offline[card, self.day] = today + cents
+        if ended_on is None:
+            times, spent = self.unpinned.get(card, (0, 0))
+            self.unpinned[card] = (times + 1, spent + cents)
+        return self._charged(shop, parts)
+
+    def move_guarantee(self, cents: int, *, back: bool) -> None:
+        """Put money into the guarantee, or back into the funds."""
+        if cents > (self.guarantee if back else self.funds):
+            raise Refused("guarantee_move_unfunded")
+        self.guarantee += -cents if back else cents
+        self.funds += cents if back else -cents
+        self.enter()
 
     def _check_pin(self, card: int, cents: int, *, pin: bool) -> None:
         times, spent = self.unpinned.get(card, (0, 0))
@@ -115,7 +160,9 @@ class MoneyModel:
             skip -= skipped
             back = min(rest, part - skipped)
             rest -= back
-            if purse[1] < self.day - GRACE:
+            if purse == GUARANTEE:
+                self.guarantee += back
+            elif purse[1] < self.day - GRACE:
                 self.expired += back
             else:
                 self.purses[purse] += back

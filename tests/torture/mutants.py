@@ -22,6 +22,7 @@ UNIT = "tests/unit/monnaie_locale/ledger"
 SQL = "migrations/sql/0001_ledger.sqlite.sql"
 COUNTING = "migrations/sql/0008_counting.sqlite.sql"
 LEDGER = "migrations/versions/0001_ledger.py"
+GUARANTEE = "migrations/versions/0019_offline_guarantee.py"
 # pytest's exit codes: all passed, some failed.
 PASSED, FAILED = 0, 1
 
@@ -136,6 +137,24 @@ MUTANTS = (
         "issued above the reserve",
         ((COUNTING, "AND owed_cents > reserve_cents", "AND owed_cents < 0"),),
         (f"{JOURNAL}/test_invariants.py", f"{JOURNAL}/test_post.py"),
+    ),
+    Mutant(
+        "an offline guarantee that may owe",
+        ((GUARANTEE, '"kind NOT IN (2, 3, 4, 5, 6, 12)")', '"kind NOT IN (2, 3, 4, 5, 6)")'),),
+        (f"{JOURNAL}/test_invariants.py::test_3_an_offline_guarantee_cannot_go_below_zero",),
+    ),
+    Mutant(
+        "an offline guarantee that nothing covers",
+        (
+            (GUARANTEE, '"IN (3, 4, 5, 6, 12)")', '"IN (3, 4, 5, 6)")'),
+            (GUARANTEE, '"NOT IN (1, 3, 4, 5, 6, 7, 12)")', '"NOT IN (1, 3, 4, 5, 6, 7)")'),
+        ),
+        (f"{JOURNAL}/test_invariants.py::test_4_an_offline_guarantee_is_owed_so_it_needs_the_reserve",),
+    ),
+    Mutant(
+        "a reported card that goes on paying offline",
+        (("wallets/authorisation.py", "eligible = () if end is CardEnd.BEFORE else fit", "eligible = fit"),),
+        ("tests/integration/merchants/test_offline_guarantee.py",),
     ),
     Mutant(
         "a PIN's try counted after it was evaluated",

@@ -16,11 +16,11 @@ from monnaie_locale.database.transaction import reading
 
 TERRITORY_ID = 1
 # Kinds of account, as numbers of the contract (docs/ARCHITECTURE.md): programme funds, purse, merchant, payout in
-# transit, expired may not owe; what a merchant owes may not turn into a claim.
+# transit, expired, offline guarantee may not owe; what a merchant owes may not turn into a claim.
 RESERVE = 1
-NEVER_OVERDRAWN = (2, 3, 4, 5, 6)
+NEVER_OVERDRAWN = (2, 3, 4, 5, 6, 12)
 NEVER_IN_CREDIT = (7,)
-OWED = (3, 4, 5, 6)
+OWED = (3, 4, 5, 6, 12)
 SHOWN_MAX = 20
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import URL, Engine
 
 from merchants import payouts
@@ -31,12 +31,15 @@ from monnaie_locale.ledger.reversal import mirror
 from monnaie_locale.programmes.operations.expiring import expire_purses
 from monnaie_locale.programmes.operations.paying_out import post_distribution
 from tests.conftest import Databases
+from tests.factories.guarantee import device_of
 from tests.factories.ledger import TERRITORY_ID, World
 from tests.factories.market import HOST, Market, issue, open_market
 from tests.factories.merchants import APPROVER, MANAGER, admit, chance, paired
 from tests.factories.programmes import CHECKER, approved
+from tests.torture.guarantee_rules import GuaranteeRules
 from tests.torture.money_model import MoneyModel, Refused
 from wallets.card_token import card_url
+from wallets.model import IssuedCard
 from wallets.operations.cards import replace_card
 
 FUNDED = 500_000
@@ -54,7 +57,7 @@ class Template:
     tills: tuple[Till, Till]
 
 
-class Town(RuleBasedStateMachine):
+class Town(GuaranteeRules):
     """The service beside the model."""
 
     template: Template
@@ -81,6 +84,8 @@ class Town(RuleBasedStateMachine):
         self.lines: list[tuple[str, int, int]] = []
         self.settled: list[tuple[str, int, int]] = []
         self.fees: list[int] = []
+        self.device = device_of(self.market)
+        self.ended: list[tuple[IssuedCard, datetime.date]] = []
         self.keys = 0
         # Each card holds an early purse and a late one from the beginning: that is where the order of draws shows.
         for which in (0, 1):
@@ -254,6 +259,7 @@ class Town(RuleBasedStateMachine):
     @rule(which=WHICH)
     def move_to_another_card(self, which: int) -> None:
         old = self.cards[which]
+        self.ended.append((old, self.model.day))
         self.cards[which] = transact(
             self.market.engine, replace_card, territory_id=TERRITORY_ID, card_id=old.card_id,
             keyring=self.market.keyring, random_bytes=chance(f"{old.card_id}"), actor=MANAGER, now=self.now,
@@ -307,6 +313,7 @@ class Town(RuleBasedStateMachine):
             (AccountKind.RESERVE, None): -model.reserve,
             (AccountKind.PAYOUT_TRANSIT, None): model.transit,
             (AccountKind.EXPIRED, None): model.expired,
+            (AccountKind.OFFLINE_GUARANTEE, None): model.guarantee,
             (AccountKind.BANK_CHARGES, None): -model.fees,
         }
         names = held.keys() | expected.keys()

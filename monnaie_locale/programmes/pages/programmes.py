@@ -10,6 +10,7 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.money import format_decimal, format_euros
 from monnaie_locale.programmes import queries
+from monnaie_locale.programmes.guarantee_queries import guarantee_of
 from monnaie_locale.programmes.model import Category, ExpiredGoesTo, LegalBasis, PinRule, Programme, ProgrammeTerms
 from monnaie_locale.programmes.operations import expiring, funding, opening, pin_rule
 from monnaie_locale.web import pages
@@ -174,6 +175,7 @@ def _show(programme_id: int, *, form: FormReader | None = None, refusal: Refusal
     with reading(rt.engine) as db:
         programme = queries.programme_of(db, territory_id=rt.territory_id, programme_id=programme_id)
         funds_cents = queries.funds_of(db, territory_id=rt.territory_id, programme_id=programme_id)
+        guarantee_cents = guarantee_of(db, territory_id=rt.territory_id, programme_id=programme_id)
         ordered_cents = queries.ordered_cents(db, territory_id=rt.territory_id, programme_id=programme_id)
         orders = queries.funding_orders_of(db, territory_id=rt.territory_id, programme_id=programme_id)
         distributions = queries.distributions_of(db, territory_id=rt.territory_id, programme_id=programme_id)
@@ -190,6 +192,7 @@ def _show(programme_id: int, *, form: FormReader | None = None, refusal: Refusal
         refusal=refusal,
         funds_cents=funds_cents,
         ordered_cents=ordered_cents,
+        guarantee_cents=guarantee_cents,
     )
 
 

@@ -1,7 +1,8 @@
 /* Payments taken while the network is away: bounded, signed by this device, kept on its disk, sent when it is back.
  *
  * A row of the store "offline": { key, sequence, signed, signature, card, amount_cents, at, state, sentence }, where
- * state is waiting → paid | refused → read. What was refused stays on the screen until somebody has read it.
+ * state is waiting → paid | refused → read. What was refused stays on the screen until somebody has read it; so does
+ * what was paid in part by the programme's guarantee, `guaranteed_cents`.
  */
 
 import { alone, ask, base64url, isLost, newKey, shownEuros, shownTime } from "./till-api.js";
@@ -122,7 +123,9 @@ export class OfflineTill {
     if (answer.body.code === "till_key_missing" && !isRetry) return (await this.register(true)) && this.send(row, true);
     if (answer.body.code === "till_key_missing" || answer.body.code === "csrf_token_invalid") return false;
     const { signed, signature, ...rest } = row;
-    if (answer.status === 200) await put("offline", { ...rest, state: answer.body.state, sentence: answer.body.sentence });
+    const outcome = { state: answer.body.state, sentence: answer.body.sentence };
+    const guaranteed = answer.body.receipt?.guaranteed_cents ?? 0;
+    if (answer.status === 200) await put("offline", { ...rest, ...outcome, guaranteed_cents: guaranteed });
     else await put("offline", { ...row, state: "refused", sentence: answer.body.title });
     return true;
   }
@@ -141,6 +144,12 @@ export class OfflineTill {
       line.append(dismissal(() => this.read(row)));
       lines.push(line);
     }
+    for (const row of rows.filter((each) => each.state === "paid" && each.guaranteed_cents)) {
+      const part = row.guaranteed_cents < row.amount_cents ? `dont ${shownEuros(row.guaranteed_cents)} ` : "";
+      const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : payé, ${part}par la garantie du dispositif.`);
+      line.append(dismissal(() => this.seen(row)));
+      lines.push(line);
+    }
     const old = rows.filter((row) => (row.state === "paid" || row.state === "read") && Date.now() - row.at > KEPT_MS);
     for (const row of old) await forget("offline", row.key);
     this.element.replaceChildren(...lines);
@@ -153,6 +162,12 @@ export class OfflineTill {
     text.textContent = sentence;
     line.append(text);
     return line;
+  }
+
+  /* What the guarantee paid is paid: the service has nothing to note. */
+  async seen(row) {
+    await put("offline", { ...row, state: "read" });
+    await this.show();
   }
 
   /* The shop has read a refusal: the service notes it, and keeps it in its list. */

@@ -88,7 +88,7 @@ def test_a_short_purse_is_refused_for_good_and_kept_until_it_is_read(market: Mar
         market.charge(1_000, key=f"before{number}")
     late = device.sign(card(market), 1_500, at=market.now - HOUR)
     answer = send(market, late)
-    assert (answer.receipt, answer.refusal_code) == (None, "insufficient_funds")
+    assert (answer.receipt, answer.refusal_code) == (None, "offline_guarantee_short")
     # Money that comes later does not pay what the shop was told is not paid, by this way or any other.
     market.world.issue(market.card.wallet_id, 5_000)
     assert send(market, late) == answer

@@ -14,7 +14,9 @@ from monnaie_locale.journal.sealer import seal
 from monnaie_locale.journal.verify import verify
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.posting import Draw
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, open_world, small_world
 from tests.factories.vandal import run
 
@@ -122,6 +124,45 @@ def test_3_a_purse_a_fund_or_a_shop_cannot_go_below_zero(db_engine: Engine) -> N
     _refused(db_engine, LINE, ENTRY, reason=below, **_entry(world, amount=8_751))
     _refused(db_engine, LINE, ENTRY, reason=below, **_entry(world, amount=90_001, **funds))
     _refused(db_engine, LINE, ENTRY, reason=below, **_entry(world, amount=1_251, **shop))
+
+
+def test_3_an_offline_guarantee_cannot_go_below_zero(db_engine: Engine) -> None:
+    world = small_world(db_engine)
+    guarantee = world.account(AccountKind.OFFLINE_GUARANTEE, programme=1)
+    world.do(EntryKind.GUARANTEE_FUNDED, Draw((world.funds(),), guarantee, 500))
+    pays = _entry(world, entry=5, debit=guarantee, debit_kind=12)
+
+    _refused(db_engine, LINE, ENTRY, reason="ck_balances_not_below_zero", **{**pays, "amount": 501})
+    run(db_engine, LINE, ENTRY, **{**pays, "amount": 500})
+
+
+def test_4_an_offline_guarantee_is_owed_so_it_needs_the_reserve(db_engine: Engine) -> None:
+    world = small_world(db_engine)
+    guarantee = world.account(AccountKind.OFFLINE_GUARANTEE, programme=1)
+    suspense = _entry(
+        world, debit=world.single(AccountKind.SUSPENSE_IN), debit_kind=8, credit=guarantee, credit_kind=12
+    )
+
+    _refused(db_engine, LINE, ENTRY, reason="issue_exceeds_reserve", **{**suspense, "amount": 90_001})
+    run(db_engine, LINE, ENTRY, **{**suspense, "amount": 90_000})
+    with reading(db_engine) as db:
+        assert head_of(db, territory_id=TERRITORY_ID).owed_cents == 100_000
+    # What it pays is owed already: no issue. What goes back to the funds is owed no more.
+    pays = _entry(world, entry=5, key=b"\x08" * 32, debit=guarantee, debit_kind=12, amount=40_000)
+    run(db_engine, LINE, ENTRY, **pays)
+    back = {**pays, "entry": 6, "key": b"\x09" * 32, "credit": world.funds(), "credit_kind": 2}
+    run(db_engine, LINE, ENTRY, **back)
+    with reading(db_engine) as db:
+        assert head_of(db, territory_id=TERRITORY_ID).owed_cents == 60_000
+
+
+def test_no_account_is_of_a_kind_that_nobody_knows(db_engine: Engine) -> None:
+    world = small_world(db_engine)
+    account = "INSERT INTO accounts VALUES (1, :number, :kind, 1, 0, 0, '9999-12-31', 0, :leaf)"
+    number = world.account(AccountKind.OFFLINE_GUARANTEE, programme=2) + 1
+
+    run(db_engine, account, number=number, kind=12, leaf=b"\x01" * 32)
+    _refused(db_engine, account, reason="ck_accounts_kind", number=number + 1, kind=13, leaf=b"\x01" * 32)
 
 
 @pytest.mark.parametrize("policy", ["OR IGNORE", "OR FAIL", "OR REPLACE"])
