@@ -138,8 +138,16 @@ def take_till(
     if not keyring.check_secret(hashed, code):
         raise CashierCodeWrong
     again = keyring.hash_secret(code) if is_old_hash(hashed) else hashed
-    shift = {"till": till, "cashier_id": cashier_id, "hashed": hashed, "again": again}
-    transact(engine, _begin_shift, territory_id=territory_id, now=now, **shift)
+    transact(
+        engine,
+        _begin_shift,
+        territory_id=territory_id,
+        till=till,
+        cashier_id=cashier_id,
+        hashed=hashed,
+        again=again,
+        now=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The secrets of an installation and what is done with them: hashing PINs and passwords, sealing identities, signing.
 
-Everything comes from `cryptography`, and argon2id from libsodium (`PyNaCl`). The keys live in one file beside the database (mode 0600), never in the database:
-a stolen database alone gives neither a PIN (argon2id with a pepper), nor a name (Fernet), nor a signature.
+Everything comes from `cryptography`, and argon2id from libsodium (`PyNaCl`). The keys live in one file beside the
+database (mode 0600), never in it: a stolen database alone gives neither a PIN (argon2id with a pepper), nor a name
+(Fernet), nor a signature.
 """
 
 import hashlib
@@ -108,8 +109,13 @@ class Keyring:
         return hmac.digest(self._pepper, b"secret\x00" + secret.encode(), hashlib.sha256)
 
     def _evaluate(self, secret: str) -> None:
-        salt, cost = bytes(SALT_BYTES), {"opslimit": ARGON2_PASSES, "memlimit": ARGON2_MEMORY_BYTES}
-        argon2id.kdf(KEY_BYTES, self._peppered(secret), salt, **cost)
+        argon2id.kdf(
+            KEY_BYTES,
+            self._peppered(secret),
+            bytes(SALT_BYTES),
+            opslimit=ARGON2_PASSES,
+            memlimit=ARGON2_MEMORY_BYTES,
+        )
 
     def _is_old_hash_of(self, hashed: str, secret: str) -> bool:
         try:

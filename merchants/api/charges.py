@@ -102,8 +102,13 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
     body=RefundBody,
     answers=ReceiptReply,
     status=201,
-    refusals=(errors.ChargeUnknown, errors.RefundExceedsCharge, errors.DebtLimitReached, errors.ChargeAbandoned,
-        IdempotencyKeyReused),
+    refusals=(
+        errors.ChargeUnknown,
+        errors.RefundExceedsCharge,
+        errors.DebtLimitReached,
+        errors.ChargeAbandoned,
+        IdempotencyKeyReused,
+    ),
     idempotent="journal",
 )
 def refund(*, body: RefundBody, call: Call, number: int) -> Answer:
@@ -131,8 +136,13 @@ def refund(*, body: RefundBody, call: Call, number: int) -> Answer:
     body=MerchantPaymentBody,
     answers=ReceiptReply,
     status=201,
-    refusals=(errors.MerchantUnknown, errors.MerchantSuspended, errors.PaymentToItself, errors.ChargeAbandoned,
-        InsufficientFunds),
+    refusals=(
+        errors.MerchantUnknown,
+        errors.MerchantSuspended,
+        errors.PaymentToItself,
+        errors.ChargeAbandoned,
+        InsufficientFunds,
+    ),
     idempotent="journal",
 )
 def pay_shop(*, body: MerchantPaymentBody, call: Call) -> Answer:

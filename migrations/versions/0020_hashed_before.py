@@ -1,4 +1,4 @@
-"""Find at once whether any card that pays still has a PIN's hash of the old cost: until none has, each check costs both.
+"""Find at once whether a card that pays still has a PIN's hash of the old cost: until none has, each check costs both.
 
 The prefix is that of `monnaie_locale.keyring` when this migration was written.
 """

@@ -5,9 +5,11 @@ page needs no script. Cards whose file could not be made, or whose page was clos
 """
 
 import base64
+import datetime
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -73,36 +75,54 @@ class Printing:
             # The page has begun: it can say no more than that there is no file.
             logger.error("A batch of cards was not made, and its cards are withdrawn", exc_info=fault)
 
+    def check_open(self) -> None:
+        """Raise ConnectionAbortedError when the page was closed: nobody would have the file."""
+        if self.is_closed:
+            raise ConnectionAbortedError("The page was closed before its file was there")
+
     @property
     def href(self) -> str:
-        """Return the document as an address that holds it (RFC 2397); it is nowhere else."""
-        assert self.document is not None
+        """Return the document as an address that holds it (RFC 2397), which is nowhere else; empty without one."""
+        if self.document is None:
+            return ""
         return f"data:{self.document.content_type};base64,{base64.b64encode(self.document.content).decode('ascii')}"
 
 
 def printed_before_your_eyes(support: Support, *, wallet_ids: Sequence[int]) -> Response:
     """Return the page on which a card is issued to each of these wallets, and which ends with their file."""
     rt, actor, now = runtime.current(), access.subject().caller, pages.now()
-    common = {"territory_id": rt.territory_id, "actor": actor, "now": now}
-    printing: Printing
 
     def make(tell: Callable[[Step], None]) -> Document:
         issued = issue_batch(
-            rt.engine, wallet_ids=wallet_ids, keyring=rt.keyring, random_bytes=rt.random_bytes,
-            progress=_told(tell, "Codes secrets"), **common,
-        )  # fmt: skip
-        try:
+            rt.engine,
+            territory_id=rt.territory_id,
+            wallet_ids=wallet_ids,
+            keyring=rt.keyring,
+            random_bytes=rt.random_bytes,
+            actor=actor,
+            now=now,
+            progress=_told(tell, "Codes secrets"),
+        )
+        with withdrawn_unless_made(rt, issued, actor=actor, now=now):
             document = _document(rt, issued, support=support, tell=tell)
-            if printing.is_closed:
-                raise ConnectionAbortedError("The page was closed before its file was there")
-        except BaseException:
-            card_ids = [card.card_id for card in issued]
-            transact(rt.engine, withdraw_cards, card_ids=card_ids, **common)
-            raise
+            printing.check_open()
         return document
 
     printing = Printing(make)
     return Response(stream_template("wallets/office_batch.html", batch=printing, count=len(wallet_ids)))
+
+
+@contextmanager
+def withdrawn_unless_made(
+    rt: runtime.Runtime, issued: Sequence[IssuedCard], *, actor: str, now: datetime.datetime
+) -> Iterator[None]:
+    """Block cards of which nobody will have the paper, so that others are made."""
+    try:
+        yield
+    except BaseException:
+        card_ids = [card.card_id for card in issued]
+        transact(rt.engine, withdraw_cards, territory_id=rt.territory_id, card_ids=card_ids, actor=actor, now=now)
+        raise
 
 
 def _document(

@@ -67,7 +67,7 @@ def test_the_receipt_page_shows_the_number_and_the_whole_hash(site: Site, market
     ).text
     number = int(re.search(r"Écriture.*?n° (\d+)", receipt, re.DOTALL)[1])
     assert leaf_of(market, number) in receipt
-    # "Payé" at the till names the entry and leads to this page: sixty-four characters tell nobody anything at a counter.
+    # "Payé" at the till names the entry and leads to this page: sixty-four characters tell nobody a thing at a counter.
     assert "data-receipt" in client.get("/caisse").text
 
 

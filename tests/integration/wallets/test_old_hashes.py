@@ -1,4 +1,4 @@
-"""PINs hashed at the old cost still open their cards, are hashed again when typed, and are told by nothing meanwhile."""
+"""PINs hashed at the old cost still open their cards, are hashed again when typed, and nothing tells them meanwhile."""
 
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -120,9 +120,8 @@ def test_while_an_old_hash_remains_every_evaluation_costs_as_much(db_engine: Eng
 def test_todays_hash_has_the_prefix_by_which_the_database_tells_it(db_engine: Engine, keys: Noting) -> None:
     open_world(db_engine)
     holder(db_engine, keys, "M-1")
-    of_the_index = (
-        "SELECT count(*) FROM cards WHERE state = 'active' AND substr(pin_hash, 1, 30) <> '$argon2id$v=19$m=7168,t=5,p=1$'"
-    )
+    old = "state = 'active' AND substr(pin_hash, 1, 30) <> '$argon2id$v=19$m=7168,t=5,p=1$'"
+    of_the_index = f"SELECT count(*) FROM cards WHERE {old}"
     with reading(db_engine) as db:
         assert db.scalar(text(of_the_index)) == 0
     old_holder(db_engine, keys, "M-2")

@@ -52,9 +52,9 @@ def test_both_decoders_read_every_card_of_the_sheets(dpi: int, zbar: Zbar) -> No
 
 @pytest.mark.parametrize("dpi", [300, 200, 150])
 def test_zbar_reads_every_card_of_whole_pages_as_a_printer_draws_them(dpi: int, zbar: Zbar) -> None:
-    """Dots are black or white on paper. Of pages smoothed for a screen, ten codes at once, zbar misses one in a hundred.
+    """Dots are black or white on paper. Of pages smoothed for a screen, zbar misses up to one code in a hundred.
 
-    `python -m bench.cards_read` judges a thousand cards, and shows that it is the grey of the edges, not the dots' size.
+    `python -m bench.cards_read` judges a thousand: it is the grey of the edges, not the size of the dots.
     """
     cards = make_cards(30)
     pages = [page_as_printed(page, dpi=dpi) for page in pypdfium2.PdfDocument(sheet(cards))][:3]
