@@ -25,6 +25,7 @@ class OfflineRow:
     amount_cents: int
     happened_at_ms: int
     received_at_ms: int
+    is_paid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,12 @@ def held_cents(row: OfflineRow, rows: Iterable[OfflineRow]) -> int:
 
 
 def beyond_till_cap(db: Connection, *, territory_id: int, merchant_id: int, since_ms: int) -> list[BeyondCap]:
-    """Return when a shop's devices held more than the town allows, newest first, of what was taken since a moment.
+    """Return when a shop's devices held more than the town allows, newest first, of what was taken and paid since.
 
     A device is held to the widest caps that it may have known at the time.
     """
     same_till = (tills.c.territory_id == offline_charges.c.territory_id) & (tills.c.id == offline_charges.c.till_id)
-    columns = ("signer", "sequence", "amount_cents", "happened_at_ms", "received_at_ms")
+    columns = ("signer", "sequence", "amount_cents", "happened_at_ms", "received_at_ms", "entry_id")
     found = db.execute(
         select(tills.c.label, *(offline_charges.c[name] for name in columns))
         .join(tills, same_till)
@@ -60,11 +61,14 @@ def beyond_till_cap(db: Connection, *, territory_id: int, merchant_id: int, sinc
         )
         .order_by(offline_charges.c.happened_at_ms.desc())
     )
-    rows = [OfflineRow(label, bytes(signer), *numbers) for label, signer, *numbers in found]
+    rows = [
+        OfflineRow(label, bytes(signer), *numbers, is_paid=entry_id is not None)
+        for label, signer, *numbers, entry_id in found
+    ]
     flags = []
     for row in rows:
         held = held_cents(row, rows)
-        if row.happened_at_ms < since_ms or held == row.amount_cents:
+        if not row.is_paid or row.happened_at_ms < since_ms or held == row.amount_cents:
             continue
         caps = caps_known_to_a_till(db, territory_id=territory_id, since_ms=row.happened_at_ms - AWAY_MAX_MS)
         if held > caps.till_cents:

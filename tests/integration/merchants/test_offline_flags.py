@@ -62,7 +62,7 @@ def test_what_a_device_held_beyond_its_cap_is_paid_and_told(market: Market, devi
 
 def test_what_was_sent_before_is_no_longer_held() -> None:
     def row(sequence: int, happened_at_ms: int, received_at_ms: int, signer: bytes = b"a") -> OfflineRow:
-        return OfflineRow("Comptoir", signer, sequence, 1_000, happened_at_ms, received_at_ms)
+        return OfflineRow("Comptoir", signer, sequence, 1_000, happened_at_ms, received_at_ms, is_paid=True)
 
     rows = [row(1, 10, 15), row(2, 20, 40), row(3, 30, 40), row(9, 5, 40, b"b")]
     assert [held_cents(each, rows) for each in rows] == [1_000, 1_000, 2_000, 1_000]
