@@ -62,8 +62,8 @@ def beyond_till_cap(db: Connection, *, territory_id: int, merchant_id: int, sinc
         .order_by(offline_charges.c.happened_at_ms.desc())
     )
     rows = [
-        OfflineRow(label, bytes(signer), *numbers, is_paid=entry_id is not None)
-        for label, signer, *numbers, entry_id in found
+        OfflineRow(label, bytes(signer), sequence, cents, happened_at_ms, received_at_ms, entry_id is not None)
+        for label, signer, sequence, cents, happened_at_ms, received_at_ms, entry_id in found
     ]
     flags = []
     for row in rows:

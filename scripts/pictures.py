@@ -1,4 +1,4 @@
-"""Take the pictures of docs/TILL.md and of the README: the demonstration's own screens, in a real browser at the width of a small phone.
+"""Take the pictures of docs/TILL.md and the README: the demonstration's own screens, in a browser as wide as a phone.
 
     make pictures        (CHROMIUM is the path of another Chromium than /usr/bin/chromium)
 
