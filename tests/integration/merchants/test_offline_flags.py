@@ -3,15 +3,16 @@
 import pytest
 from sqlalchemy import Engine
 
+from merchants.errors import ChargeUnknown
 from merchants.model import OfflineAnswer, OfflineCaps
-from merchants.offline import take_offline
+from merchants.offline import acknowledge_of_shop, refused_offline, take_offline
 from merchants.offline_flags import BeyondCap, OfflineRow, beyond_till_cap, held_cents
 from merchants.offline_limits import set_offline_caps
 from merchants.offline_signing import register_till_key
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.market import HOST, Market, open_market
-from tests.factories.merchants import MANAGER, MINUTE
+from tests.factories.merchants import MANAGER, MINUTE, admit
 from tests.factories.till_device import Device
 from wallets.card_token import card_url
 
@@ -35,10 +36,10 @@ def device(market: Market) -> Device:
     return made
 
 
-def send(market: Market, device: Device, card: str, *, hours_ago: float) -> OfflineAnswer:
+def send(market: Market, device: Device, card: str, *, hours_ago: float, cents: int = 1_000) -> OfflineAnswer:
     return take_offline(
         engine=market.engine, keyring=market.keyring, writer=market.writer, territory_id=1, host=HOST,
-        till=market.till, signed=device.sign(card, 1_000, at=market.now - hours_ago * HOUR), now=market.now,
+        till=market.till, signed=device.sign(card, cents, at=market.now - hours_ago * HOUR), now=market.now,
     )  # fmt: skip
 
 
@@ -73,3 +74,25 @@ def test_a_card_is_one_card_however_it_was_spelled(market: Market, device: Devic
     spelled = [card_url(host=HOST, token=token), token.lower(), f"{token[:5]}-{token[5:]}".replace("0", "O")]
     answers = [send(market, device, card, hours_ago=1 - place / 10) for place, card in enumerate(spelled)]
     assert [answer.refusal_code for answer in answers] == [None, None, "offline_cap_reached"]
+
+
+def test_a_shop_says_once_that_it_has_seen_what_is_not_paid_and_the_line_stays(market: Market, device: Device) -> None:
+    assert send(market, device, market.card.token, hours_ago=1, cents=1_001).refusal_code == "offline_cap_reached"
+    other = admit(market.world, 2)
+
+    def listed() -> list[int | None]:
+        with reading(market.engine) as db:
+            found = refused_offline(db, territory_id=1, merchant_id=market.merchant.id)
+        digests[:] = [each.key_digest for each in found]
+        return [each.acknowledged_at_ms for each in found]
+
+    digests: list[bytes] = []
+    assert listed() == [None]
+    common = {"territory_id": 1, "digest": digests[0]}
+    with pytest.raises(ChargeUnknown):
+        transact(market.engine, acknowledge_of_shop, merchant_id=other.id, now=market.now, **common)
+    assert listed() == [None]
+    for minutes in (0, 5):
+        seen_at = market.now + minutes * MINUTE
+        transact(market.engine, acknowledge_of_shop, merchant_id=market.merchant.id, now=seen_at, **common)
+    assert listed() == [instant_ms(market.now)], "the first time counts"
