@@ -14,6 +14,7 @@ from merchants.pages import (
     requests,
     till,
     till_cashiers,
+    till_offline,
     till_receipts,
     till_shell,
 )
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     for module in (
         till,
         till_cashiers,
+        till_offline,
         till_receipts,
         till_shell,
         requests,
@@ -52,5 +54,12 @@ def init_app(app: Flask) -> None:
         payouts_api,
     ):
         app.register_blueprint(module.blueprint)
-    navigation.add(app, label="Commerçants", endpoint="merchants.index", permission=Permission.VIEW_MERCHANTS, order=40)
+    navigation.add(
+        app,
+        label="Commerçants",
+        endpoint="merchants.index",
+        permission=Permission.VIEW_MERCHANTS,
+        order=40,
+        also=("office_counter", "counter_desk"),
+    )
     navigation.add(app, label="Virements", endpoint="payouts.index", permission=Permission.VIEW_PAYOUTS, order=60)

@@ -24,7 +24,7 @@ from merchants.tables import cashiers, charge_cashiers, till_shifts
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import audit
-from monnaie_locale.keyring import Keyring
+from monnaie_locale.keyring import Keyring, is_old_hash
 from monnaie_locale.ledger.periods import instant_ms
 from wallets.card_token import DECIMAL_DIGITS, PIN_LENGTH, is_trivial_pin
 
@@ -137,7 +137,17 @@ def take_till(
     hashed = transact(engine, _take_try, who)
     if not keyring.check_secret(hashed, code):
         raise CashierCodeWrong
-    transact(engine, _begin_shift, territory_id=territory_id, till=till, cashier_id=cashier_id, hashed=hashed, now=now)
+    again = keyring.hash_secret(code) if is_old_hash(hashed) else hashed
+    transact(
+        engine,
+        _begin_shift,
+        territory_id=territory_id,
+        till=till,
+        cashier_id=cashier_id,
+        hashed=hashed,
+        again=again,
+        now=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +223,18 @@ def _take_try(db: Connection, who: tuple[ColumnElement[bool], ...]) -> str:
 
 
 def _begin_shift(
-    db: Connection, *, territory_id: int, till: Till, cashier_id: int, hashed: str, now: datetime.datetime
+    db: Connection,
+    *,
+    territory_id: int,
+    till: Till,
+    cashier_id: int,
+    hashed: str,
+    again: str,
+    now: datetime.datetime,
 ) -> None:
     # Only for the code that was checked: the office may have given a new one, or ended the cashier, in the meantime.
     same = (*_at_work(territory_id, till.merchant_id, cashier_id), cashiers.c.code_hash == hashed)
-    if db.execute(update(cashiers).where(*same).values(tries_left=TRIES_MAX)).rowcount != 1:
+    if db.execute(update(cashiers).where(*same).values(tries_left=TRIES_MAX, code_hash=again)).rowcount != 1:
         raise CashierCodeWrong
     db.execute(delete(till_shifts).where(till_shifts.c.territory_id == territory_id, till_shifts.c.till_id == till.id))
     shift = {"till_id": till.id, "cashier_id": cashier_id, "started_at_ms": instant_ms(now)}

@@ -205,11 +205,11 @@ class TillPageStale(Refusal):
 
 
 class ChargeAbandoned(Refusal):
-    """This charge was given up after its answer was lost: it took nothing and never will."""
+    """This was given up after its answer was lost: it moved nothing and never will."""
 
     code = "charge_abandoned"
     nature = Nature.GONE
-    french = "Cet encaissement a été abandonné après une coupure : rien n'a été encaissé. Recommencez."
+    french = "Cette opération a été abandonnée après une coupure : rien n'a été enregistré. Recommencez."
 
 
 class ChargeUnknown(Refusal):

@@ -140,6 +140,12 @@ class OfflineRefusal:
     happened_at_ms: int
     sentence: str
     acknowledged_at_ms: int | None
+    key_digest: bytes
+
+    @property
+    def mark(self) -> str:
+        """Return what names the charge in a form."""
+        return self.key_digest.hex()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,9 +103,26 @@ def acknowledge(db: Connection, *, territory_id: int, till: Till, idempotency_ke
     db.execute(update(offline_charges).where(*mine, unread).values(acknowledged_at_ms=instant_ms(now)))
 
 
+def acknowledge_of_shop(
+    db: Connection, *, territory_id: int, merchant_id: int, digest: bytes, now: datetime.datetime
+) -> None:
+    """Note that a shop has read a refusal of any of its tills; it stays in the list. Refuses: charge_unknown."""
+    own_tills = select(tills.c.id).where(tills.c.territory_id == territory_id, tills.c.merchant_id == merchant_id)
+    its = (
+        offline_charges.c.territory_id == territory_id,
+        offline_charges.c.key_digest == digest,
+        offline_charges.c.till_id.in_(own_tills),
+        offline_charges.c.refusal_code.is_not(None),
+    )
+    if db.scalar(select(offline_charges.c.till_id).where(*its)) is None:
+        raise ChargeUnknown
+    unread = offline_charges.c.acknowledged_at_ms.is_(None)
+    db.execute(update(offline_charges).where(*its, unread).values(acknowledged_at_ms=instant_ms(now)))
+
+
 def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> list[OfflineRefusal]:
     """Return what a shop took offline and was refused afterwards, newest first: nobody has paid it."""
-    columns = ("amount_cents", "happened_at_ms", "refusal_sentence", "acknowledged_at_ms")
+    columns = ("amount_cents", "happened_at_ms", "refusal_sentence", "acknowledged_at_ms", "key_digest")
     same_till = (tills.c.territory_id == offline_charges.c.territory_id) & (tills.c.id == offline_charges.c.till_id)
     rows = db.execute(
         select(tills.c.label, *(offline_charges.c[name] for name in columns))

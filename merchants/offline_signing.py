@@ -16,6 +16,7 @@ from merchants.model import Till
 from merchants.tables import till_keys
 from monnaie_locale.identity import audit
 from monnaie_locale.ledger.periods import instant_ms
+from wallets.card_token import LOOKALIKES, SEPARATORS
 
 SIGNATURE_LENGTH = 64
 
@@ -36,8 +37,9 @@ class SignedCharge:
 
     @property
     def card_digest(self) -> bytes:
-        """Return what tells cards apart in the list of offline charges: the code itself is not kept."""
-        return hashlib.sha256(self.card_code.strip().upper().encode()).digest()
+        """Return what tells cards apart in the list of offline charges, however a code is spelled; it is not kept."""
+        secret = self.card_code.strip().upper().rpartition("/")[2].translate(SEPARATORS).translate(LOOKALIKES)
+        return hashlib.sha256(secret.encode()).digest()
 
 
 def register_till_key(

@@ -117,3 +117,34 @@ class _OpenTills:
         # A device may name only cashiers of its shop, also one who left since.
         said = companion.cashier_id
         return said if said is not None and self.shop_of.get(said) == state.merchant_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """Companion: the key was not given up. A refund needs no more: a shop that was suspended still gives back."""
+
+    key_digest: bytes
+
+    @classmethod
+    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["LiveKey"]) -> "_LiveKeys":
+        """Read which of the batch's keys were given up; the posting lock is held."""
+        keys = [companion.key_digest for companion in companions]
+        return _LiveKeys({as_bytes(row[0]) for row in select_among(db, ABANDONED, keys, territory_id)})
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveKeys:
+    """Which of a batch's keys are dead."""
+
+    abandoned: set[bytes]
+
+    def check(self, companion: LiveKey, _transfers: Sequence[Transfer]) -> None:
+        """Refuse a key given up."""
+        if companion.key_digest in self.abandoned:
+            raise ChargeAbandoned
+
+    def accept(self, companion: LiveKey, posted: Posted) -> None:
+        """Keep nothing: the journal has the key."""
+
+    def save(self, db: Connection) -> None:
+        """Write nothing."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, insert, update
 from merchants.charge import check_cents
 from merchants.errors import ChargeUnknown, DebtLimitReached, RefundCrossed, RefundExceedsCharge
 from merchants.model import Merchant, Receipt, Till
+from merchants.open_till import LiveKey
 from merchants.queries import find_merchant, find_till, merchant_accounts, refunded_of
 from merchants.receipts import receipt_of
 from merchants.tables import charge_refunds
@@ -21,7 +22,7 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
 from monnaie_locale.ledger.errors import EntryUnknown
 from monnaie_locale.ledger.periods import instant_ms, paris_date
-from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
 from monnaie_locale.programmes.model import ExpiredGoesTo
 from monnaie_locale.programmes.queries import programme_of
 from monnaie_locale.programmes.rules import expires_by
@@ -210,6 +211,7 @@ def _posting(db: Connection, plan: _Plan) -> Posting:
                 debt_account_id=debt_id,
                 debt_limit_cents=merchant.debt_limit_cents,
             ),
+            LiveKey(key_digest(caller=plan.till.caller, idempotency_key=plan.idempotency_key)),
         ),
     )
 

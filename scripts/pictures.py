@@ -1,4 +1,4 @@
-"""Take the pictures of docs/TILL.md: the demonstration's own screens, in a real browser at the width of a small phone.
+"""Take the pictures of docs/TILL.md and the README: the demonstration's own screens, in a browser as wide as a phone.
 
     make pictures        (CHROMIUM is the path of another Chromium than /usr/bin/chromium)
 
@@ -31,7 +31,8 @@ from wallets.card_token import SCHEME
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images" / "till"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 VIEWPORT = {"width": 360, "height": 740}
-COLOURS, HEIGHT_MAX, MARGIN = 32, 700, 5
+README_IMAGE = IMAGES.parent / "caisse.png"
+COLOURS, HEIGHT_MAX, MARGIN, GAP = 32, 700, 5, 24
 # The service has answered what is left on the card, and the fonts are drawn.
 SETTLED_MS = 700
 NOW = datetime.datetime(2026, 11, 23, 10, 0, tzinfo=datetime.UTC)
@@ -93,6 +94,19 @@ def main() -> None:
         take_refund(till, found)
         take_network_cut(device, till, found)
         browser.close()
+    side_by_side(("encaisser", "paye"), README_IMAGE)
+
+
+def side_by_side(names: tuple[str, ...], path: Path) -> None:
+    """Write pictures that were just taken beside each other, as the README shows them: a payment from left to right."""
+    shown = [Image.open(IMAGES / f"{name}.png").convert("RGB") for name in names]
+    width = sum(picture.width for picture in shown) + GAP * (len(shown) - 1)
+    together = Image.new("RGB", (width, max(picture.height for picture in shown)), "white")
+    left = 0
+    for picture in shown:
+        together.paste(picture, (left, 0))
+        left += picture.width + GAP
+    together.quantize(COLOURS).save(path, optimize=True)
 
 
 def take_pairing(till: Page, found: Town) -> None:

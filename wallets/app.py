@@ -23,7 +23,14 @@ def init_app(app: Flask) -> None:
     app.extensions[wallet_directory.EXTENSION] = HouseholdDirectory(keyring)
     app.extensions.setdefault(shops.EXTENSION, shops.NoShops())
     app.extensions.setdefault(shops.RECEIPTS, shops.no_receipt)
-    navigation.add(app, label="Ménages", endpoint="households.index", permission=Permission.VIEW_WALLETS, order=10)
+    navigation.add(
+        app,
+        label="Ménages",
+        endpoint="households.index",
+        permission=Permission.VIEW_WALLETS,
+        order=10,
+        also=("wallet_moves", "phones", "pin_choice"),
+    )
     navigation.add_door(
         app,
         title="J’ai une carte",

@@ -183,7 +183,7 @@ def authorise_read(
     backing = guarantees_behind(fit, read.programmes, guarantees or {}, amount_cents=amount_cents)
     pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
     card = _proved(
-        engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, patient=patient,
+        engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, now=now, patient=patient,
         may_have_ended=end is not CardEnd.ACTIVE,
     )  # fmt: skip
     available_cents = sum(purse.balance_cents for purse in eligible)
@@ -232,7 +232,7 @@ def look_up(
     eligible = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)
     always = any(read.programmes[purse.programme_id].pin_rule is PinRule.ALWAYS for purse in eligible)
     pin_needed = always or read.is_number
-    card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed)
+    card = _proved(engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, now=now)
     _check_shop(read, eligible, category=category, day=day)
     return Remaining(
         card_id=card.card_id,
@@ -349,6 +349,7 @@ def _proved(
     read: ReadCard,
     pin: str | None,
     pin_needed: bool,
+    now: datetime.datetime,
     patient: bool = True,
     may_have_ended: bool = False,
 ) -> Card:
@@ -361,6 +362,7 @@ def _proved(
             card=read.card,
             pin=pin,
             code_key=read.code_key,
+            now=now,
             is_number=read.is_number,
         )
     if read.is_number:

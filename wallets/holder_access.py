@@ -43,7 +43,7 @@ def sign_in_holder(
     digest = token_digest(normalise(token, host=host))
     with reading(engine) as db:
         found = queries.card_by_token(db, territory_id=territory_id, token_digest=digest)
-    card = prove_holder(engine, keyring, territory_id=territory_id, card=found, pin=pin, code_key=digest.hex())
+    card = prove_holder(engine, keyring, territory_id=territory_id, card=found, pin=pin, code_key=digest.hex(), now=now)
     return transact(
         engine,
         open_session,
@@ -72,7 +72,7 @@ def sign_in_by_phone(
     card_refused, pin_locked.
     """
     card = card_of_phone(engine, territory_id=territory_id, host=host, code=code, now=now)
-    proved = prove_holder(engine, keyring, territory_id=territory_id, card=card, pin=pin, code_key=code)
+    proved = prove_holder(engine, keyring, territory_id=territory_id, card=card, pin=pin, code_key=code, now=now)
     return transact(
         engine,
         open_session,

@@ -13,19 +13,24 @@ otherwise hold six tries together, and the sixth be told that the card is locked
 happen, so whoever finds no try left looks again for a moment before saying so.
 """
 
+import datetime
 import threading
 import time
 import zlib
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection, Engine, select, text, update
 
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.keyring import Keyring
+from monnaie_locale.identity import audit
+from monnaie_locale.identity.roles import SubjectKind
+from monnaie_locale.keyring import Keyring, is_old_hash
+from wallets import queries
 from wallets.card_token import DECIMAL_DIGITS, PIN_LENGTH, is_trivial_pin
 from wallets.errors import CardRefused, PinLocked, PinMalformed, PinTrivial
 from wallets.model import PIN_TRIES_MAX, Card, CardState
-from wallets.tables import cards
+from wallets.tables import HASHED_BEFORE, cards
 
 # A card waits for its own turn, and for that of one card in 64 at most. Nothing is counted here: the tries are counted
 # in the database, whatever this process does.
@@ -67,6 +72,7 @@ def prove_holder(
     card: Card | None,
     pin: str,
     code_key: str,
+    now: datetime.datetime,
     is_number: bool = False,
 ) -> Card:
     """Return the card when the PIN is its own.
@@ -78,6 +84,7 @@ def prove_holder(
         card: as found, or None when no card was.
         pin: as typed.
         code_key: what tells the code that was shown from others, `CardCode.key`.
+        now: aware UTC; a right PIN whose hash is an old one is hashed again, which the audit trail notes.
         is_number: the card was named by its number, which anybody can invent.
 
     Refuses, in this order: pin_malformed, pin_locked (behind the code of a QR only), card_refused (unknown, not
@@ -86,7 +93,7 @@ def prove_holder(
     """
     check_pin_form(pin)
     place = (zlib.crc32(code_key.encode()) if card is None else card.card_id) % PLACES
-    check = partial(_check_once, engine, keyring, territory_id=territory_id, place=place, pin=pin)
+    check = partial(_check_once, engine, keyring, territory_id=territory_id, place=place, pin=pin, now=now)
     if card is None or is_number:
         card_id = None if card is None or card.is_locked else card.card_id
         is_right = check(card_id=card_id, with_decoy=True)
@@ -102,33 +109,53 @@ def prove_holder(
 
 
 def _check_once(
-    engine: Engine, keyring: Keyring, *, territory_id: int, card_id: int | None, place: int, pin: str, with_decoy: bool
+    engine: Engine,
+    keyring: Keyring,
+    *,
+    territory_id: int,
+    card_id: int | None,
+    place: int,
+    pin: str,
+    now: datetime.datetime,
+    with_decoy: bool,
 ) -> bool | None:
     """Return whether the PIN is that of an active card; None when no try was left, or there is no card."""
     with _TURNS[place]:
         taken = transact(
             engine, _take_try, territory_id=territory_id, card_id=card_id, decoy_place=place if with_decoy else None
         )
-        if taken is None:
+        if not taken.is_taken:
             if with_decoy:
-                keyring.waste_time(pin)
+                keyring.waste_time(pin, as_old=taken.as_old)
             return None
-        hashed, state = taken
-        if not keyring.check_secret(hashed, pin):
+        if taken.hashed is None:
+            keyring.waste_time(pin, as_old=taken.as_old)
             return False
-        if state != CardState.ACTIVE:
+        if not keyring.check_secret(taken.hashed, pin, as_old=taken.as_old):
             return False
-        transact(engine, _give_tries_back, territory_id=territory_id, card_id=card_id, hashed=hashed)
+        transact(engine, _give_tries_back, territory_id=territory_id, card_id=card_id, hashed=taken.hashed)
+        if card_id is not None and is_old_hash(taken.hashed):
+            again = keyring.hash_secret(pin)
+            transact(engine, _hash_again, (territory_id, card_id, now), hashed=taken.hashed, again=again)
     return True
 
 
-def _take_try(
-    db: Connection, *, territory_id: int, card_id: int | None, decoy_place: int | None
-) -> tuple[str, str] | None:
-    """Take one try and return the hash to evaluate with the state of the card, or None when there is none to take.
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What a try found: the hash of an active card's PIN, and whether any active card still has an old hash."""
+
+    is_taken: bool
+    hashed: str | None = field(repr=False)
+    as_old: bool
+
+
+def _take_try(db: Connection, *, territory_id: int, card_id: int | None, decoy_place: int | None) -> _Try:
+    """Take one try, if there is one to take, and return what is to be evaluated.
 
     The tries of a blocked card are counted as those of any other: it must not be told from one.
     """
+    old = select(cards.c.id).where(cards.c.territory_id == territory_id, HASHED_BEFORE).limit(1)
+    as_old = db.scalar(old) is not None
     if card_id is not None:
         taken = db.execute(
             update(cards)
@@ -137,10 +164,11 @@ def _take_try(
             .returning(cards.c.pin_hash, cards.c.state)
         ).first()
         if taken is not None:
-            return taken.pin_hash, taken.state
+            hashed = taken.pin_hash if taken.state == CardState.ACTIVE else None
+            return _Try(is_taken=True, hashed=hashed, as_old=as_old)
     if decoy_place is not None:
         db.execute(WRITE_DECOY, {"territory_id": territory_id, "place": decoy_place})
-    return None
+    return _Try(is_taken=False, hashed=None, as_old=as_old)
 
 
 def _give_tries_back(db: Connection, *, territory_id: int, card_id: int | None, hashed: str) -> None:
@@ -149,6 +177,28 @@ def _give_tries_back(db: Connection, *, territory_id: int, card_id: int | None, 
         update(cards)
         .where(cards.c.territory_id == territory_id, cards.c.id == card_id, cards.c.pin_hash == hashed)
         .values(tries_left=PIN_TRIES_MAX)
+    )
+
+
+def _hash_again(db: Connection, card: tuple[int, int, datetime.datetime], *, hashed: str, again: str) -> None:
+    """Write today's hash of the same PIN in the place of an old one, with the card's new seal in the audit trail."""
+    territory_id, card_id, now = card
+    written = db.execute(
+        update(cards)
+        .where(cards.c.territory_id == territory_id, cards.c.id == card_id, cards.c.pin_hash == hashed)
+        .values(pin_hash=again)
+    )
+    if written.rowcount != 1:
+        # The desk gave another PIN in the meantime, or another process has hashed this one again.
+        return
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=f"{SubjectKind.HOLDER}:{card_id}",
+        action="card.rehash-pin",
+        target=f"card:{card_id}",
+        detail={"seal": queries.card_seal_of(db, territory_id=territory_id, card_id=card_id)},
     )
 
 

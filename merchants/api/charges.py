@@ -102,7 +102,13 @@ def charge(*, body: ChargeBody, call: Call) -> Answer:
     body=RefundBody,
     answers=ReceiptReply,
     status=201,
-    refusals=(errors.ChargeUnknown, errors.RefundExceedsCharge, errors.DebtLimitReached, IdempotencyKeyReused),
+    refusals=(
+        errors.ChargeUnknown,
+        errors.RefundExceedsCharge,
+        errors.DebtLimitReached,
+        errors.ChargeAbandoned,
+        IdempotencyKeyReused,
+    ),
     idempotent="journal",
 )
 def refund(*, body: RefundBody, call: Call, number: int) -> Answer:
@@ -130,7 +136,13 @@ def refund(*, body: RefundBody, call: Call, number: int) -> Answer:
     body=MerchantPaymentBody,
     answers=ReceiptReply,
     status=201,
-    refusals=(errors.MerchantUnknown, errors.MerchantSuspended, errors.PaymentToItself, InsufficientFunds),
+    refusals=(
+        errors.MerchantUnknown,
+        errors.MerchantSuspended,
+        errors.PaymentToItself,
+        errors.ChargeAbandoned,
+        InsufficientFunds,
+    ),
     idempotent="journal",
 )
 def pay_shop(*, body: MerchantPaymentBody, call: Call) -> Answer:
@@ -180,7 +192,7 @@ def charge_by_key(*, call: Call, key: str) -> ReceiptReply:  # noqa: ARG001 - th
 def resolve(*, call: Call) -> OutcomeReply:
     """Return the receipt of what the Idempotency-Key posted; when it posted nothing, a late request with it is refused.
 
-    For a till that lost the answer of a charge. Asking again gives the same answer.
+    For a till that lost the answer of a charge, a refund or a payment to a shop. Asking again gives the same answer.
     """
     rt = runtime.current()
     receipt = doubt.resolve_charge(

@@ -1,5 +1,6 @@
 """The back office on shops: list, admit, change the account, suspend; open, pair and unpair tills."""
 
+import datetime
 from typing import Any
 
 from flask import Blueprint, request
@@ -17,6 +18,7 @@ from merchants.errors import (
 )
 from merchants.model import Address, Admission
 from merchants.offline import refused_offline
+from merchants.offline_flags import beyond_till_cap
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import find_merchant, list_merchants, merchant_accounts, tills_of
 from merchants.statement import month_movements
@@ -36,6 +38,8 @@ from monnaie_locale.web.forms import FormReader
 
 blueprint = Blueprint("merchants", __name__, url_prefix="/bureau/commercants", template_folder="../templates")
 
+# So long a device that held too much stands on its shop's page.
+FLAGGED_FOR = datetime.timedelta(days=31)
 CATEGORY_OPTIONS = [(category.value, category.label_fr) for category in Category]
 # Beside which field each refusal is shown.
 FIELD_OF: dict[type[Refusal], str] = {
@@ -235,6 +239,12 @@ def _shop_page(merchant_id: int, *, form: FormReader | None = None, status: int 
             "owed_cents": balance_of(db, territory_id=rt.territory_id, account_id=account_id),
             "debt_cents": -balance_of(db, territory_id=rt.territory_id, account_id=debt_id),
             "unpaid": refused_offline(db, territory_id=rt.territory_id, merchant_id=merchant_id),
+            "beyond": beyond_till_cap(
+                db,
+                territory_id=rt.territory_id,
+                merchant_id=merchant_id,
+                since_ms=instant_ms(pages.now() - FLAGGED_FOR),
+            ),
             "tills": tills_of(db, territory_id=rt.territory_id, merchant_id=merchant_id),
             "movements": month_movements(db, territory_id=rt.territory_id, merchant_id=merchant_id, month=month),
         }

@@ -16,7 +16,7 @@ from wallets import phone_register
 from wallets.model import CardState
 from wallets.queries import card_seals
 
-SEALING = frozenset({"card.issue", "card.reset-pin", "card.choose-pin"})
+SEALING = frozenset({"card.issue", "card.reset-pin", "card.choose-pin", "card.rehash-pin"})
 ENDING = frozenset({"card.block", "card.replace"})
 CARD = "card:"
 BINDING, REVOKING = "phone.bind", "phone.revoke"

@@ -124,7 +124,13 @@ def _pay_by_phone(stall: Stall) -> None:
     with reading(rt.engine) as db:
         card = card_of(db, territory_id=rt.territory_id, card_id=card_id)
     prove_holder(
-        rt.engine, rt.keyring, territory_id=rt.territory_id, card=card, pin=stall.pin(0), code_key=str(card_id)
+        rt.engine,
+        rt.keyring,
+        territory_id=rt.territory_id,
+        card=card,
+        pin=stall.pin(0),
+        code_key=str(card_id),
+        now=stall.now,
     )
     signer = draw_signer(rt.random_bytes)
     bound = transact(

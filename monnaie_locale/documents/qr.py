@@ -1,8 +1,10 @@
 """QR codes as vectors: black on white with their quiet zone, whatever the theme around them."""
 
+import operator
 import struct
 import zlib
 from html import escape
+from itertools import pairwise
 
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
@@ -88,64 +90,37 @@ def _svg(modules: Matrix, *, attributes: str) -> str:
 
 
 def _outline(modules: Matrix, *, offset: int) -> str:
-    """Return the borders of the dark areas as one SVG path.
+    """Return the borders of the dark areas as one SVG path, to be filled by the even-odd rule.
 
-    Areas are outlined, not paved with squares: a printer or a viewer would leave hairlines between squares.
+    Areas are outlined, not paved with squares: a printer or a viewer would leave hairlines between squares. Each corner
+    is the end of one border across and of one down, so following them in turn comes back to where it began.
     """
-    ends = _border_edges(modules)
+    across = _borders(modules)
+    down = {(x, y): other_y for (y, x), other_y in _borders(tuple(zip(*modules, strict=True))).items()}
     path: list[str] = []
-    while ends:
-        start = point = next(iter(ends))
-        corners = [start]
+    while across:
+        start = x, y = next(iter(across))
+        path.append(f"M{x + offset} {y + offset}")
         while True:
-            after = ends[point].pop()
-            if not ends[point]:
-                del ends[point]
-            if after == start:
+            next_x = across.pop((x, y))
+            del across[next_x, y]
+            path.append(f"h{next_x - x}")
+            next_y = down[next_x, y]
+            if (next_x, next_y) == start:
                 break
-            corners.append(after)
-            point = after
-        path.append(_closed_line(corners, offset=offset))
+            path.append(f"v{next_y - y}")
+            x, y = next_x, next_y
+        path.append("z")
     return "".join(path)
 
 
-def _border_edges(modules: Matrix) -> dict[Point, list[Point]]:
-    """Return the unit edges between dark and light, each with the dark side on its right: start -> ends."""
-    size = len(modules)
-
-    def dark(column: int, row: int) -> bool:
-        return 0 <= column < size and 0 <= row < size and modules[row][column]
-
-    ends: dict[Point, list[Point]] = {}
-    for row in range(size):
-        for column in range(size):
-            if not modules[row][column]:
-                continue
-            left, top, right, bottom = column, row, column + 1, row + 1
-            for neighbour_dark, start, end in (
-                (dark(column, row - 1), (left, top), (right, top)),
-                (dark(column + 1, row), (right, top), (right, bottom)),
-                (dark(column, row + 1), (right, bottom), (left, bottom)),
-                (dark(column - 1, row), (left, bottom), (left, top)),
-            ):
-                if not neighbour_dark:
-                    ends.setdefault(start, []).append(end)
-    return ends
-
-
-def _closed_line(points: list[Point], *, offset: int) -> str:
-    """Return one closed line, with a corner only where the direction changes."""
-    count = len(points)
-    corners = [
-        points[place]
-        for place in range(count)
-        if not points[place - 1][0] == points[place][0] == points[(place + 1) % count][0]
-        and not points[place - 1][1] == points[place][1] == points[(place + 1) % count][1]
-    ]
-    (first_x, first_y), *others = corners
-    x, y = first_x, first_y
-    path = [f"M{first_x + offset} {first_y + offset}"]
-    for next_x, next_y in others:
-        path.append(f"h{next_x - x}" if next_y == y else f"v{next_y - y}")
-        x, y = next_x, next_y
-    return "".join([*path, "z"])
+def _borders(rows: Matrix) -> dict[Point, int]:
+    """Return the straight borders between a row and the next: each end (x, y) with the x of the other end."""
+    borders: dict[Point, int] = {}
+    light = (False,) * len(rows)
+    for y, (above, below) in enumerate(pairwise((light, *rows, light))):
+        differs = [False, *map(operator.ne, above, below), False]
+        ends = [x for x, (before, after) in enumerate(pairwise(differs)) if before != after]
+        for left, right in zip(ends[::2], ends[1::2], strict=True):
+            borders[left, y], borders[right, y] = right, left
+    return borders

@@ -16,6 +16,7 @@ from monnaie_locale.identity.model import ATTEMPTS_MAX, DEVICE_LIFE_MS, LOCK_MS,
 from monnaie_locale.identity.operations import open_session
 from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.identity.tables import sign_in_devices, staff
+from monnaie_locale.keyring import HASH_PREFIX
 from monnaie_locale.ledger.periods import instant_ms
 
 
@@ -66,10 +67,13 @@ def accept_attempt(
     claim: Claim,
     device_token: str | None,
     totp_step: int,
+    hash_again: str | None,
     now: datetime.datetime,
     random_bytes: Callable[[int], bytes],
 ) -> SignedIn:
     """Use up the TOTP step, clear the count that was used, know the browser, open a session.
+
+    `hash_again` takes the place of an old hash of the same password; None keeps the hash there is.
 
     Refuses: sign_in_refused, when the step was used by another request in the meantime.
     """
@@ -84,7 +88,7 @@ def accept_attempt(
             staff.c.password_hash == claim.password_hash,
             staff.c.totp_last_step < totp_step,
         )
-        .values(totp_last_step=totp_step)
+        .values(totp_last_step=totp_step, password_hash=hash_again or claim.password_hash)
     )
     if accepted.rowcount != 1:
         raise errors.SignInRefused
@@ -99,6 +103,13 @@ def accept_attempt(
         random_bytes=random_bytes,
     )
     return SignedIn(session_token=session, device_token=device)
+
+
+def old_hashes_remain(db: Connection, *, territory_id: int) -> bool:
+    """Return whether the password of somebody of the staff has an old hash, whose check costs more (`keyring`)."""
+    today = staff.c.password_hash.startswith(HASH_PREFIX, autoescape=True)
+    mine = select(staff.c.id).where(staff.c.territory_id == territory_id, ~today)
+    return db.scalar(mine.limit(1)) is not None
 
 
 def record_refused_attempt(db: Connection, *, territory_id: int, staff_id: int, now: datetime.datetime) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from monnaie_locale.database.transaction import transact
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import attempts, errors, totp
 from monnaie_locale.identity.model import Claim, SignedIn
-from monnaie_locale.keyring import Keyring
+from monnaie_locale.keyring import Keyring, is_old_hash
 from monnaie_locale.ledger.periods import MILLISECONDS_PER_SECOND, instant_ms
 
 # Argon2 reads all of it: a megabyte of password would be a cheap way to keep the server busy.
@@ -43,14 +43,17 @@ def sign_in(
     Refuses: sign_in_refused, the same for an unknown login, a wrong password, a wrong or used code, a locked account.
 
     """
+    with reading(engine) as db:
+        as_old = attempts.old_hashes_remain(db, territory_id=territory_id)
     claim = _claim(engine, territory_id=territory_id, login=login, device_token=device_token, now=now)
     if claim is None:
-        keyring.waste_time(password[:TYPED_LENGTH_MAX])
+        keyring.waste_time(password[:TYPED_LENGTH_MAX], as_old=as_old)
         raise errors.SignInRefused
-    step = _accepted_step(claim, keyring=keyring, password=password, code=code, now=now)
+    step = _accepted_step(claim, keyring=keyring, password=password, code=code, now=now, as_old=as_old)
     if step is None:
         transact(engine, attempts.record_refused_attempt, territory_id=territory_id, staff_id=claim.staff_id, now=now)
         raise errors.SignInRefused
+    hash_again = keyring.hash_secret(password) if is_old_hash(claim.password_hash) else None
     return transact(
         engine,
         attempts.accept_attempt,
@@ -58,6 +61,7 @@ def sign_in(
         claim=claim,
         device_token=device_token,
         totp_step=step,
+        hash_again=hash_again,
         now=now,
         random_bytes=random_bytes,
     )
@@ -76,9 +80,13 @@ def _claim(
     )
 
 
-def _accepted_step(claim: Claim, *, keyring: Keyring, password: str, code: str, now: datetime.datetime) -> int | None:
+def _accepted_step(
+    claim: Claim, *, keyring: Keyring, password: str, code: str, now: datetime.datetime, as_old: bool
+) -> int | None:
     # Both are checked whatever the first gave: the answer takes as long for a wrong password as for a wrong code.
-    right_password = len(password) <= TYPED_LENGTH_MAX and keyring.check_secret(claim.password_hash, password)
+    right_password = len(password) <= TYPED_LENGTH_MAX and keyring.check_secret(
+        claim.password_hash, password, as_old=as_old
+    )
     secret = bytes.fromhex(keyring.unseal(claim.sealed_totp_secret)["totp"])
     step = totp.matching_step(
         secret=secret,

@@ -1,6 +1,7 @@
 """The entries of the back office's menu; each package adds its own."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from flask import Flask
 
@@ -16,6 +17,7 @@ class MenuEntry:
     label: str
     endpoint: str
     permission: str
+    blueprints: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,7 +30,7 @@ class Door:
     endpoint: str
 
 
-def add(app: Flask, *, label: str, endpoint: str, permission: str, order: int) -> None:
+def add(app: Flask, *, label: str, endpoint: str, permission: str, order: int, also: Iterable[str] = ()) -> None:
     """Add a line to the menu.
 
     Args:
@@ -37,10 +39,12 @@ def add(app: Flask, *, label: str, endpoint: str, permission: str, order: int) -
         endpoint: where it leads.
         permission: who sees it; the route itself is guarded on its own.
         order: small numbers come first.
+        also: the other blueprints whose pages belong to it, beside the endpoint's own.
 
     """
+    blueprints = frozenset({endpoint.rpartition(".")[0], *also})
     entries: list[MenuEntry] = app.extensions.setdefault(EXTENSION, [])
-    entries.append(MenuEntry(order=order, label=label, endpoint=endpoint, permission=permission))
+    entries.append(MenuEntry(order=order, label=label, endpoint=endpoint, permission=permission, blueprints=blueprints))
     entries.sort()
 
 

@@ -3,6 +3,8 @@
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
+from tests.factories.till_page import NARROW, OFFICE, look
+
 STANDS_IN_THE_WAY = ("serious", "critical")
 RUNS_OUT = """() => {
   const root = document.documentElement;
@@ -31,3 +33,14 @@ def _judged(page: Page, options: dict[str, object]) -> list[str]:
 def sideways(page: Page) -> list[str]:
     """Return the elements that make a page scroll sideways at its present width, none when it does not."""
     return list(page.evaluate(RUNS_OUT))
+
+
+def faults_of(page: Page, name: str) -> list[str]:
+    """Look at a page as people do: on a desk, by night, and at 320 px, which is also a desk enlarged to 400 %."""
+    page.set_viewport_size(OFFICE)
+    found = barriers(page)
+    look(page, name)
+    page.set_viewport_size(NARROW)
+    found += [f"wider than 320 px: {each}" for each in sideways(page)]
+    look(page, name)
+    return found

@@ -38,6 +38,11 @@ def pictures(pdf: bytes, *, dpi: int) -> list[Image.Image]:
     return [page.render(scale=dpi / 72, grayscale=True).to_pil() for page in pypdfium2.PdfDocument(pdf)]
 
 
+def page_as_printed(page: pypdfium2.PdfPage, *, dpi: int) -> Image.Image:
+    """Return a page as a printer draws it: a dot is black or it is white, no edge is smoothed."""
+    return page.render(scale=dpi / 72, grayscale=True, no_smoothpath=True).to_pil()
+
+
 def decoded(images: Iterable[Image.Image]) -> list[str]:
     """Return what the till's decoder reads in the pictures."""
     return [found.text for image in images for found in zxingcpp.read_barcodes(image)]

@@ -27,13 +27,13 @@ class CountingKeyring(Keyring):
 
     evaluations = 0
 
-    def check_secret(self, hashed: str, secret: str) -> bool:
+    def check_secret(self, hashed: str, secret: str, *, as_old: bool = False) -> bool:
         self.evaluations += 1
-        return super().check_secret(hashed, secret)
+        return super().check_secret(hashed, secret, as_old=as_old)
 
-    def waste_time(self, secret: str) -> None:
+    def waste_time(self, secret: str, *, as_old: bool = False) -> None:
         self.evaluations += 1
-        super().waste_time(secret)
+        super().waste_time(secret, as_old=as_old)
 
 
 def keyring() -> CountingKeyring:

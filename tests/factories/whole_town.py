@@ -91,6 +91,11 @@ class Town:
         return f"{CARD_PATH}{self.demo.ended.counters.cards[self.household].token}"
 
     @property
+    def card_number(self) -> str:
+        """Return the number printed on that card."""
+        return self.demo.ended.counters.cards[self.household].number
+
+    @property
     def pin(self) -> str:
         """Return the PIN of that card."""
         return self.demo.ended.counters.pin_of(self.household)

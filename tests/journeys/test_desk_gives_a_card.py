@@ -1,5 +1,6 @@
 """The desk enrols a household, prints its card, replaces it, gives a new PIN, erases the identity."""
 
+import base64
 import io
 import re
 
@@ -89,8 +90,11 @@ def test_a_file_enrols_everybody_or_nobody(site: Site) -> None:
     assert desk.post("/bureau/menages/importer", file=(good, "menages.csv")).status_code == 303
     page = desk.get("/bureau/menages")
     assert "M-2" in page
-    sheet = desk.post("/bureau/menages/cartes")
-    assert sheet.data.startswith(b"%PDF")
+    made = desk.post("/bureau/menages/cartes").text
+    steps = re.findall(r'<progress value="(\d)" max="2">', made)
+    assert steps == ["1", "2", "1", "2"], "PINs, then cards"
+    (inside,) = re.findall(r'download="cartes-[\d-]+\.pdf" href="data:application/pdf;base64,([^"]+)"', made)
+    assert len(decoded(pictures(base64.b64decode(inside), dpi=150))) == 2
     assert "carte manquante" not in desk.get("/bureau/menages")
 
 

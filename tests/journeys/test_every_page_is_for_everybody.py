@@ -10,9 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from merchants.payment_requests import REQUEST_PATH
-from tests.factories.barriers import barriers, sideways
+from tests.factories.barriers import faults_of
 from tests.factories.site import served
-from tests.factories.till_page import NARROW, OFFICE, look
 from tests.factories.whole_town import Town, open_town, pages_of, visitors
 
 pytestmark = pytest.mark.browser
@@ -38,17 +37,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         opened.address = address
         yield opened
     opened.rt.stop()
-
-
-def faults_of(page: Page, name: str) -> list[str]:
-    """Look at a page as people do: on a desk, by night, and at 320 px, which is also a desk enlarged to 400 %."""
-    page.set_viewport_size(OFFICE)
-    found = barriers(page)
-    look(page, name)
-    page.set_viewport_size(NARROW)
-    found += [f"wider than 320 px: {each}" for each in sideways(page)]
-    look(page, name)
-    return found
 
 
 def test_nothing_stands_in_the_way_on_any_page(open_browser: Callable[..., Browser], town: Town):

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.factories.market import HOST, Market
+from tests.factories.merchants import admit
 from tests.factories.till_page import NARROW, look, paired_page
 from wallets.card_token import card_url
 
@@ -50,7 +51,7 @@ def test_a_tab_closed_in_the_middle_learns_the_end_when_it_opens_again(
         expect(ended).to_contain_text("payé, écriture n°")
         assert market.owed() == 1_250
     else:
-        expect(ended).to_contain_text("non payé, rien n’a été encaissé")
+        expect(ended).to_contain_text("Non payé : rien n’a été encaissé.")
         # The packet that was held back arrives now: the shop was told "not paid", and so it stays.
         late = context.request.post(f"{address}/api/v1/charges", **packets[0])
         assert (late.status, late.json()["code"]) == (410, "charge_abandoned")
@@ -114,3 +115,72 @@ def test_what_is_left_and_who_pays_what_is_shown_before_confirming_by_keyboard_a
     expect(till.locator(".till-rest")).to_contain_text("50,00")
     look(till, "till-part-paid")
     assert (market.owed(), market.purse()) == (10_000, 0)
+
+
+@pytest.mark.parametrize("lost", ["the request", "the answer"])
+@pytest.mark.parametrize("kind", ["refund", "shop"])
+def test_a_refund_and_a_payment_to_a_shop_end_by_themselves_too(
+    kind: str, lost: str, open_browser: Callable[..., Browser], market: Market, address: str
+):
+    taken = market.charge(5_000)
+    other = admit(market.world, 2)
+    till = paired_page(open_browser(), address, market)
+    packets: list[dict[str, object]] = []
+
+    def cut(route: Route) -> None:
+        packets.append({"headers": route.request.headers, "data": route.request.post_data})
+        if lost == "the answer":
+            route.fetch()
+        route.abort("connectionreset")
+
+    sent = "charges/*/refunds" if kind == "refund" else "merchant-payments"
+    till.route(f"**/api/v1/{sent}", cut)
+    till.route("**/api/v1/charges/resolve", lambda route: route.abort("internetdisconnected"))
+    page = f"rembourser/{taken.entry_id}" if kind == "refund" else "payer-un-commerce"
+    till.goto(f"{address}/caisse/{page}")
+    if kind == "shop":
+        till.get_by_label("Code du commerce").fill(other.code)
+    till.locator("[name=amount]").fill("12,50")
+    till.locator("#till-send [type=submit]").click()
+    expect(till.locator("#till-send")).to_contain_text("vérification en cours")
+    look(till, f"doubt-{kind}")
+    context = till.context
+    till.close()
+
+    again = context.new_page()
+    again.goto(f"{address}/caisse")
+    ended = again.locator("#till-doubts")
+    what = "Remboursement" if kind == "refund" else "Paiement à un commerce"
+    expect(ended).to_contain_text(f"{what} de 12,50 € commencé")
+    if lost == "the answer":
+        expect(ended).to_contain_text("remboursé, écriture n°" if kind == "refund" else "payé, écriture n°")
+        assert market.owed() == 3_750
+        return
+    expect(ended).to_contain_text("Non remboursé : rien" if kind == "refund" else "Non payé : rien n’a été versé.")
+    # The packet that was held back arrives now: the shop was told "not done", and so it stays.
+    where = f"charges/{taken.entry_id}/refunds" if kind == "refund" else "merchant-payments"
+    late = context.request.post(f"{address}/api/v1/{where}", **packets[0])
+    assert (late.status, late.json()["code"]) == (410, "charge_abandoned")
+    assert market.owed() == 5_000
+
+
+def test_a_refund_whose_answer_is_lost_and_found_shows_its_receipt(
+    open_browser: Callable[..., Browser], market: Market, address: str
+):
+    taken = market.charge(5_000)
+    till = paired_page(open_browser(), address, market)
+
+    def lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    till.route("**/api/v1/charges/*/refunds", lose_the_answer)
+    till.goto(f"{address}/caisse/rembourser/{taken.entry_id}")
+    till.locator("[name=amount]").fill("99")
+    till.get_by_role("button", name="Rembourser").click()
+    # Refused, and then lost: both are found by the key, and the next try is another request.
+    expect(till.get_by_role("alert")).to_contain_text("Non remboursé : rien n’a été rendu.")
+    till.locator("[name=amount]").fill("12,50")
+    till.get_by_role("button", name="Rembourser").click()
+    expect(till.get_by_role("heading", name="Remboursé")).to_be_visible()
+    assert market.owed() == 3_750

@@ -162,8 +162,8 @@ MUTANTS = (
             ("wallets/pin_check.py", "(tries_left=cards.c.tries_left - 1)", "(tries_left=cards.c.tries_left)"),
             (
                 "wallets/pin_check.py",
-                "        if not keyring.check_secret(hashed, pin):\n",
-                ("        if not keyring.check_secret(hashed, pin):\n"
+                "        if not keyring.check_secret(taken.hashed, pin, as_old=taken.as_old):\n",
+                ("        if not keyring.check_secret(taken.hashed, pin, as_old=taken.as_old):\n"
                 "            counted = update(cards).where(cards.c.id == card.card_id, cards.c.tries_left > 0)\n"
                 "            counted = counted.values(tries_left=cards.c.tries_left - 1)\n"
                 "            transact(engine, lambda db: db.execute(counted))\n"),

@@ -146,7 +146,7 @@ def _prove(pin: str) -> None:
     with reading(rt.engine) as db:
         card = queries.card_of(db, territory_id=rt.territory_id, card_id=access.subject().id)
     key = str(card.card_id)
-    prove_holder(rt.engine, rt.keyring, territory_id=rt.territory_id, card=card, pin=pin, code_key=key)
+    prove_holder(rt.engine, rt.keyring, territory_id=rt.territory_id, card=card, pin=pin, code_key=key, now=pages.now())
 
 
 def _own(phone_id: int) -> Phone:

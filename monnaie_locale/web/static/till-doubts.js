@@ -9,11 +9,18 @@ import { forget, put, recall, recallAll } from "./till-memory.js";
 const CHECK_INTERVAL_MS = 2000;
 const CHECK_INTERVAL_MAX_MS = 15000;
 
+/* How each kind of movement is called, and how it ends; a doubt without a kind is of a charge. */
+export const WORDS = {
+  charge: { what: "Encaissement", done: "payé", notDone: "Non payé : rien n’a été encaissé." },
+  refund: { what: "Remboursement", done: "remboursé", notDone: "Non remboursé : rien n’a été rendu." },
+  shop: { what: "Paiement à un commerce", done: "payé", notDone: "Non payé : rien n’a été versé." },
+};
+
 /* Send a payment under a key that is already on disk; `work` gets the answer while no other tab asks about the key. */
-export function payOnce(doubt, body, work) {
+export function payOnce(doubt, body, work, address = "/api/v1/charges") {
   return alone(`charge:${doubt.key}`, async () => {
     await put("doubts", doubt);
-    const answer = await ask("POST", "/api/v1/charges", { key: doubt.key, body });
+    const answer = await ask("POST", address, { key: doubt.key, body });
     if (!isLost(answer)) await forget("doubts", doubt.key);
     return work(answer);
   });
@@ -53,10 +60,11 @@ export async function takeUpDoubts(list) {
 }
 
 async function takeUp(list, doubt) {
-  const { key, amount_cents: cents, at } = doubt;
+  const { key, kind = "charge", amount_cents: cents, at } = doubt;
+  const words = WORDS[kind];
   const line = document.createElement("li");
   const text = document.createElement("span");
-  const what = `Encaissement de ${shownEuros(cents)} commencé à ${shownTime(at)}`;
+  const what = `${words.what} de ${shownEuros(cents)} commencé à ${shownTime(at)}`;
   text.textContent = `${what} : réponse non reçue, vérification en cours.`;
   line.append(text);
   await alone(`charge:${key}`, async () => {
@@ -65,8 +73,8 @@ async function takeUp(list, doubt) {
     list.hidden = false;
     const found = await resolveDoubt(doubt);
     if (found.problem) text.textContent = `${what} : ${found.problem.title}`;
-    else if (found.state === "paid") text.textContent = `${what} : payé, écriture n° ${found.receipt.number}.`;
-    else text.textContent = `${what} : non payé, rien n’a été encaissé.`;
+    else if (found.state === "paid") text.textContent = `${what} : ${words.done}, écriture n° ${found.receipt.number}.`;
+    else text.textContent = `${what}. ${words.notDone}`;
     line.append(dismissal(() => line.remove()));
   });
 }

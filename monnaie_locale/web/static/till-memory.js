@@ -5,7 +5,7 @@
 
 const NAME = "caisse";
 const VERSION = 1;
-// doubts: { key, amount_cents, at }. offline: see till-offline.js. signer: { name, pair, sequence }.
+// doubts: { key, kind, amount_cents, at }. offline: see till-offline.js. signer: { name, pair, sequence }.
 const STORES = { doubts: "key", offline: "key", signer: "name" };
 
 let opened = null;

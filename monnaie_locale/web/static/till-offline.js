@@ -24,8 +24,11 @@ function shownAge(milliseconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
 }
 
+/* What tells cards apart, however a code is spelled: as `SignedCharge.card_digest` of the service. */
 async function digest(text) {
-  return base64url(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text.trim().toUpperCase())));
+  const secret = text.toUpperCase().split("/").pop().replace(/[\s\u2010\u2011-]/g, "");
+  const meant = secret.replaceAll("O", "0").replace(/[IL]/g, "1");
+  return base64url(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(meant)));
 }
 
 export class OfflineTill {

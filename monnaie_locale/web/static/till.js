@@ -85,6 +85,7 @@ class Till {
   typed() {
     this.available = null;
     if (/^[\d\s]+$/.test(this.form.elements.card.value)) this.pin.hidden = false;
+    if (!this.form.elements.card.value) this.form.classList.remove("till-asking");
     this.show();
   }
 
@@ -181,7 +182,6 @@ class Till {
       amount: shownEuros(receipt.amount_cents),
       remaining: shownEuros(receipt.remaining_cents),
       number: String(receipt.number),
-      hash: receipt.entry_hash,
       time: shownTime(Date.parse(receipt.happened_at)),
     };
     for (const [name, text] of Object.entries(values)) shown.querySelector(`[data-fill="${name}"]`).textContent = text;
@@ -208,7 +208,7 @@ class Till {
 
   refused(problem) {
     const asks = problem.code === "pin_required";
-    if (asks || problem.code === "card_refused") this.pin.hidden = false;
+    if (asks || problem.code === "card_refused") this.askPin();
     const isShort = problem.code === "insufficient_funds";
     if (isShort) this.available = problem.details.available_cents ?? 0;
     if (problem.code === "phone_code_expired" || problem.code === "phone_code_used") return this.refuseCard(NEW_PHONE_CODE);
@@ -223,6 +223,12 @@ class Till {
     const needsPin = wantsPin || (isShort && !this.isScanned);
     // What a purse lacks is nobody else's business: no colour.
     this.refuse(problem.title, needsPin ? this.form.elements.pin : next, isShort ? "notice" : "notice notice-bad");
+  }
+
+  /* The holder types now: what nobody needs for that gives way, so that the button stays in reach of the thumb. */
+  askPin() {
+    this.pin.hidden = false;
+    this.form.classList.add("till-asking");
   }
 
   /* The code is of no more use: say what to show instead, and read again. */
@@ -250,6 +256,7 @@ class Till {
     this.outcome.replaceChildren();
     this.refusal.replaceChildren(box);
     focus.focus();
+    if (this.form.classList.contains("till-asking")) this.pay.scrollIntoView({ block: "nearest" });
   }
 
   wait(sentence) {

@@ -81,10 +81,10 @@ class HeldKeyring(CountingKeyring):
         self.begun = threading.Semaphore(0)
         self.go_on = threading.Event()
 
-    def check_secret(self, hashed: str, secret: str) -> bool:
+    def check_secret(self, hashed: str, secret: str, *, as_old: bool = False) -> bool:
         self.begun.release()
         self.go_on.wait()
-        return super().check_secret(hashed, secret)
+        return super().check_secret(hashed, secret, as_old=as_old)
 
 
 @pytest.mark.parametrize("looks", [pin_check.LOOKS_MAX, 0], ids=["looks again", "does not"])
@@ -213,7 +213,7 @@ def test_a_try_is_lost_even_when_the_check_never_ends(db_engine: Engine) -> None
         pass
 
     class Interrupted(type(keys)):  # type: ignore[misc]
-        def check_secret(self, hashed: str, secret: str) -> bool:
+        def check_secret(self, hashed: str, secret: str, *, as_old: bool = False) -> bool:
             raise Killed
 
     broken = Interrupted.generate()
