@@ -91,6 +91,22 @@ class PayoutLineNotSettled(Refusal):
     french = "La banque rejette un virement qu'elle n'a pas encore débité."
 
 
+class PayoutLineRejected(Refusal):
+    """The bank rejected this transfer: it is not in transit any more."""
+
+    code = "payout_line_rejected"
+    nature = Nature.CONFLICT
+    french = "La banque a rejeté ce virement : il n'est plus en cours, et la somme est de nouveau due au commerce."
+
+
+class PayoutTermsInvalid(Refusal):
+    """The terms of payouts are out of their bounds."""
+
+    code = "payout_terms_invalid"
+    nature = Nature.INVALID
+    french = "Le minimum est d'au moins un centime, et la commission de 10 % au plus."
+
+
 PAYOUT_REFUSALS: tuple[type[Refusal], ...] = (
     PayoutUnknown,
     PayoutPending,
@@ -103,4 +119,6 @@ PAYOUT_REFUSALS: tuple[type[Refusal], ...] = (
     PayoutLineUnknown,
     PayoutLineNotOrdered,
     PayoutLineNotSettled,
+    PayoutLineRejected,
+    PayoutTermsInvalid,
 )
