@@ -12,9 +12,9 @@ from mockbank.server import Config, make_server
 from monnaie_locale.exports.sepa import CreditTransfer, Debtor, PaymentFile, PostalAddress, write_payment_file
 from monnaie_locale.exports.sepa_text import creditor_reference
 from monnaie_locale.reconciliation import errors
-from monnaie_locale.reconciliation.camt import read_statements
 from monnaie_locale.reconciliation.matching import match
 from monnaie_locale.reconciliation.model import Expectation, ExpectationKind, MatchKind
+from tests.factories.camt import read_statements
 
 IBAN = "FR7630006000011234567890189"
 MERCHANT_IBANS = ("FR1420041010050500013M02606", "FR7630004000031234567890143", "FR7611315000011234567890138")
