@@ -219,13 +219,6 @@ PAYOUT_STATE_NAMES: dict[PayoutState, str] = {
     PayoutState.SETTLED: "soldé",
     PayoutState.CANCELLED: "annulé",
 }
-LINE_STATE_NAMES: dict[LineState, str] = {
-    LineState.PREPARED: "préparé",
-    LineState.ORDERED: "ordonné",
-    LineState.SETTLED: "débité",
-    LineState.RETURNED: "retourné",
-    LineState.REJECTED: "rejeté",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
