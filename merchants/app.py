@@ -5,6 +5,7 @@ from flask import Flask
 from merchants.api import charges, counter, shops, till_state
 from merchants.api import payouts as payouts_api
 from merchants.pages import (
+    cap_claims,
     counter_desk,
     holder,
     office,
@@ -41,6 +42,7 @@ def init_app(app: Flask) -> None:
         office,
         office_counter,
         payout_pages,
+        cap_claims,
         charges,
         counter,
         till_state,

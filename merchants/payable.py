@@ -1,9 +1,11 @@
 """What each shop is to be paid, and the line of a payout that pays it."""
 
 import datetime
+from collections import defaultdict
 
 from sqlalchemy import Connection
 
+from merchants.cap_claims import claims_kept
 from merchants.model import LineState, Merchant, PayoutTerms
 from merchants.queries import list_merchants
 from merchants.redemption import Redemption, end_to_end_id, redeem, rf_reference
@@ -14,10 +16,14 @@ from monnaie_locale.ledger.accounts import AccountKind
 def shops_due(
     db: Connection, *, territory_id: int, cutoff_on: datetime.date, terms: PayoutTerms
 ) -> list[tuple[Merchant, Redemption]]:
-    """Return the shops to pay and how much: what they have, less what came in after the day.
+    """Return the shops to pay and how much: what they have, less what came in after the day and what is kept back.
 
-    What went out since, by refunds or an earlier payout, is taken from the older units first.
+    What went out since, by refunds or an earlier payout, is taken from the older units first. Kept back are the CAP
+    claims that the shop has not certified (`cap_claims.claims_kept`).
     """
+    kept: dict[int, int] = defaultdict(int)
+    for claim in claims_kept(db, territory_id=territory_id, through_on=cutoff_on):
+        kept[claim.merchant_id] += claim.amount_cents
     held: dict[int, int] = {}
     debts: dict[int, int] = {}
     later = credited_after(db, territory_id=territory_id, kind=AccountKind.MERCHANT, day=cutoff_on)
@@ -30,7 +36,7 @@ def shops_due(
     due = []
     for merchant in list_merchants(db, territory_id=territory_id):
         redemption = redeem(
-            balance_cents=max(0, held.get(merchant.id, 0)),
+            balance_cents=max(0, held.get(merchant.id, 0) - kept[merchant.id]),
             debt_cents=debts.get(merchant.id, 0),
             minimum_cents=terms.minimum_cents,
             fee_basis_points=terms.fee_basis_points,

@@ -68,6 +68,8 @@ def prepare_payout(
 ) -> Payout:
     """Collect every shop whose balance at the end of a day reaches the minimum; suspended shops are paid too.
 
+    What a shop took in chèques d'accompagnement personnalisé waits until it has certified their use.
+
     Args:
         db: the transaction.
         territory_id: whose books.

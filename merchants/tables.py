@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports it; migrations 0005 and 0016 to 0018 hold checks and triggers."""
+"""Tables of the merchants. Only `merchants` imports it; migrations 0005, 0016 to 0018, 0021 hold checks, triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from merchants.errors import PaymentRequestUsed, RefundExceedsCharge, SiretAlreadyAdmitted
-from merchants.payout_errors import PayoutFrozen, PayoutLineRejected, PayoutSamePerson
+from merchants.payout_errors import CapAlreadyCertified, PayoutFrozen, PayoutLineRejected, PayoutSamePerson
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
 
@@ -305,6 +305,27 @@ payout_terms = Table(
     Column("decided_at_ms", BigInteger, nullable=False),
 )
 
+cap_certifications = Table(
+    "cap_certifications",
+    metadata,
+    _territory(),
+    Column("merchant_id", Integer, primary_key=True, autoincrement=False),
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+)
+
+cap_lapses = Table(
+    "cap_lapses",
+    metadata,
+    _territory(),
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+)
+
 names("uq_merchants_siret", SiretAlreadyAdmitted)
 # SQLite names the columns of a broken UNIQUE, not the constraint.
 names("merchants.territory_id, merchants.siret", SiretAlreadyAdmitted)
@@ -314,4 +335,6 @@ names("payout_preparer_fixed", PayoutFrozen)
 names("payout_lines_frozen", PayoutFrozen)
 names("payout_frozen", PayoutFrozen)
 names("payout_line_rejected", PayoutLineRejected)
+names("pk_cap_certifications", CapAlreadyCertified)
+names("UNIQUE constraint failed: cap_certifications", CapAlreadyCertified)
 names("payment_request_used", PaymentRequestUsed)

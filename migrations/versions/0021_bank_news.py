@@ -1,4 +1,4 @@
-"""What the bank tells of payouts before its statement: its messages, their news, what it rejected; terms of payouts.
+"""What the bank tells of payouts before its statement; terms of payouts; what CAP claims are certified, or lapsed.
 
 Held by the database: a message is taken once and never changed; a transfer that the bank rejected had been ordered and
 was not debited, and is never debited afterwards; what an order was written with (addresses, fee, version of the format)
@@ -18,12 +18,14 @@ BASIS_POINTS_MAX = 1_000
 DIGEST = 32
 # Of the shop as it was when the order was prepared: a file written twice is the same, whatever the shop became.
 ADDRESS = ("street", "building", "postcode", "town")
-NEW_TABLES = ("payout_news", "bank_messages", "payout_rejections", "payout_terms")
+NEW_TABLES = ("payout_news", "bank_messages", "payout_rejections", "payout_terms", "cap_certifications", "cap_lapses")
 KEYS = {
     "bank_messages": "id = NEW.id OR file_digest = NEW.file_digest",
     "payout_news": "bank_message_id = NEW.bank_message_id AND news_no = NEW.news_no",
     "payout_rejections": "payout_id = NEW.payout_id AND line_no = NEW.line_no",
     "payout_terms": "id = NEW.id",
+    "cap_certifications": "merchant_id = NEW.merchant_id AND year = NEW.year",
+    "cap_lapses": "entry_id = NEW.entry_id",
 }
 STATUSES = "'pending', 'accepted', 'rejected', 'repeated', 'debited', 'returned'"
 VERSIONS = "'03', '09'"
@@ -80,6 +82,42 @@ def _messages() -> None:
         sa.CheckConstraint(f"status IN ({STATUSES})", name="ck_payout_news_status"),
     )
     op.create_index("ix_payout_news_line", "payout_news", ["territory_id", "payout_id", "line_no"])
+
+
+def _shop(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["territory_id", "merchant_id"], ["merchants.territory_id", "merchants.id"], name=f"fk_{table}_merchant"
+    )
+
+
+def _claims() -> None:
+    op.create_table(
+        "cap_certifications",
+        _territory(),
+        _number("merchant_id"),
+        _number("year"),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("recorded_by", sa.Text, nullable=False),
+        _number("recorded_at_ms", sa.BigInteger),
+        sa.PrimaryKeyConstraint("territory_id", "merchant_id", "year", name="pk_cap_certifications"),
+        _shop("cap_certifications"),
+    )
+    op.create_table(
+        "cap_lapses",
+        _territory(),
+        _number("entry_id", sa.BigInteger),
+        _number("merchant_id"),
+        _number("year"),
+        _number("amount_cents", sa.BigInteger),
+        sa.PrimaryKeyConstraint("territory_id", "entry_id", name="pk_cap_lapses"),
+        sa.ForeignKeyConstraint(
+            ["territory_id", "entry_id"],
+            ["journal_entries.territory_id", "journal_entries.id"],
+            name="fk_cap_lapses_entry",
+        ),
+        sa.CheckConstraint(f"amount_cents BETWEEN 1 AND {CENTS_MAX}", name="ck_cap_lapses_amount"),
+        _shop("cap_lapses"),
+    )
 
 
 def _payouts() -> None:
@@ -202,6 +240,7 @@ def _postgresql_triggers() -> list[str]:
 def upgrade() -> None:
     """Create the tables and columns, then the triggers of the dialect."""
     _messages()
+    _claims()
     _payouts()
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     for statement in _postgresql_triggers() if is_postgresql else _sqlite_triggers():
