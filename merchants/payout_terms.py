@@ -1,6 +1,7 @@
 """How payouts are made: decided at the office, every decision kept; without one, those of the program."""
 
 import datetime
+from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select
 
@@ -51,8 +52,8 @@ def set_payout_terms(
     )  # fmt: skip
 
 
-def terms_of(db: Connection, *, territory_id: int) -> PayoutTerms:
-    """Return the terms in force now."""
+def terms_of(db: Connection, *, territory_id: int, minimum_cents: int | None = None) -> PayoutTerms:
+    """Return the terms in force now, with another minimum when one is given."""
     row = (
         db.execute(
             select(*(payout_terms.c[name] for name in NAMES))
@@ -63,4 +64,5 @@ def terms_of(db: Connection, *, territory_id: int) -> PayoutTerms:
         .mappings()
         .first()
     )
-    return TERMS if row is None else PayoutTerms(**row)
+    terms = TERMS if row is None else PayoutTerms(**row)
+    return terms if minimum_cents is None else replace(terms, minimum_cents=minimum_cents)

@@ -68,8 +68,6 @@ def prepare_payout(
 ) -> Payout:
     """Collect every shop whose balance at the end of a day reaches the minimum; suspended shops are paid too.
 
-    What a shop took in chèques d'accompagnement personnalisé waits until it has certified their use.
-
     Args:
         db: the transaction.
         territory_id: whose books.
@@ -80,7 +78,7 @@ def prepare_payout(
         now: aware UTC.
         minimum_cents: less than this is carried over; None for what the terms of payouts say.
 
-    Nothing is posted before `approve_payout`.
+    Nothing is posted before `approve_payout`; CAP claims that are not certified wait (`cap_claims`).
     Refuses, in this order: payout_pending, payout_date_in_past, payout_empty.
 
     """
@@ -90,14 +88,11 @@ def prepare_payout(
         raise PayoutPending
     if execution_on < paris_date(now_ms):
         raise PayoutDateInPast
-    terms = terms_of(db, territory_id=territory_id)
-    if minimum_cents is not None:
-        terms = replace(terms, minimum_cents=minimum_cents)
+    terms = terms_of(db, territory_id=territory_id, minimum_cents=minimum_cents)
     due = shops_due(db, territory_id=territory_id, cutoff_on=cutoff_on, terms=terms)
     if not due:
         raise PayoutEmpty
-    payout_id = next_id(db, payouts, territory_id=territory_id)
-    code = territory_of(db, territory_id=territory_id).code
+    payout_id, code = next_id(db, payouts, territory_id=territory_id), territory_of(db, territory_id=territory_id).code
     head = {
         "label": " ".join(label.split())[:LABEL_LENGTH_MAX],
         "cutoff_on": cutoff_on,

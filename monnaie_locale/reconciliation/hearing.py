@@ -41,19 +41,7 @@ def hear_message(
     told = _told(db, territory_id, file.news)
     if not told and not file.reports:
         raise BankMessageNotOurs
-    number = next_id(db, bank_messages, territory_id=territory_id)
-    db.execute(
-        insert(bank_messages),
-        {
-            "territory_id": territory_id,
-            "id": number,
-            "file_digest": digest,
-            "format": file.format,
-            "message_id": file.message_id,
-            "imported_by": actor,
-            "imported_at_ms": instant_ms(now),
-        },
-    )
+    number = _store(db, territory_id, file, digest, actor=actor, now=now)
     news = [each for each, _ in told]
     rejected = {
         (line.payout_id, line.line_no)
@@ -76,6 +64,26 @@ def hear_message(
     return ImportReport(
         statements=(), matches=(), warnings=() if heard else (NOTHING_OF_OURS,), format=file.format, news=heard
     )
+
+
+def _store(
+    db: Connection, territory_id: int, file: BankFile, digest: bytes, *, actor: str, now: datetime.datetime
+) -> int:
+    """Note the message itself; return its number."""
+    number = next_id(db, bank_messages, territory_id=territory_id)
+    db.execute(
+        insert(bank_messages),
+        {
+            "territory_id": territory_id,
+            "id": number,
+            "file_digest": digest,
+            "format": file.format,
+            "message_id": file.message_id,
+            "imported_by": actor,
+            "imported_at_ms": instant_ms(now),
+        },
+    )
+    return number
 
 
 def _told(db: Connection, territory_id: int, news: Sequence[PaymentNews]) -> list[tuple[LineNews, PayoutLine]]:
