@@ -196,7 +196,7 @@ def garbled(draw, seeds=None):
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(content) - 1)))
         length = draw(st.integers(0, 40))
-        match draw(st.sampled_from(["cut", "change", "out", "twice", "value"])):
+        match draw(st.sampled_from(["value", "value", "value", "cut", "change", "out", "twice"])):
             case "cut":
                 del content[place:]
             case "change":
