@@ -6,6 +6,7 @@ from merchants.api import charges, counter, shops, till_state
 from merchants.api import guarantee as guarantee_api
 from merchants.api import payouts as payouts_api
 from merchants.pages import (
+    cap_claims,
     counter_desk,
     guarantee,
     holder,
@@ -47,6 +48,7 @@ def init_app(app: Flask) -> None:
         guarantee,
         guarantee_api,
         payout_pages,
+        cap_claims,
         charges,
         counter,
         till_state,

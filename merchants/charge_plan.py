@@ -17,7 +17,8 @@ from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
 from monnaie_locale.programmes.model import Category
-from wallets.authorisation import Authorisation, ReadCard, authorise_read
+from wallets.authorisation import Authorisation, authorise_read
+from wallets.card_reading import ReadCard
 from wallets.phone_code import ShownCode
 
 

@@ -207,6 +207,18 @@ class LineState(StrEnum):
     ORDERED = "ordered"
     SETTLED = "settled"
     RETURNED = "returned"
+    REJECTED = "rejected"
+
+
+class PaymentStatus(StrEnum):
+    """What the bank says became of a transfer that was ordered. The word is stored: never rename one."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REPEATED = "repeated"
+    DEBITED = "debited"
+    RETURNED = "returned"
 
 
 PAYOUT_STATE_NAMES: dict[PayoutState, str] = {
@@ -216,23 +228,21 @@ PAYOUT_STATE_NAMES: dict[PayoutState, str] = {
     PayoutState.SETTLED: "soldé",
     PayoutState.CANCELLED: "annulé",
 }
-LINE_STATE_NAMES: dict[LineState, str] = {
-    LineState.PREPARED: "préparé",
-    LineState.ORDERED: "ordonné",
-    LineState.SETTLED: "débité",
-    LineState.RETURNED: "rejeté",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutLine:
-    """One transfer to one shop; account and name are copied when it is prepared."""
+    """One transfer to one shop; account and name are copied when it is prepared.
+
+    `fee_cents` is kept by the issuer, on top of what is paid; a line that the bank rejected has its order reversed.
+    """
 
     payout_id: int
     line_no: int
     merchant_id: int
     amount_cents: int
     recovered_cents: int
+    fee_cents: int
     end_to_end_id: str
     rf_reference: str
     iban: str
@@ -242,6 +252,32 @@ class PayoutLine:
     order_entry_id: int | None
     settled_entry_id: int | None
     returned_entry_id: int | None
+    rejected_entry_id: int | None = None
+
+    @property
+    def ended_entry_id(self) -> int | None:
+        """Return the entry by which the transfer left "in transit": debited, or rejected before it was."""
+        return self.rejected_entry_id if self.settled_entry_id is None else self.settled_entry_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineNews:
+    """What the bank said of one transfer, on which day; `reason` is an ISO code ("AC04") or the bank's own."""
+
+    payout_id: int
+    line_no: int
+    status: PaymentStatus
+    reason: str
+    told_on: datetime.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutTerms:
+    """How payouts are made: the version of pain.001 that the bank reads, what waits below it, the issuer's fee."""
+
+    pain_version: str
+    minimum_cents: int
+    fee_basis_points: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +289,7 @@ class Payout:
     cutoff_on: datetime.date
     message_id: str
     execution_on: datetime.date
+    pain_version: str
     state: PayoutState
     total_cents: int
     prepared_by: str
@@ -281,6 +318,7 @@ class PayoutFile:
 
     message_id: str
     execution_on: datetime.date
+    pain_version: str
     approved_at_ms: int
     total_cents: int
     lines: tuple[PayoutFileLine, ...]

@@ -91,6 +91,54 @@ class PayoutLineNotSettled(Refusal):
     french = "La banque rejette un virement qu'elle n'a pas encore débité."
 
 
+class PayoutLineRejected(Refusal):
+    """The bank rejected this transfer: it is not in transit any more."""
+
+    code = "payout_line_rejected"
+    nature = Nature.CONFLICT
+    french = "La banque a rejeté ce virement : il n'est plus en cours, et la somme est de nouveau due au commerce."
+
+
+class PayoutTermsInvalid(Refusal):
+    """The terms of payouts are out of their bounds."""
+
+    code = "payout_terms_invalid"
+    nature = Nature.INVALID
+    french = "Le minimum est d'au moins un centime, et la commission de 10 % au plus."
+
+
+class CapYearWrong(Refusal):
+    """A certification is for a year that has begun."""
+
+    code = "cap_year_wrong"
+    nature = Nature.INVALID
+    french = "L'année des chèques d'accompagnement personnalisé n'est pas possible : {year}."
+
+
+class CapClaimLapsed(Refusal):
+    """Shops claim a year's chèques d'accompagnement until the 28th of February that follows (CGCT R1611-6)."""
+
+    code = "cap_claim_lapsed"
+    nature = Nature.CONFLICT
+    french = "Les chèques de {year} devaient être certifiés au plus tard le {deadline_on} : ils sont périmés."
+
+
+class CapAlreadyCertified(Refusal):
+    """The shop has certified its use of that year's chèques already."""
+
+    code = "cap_already_certified"
+    nature = Nature.CONFLICT
+    french = "Ce commerce a déjà certifié l'usage des chèques de cette année."
+
+
+class CapClaimNotLapsed(Refusal):
+    """Nothing of that year is past its deadline at this shop."""
+
+    code = "cap_claim_not_lapsed"
+    nature = Nature.CONFLICT
+    french = "Ce commerce n'a rien de périmé pour {year}."
+
+
 PAYOUT_REFUSALS: tuple[type[Refusal], ...] = (
     PayoutUnknown,
     PayoutPending,
@@ -103,4 +151,10 @@ PAYOUT_REFUSALS: tuple[type[Refusal], ...] = (
     PayoutLineUnknown,
     PayoutLineNotOrdered,
     PayoutLineNotSettled,
+    PayoutLineRejected,
+    PayoutTermsInvalid,
+    CapYearWrong,
+    CapClaimLapsed,
+    CapAlreadyCertified,
+    CapClaimNotLapsed,
 )

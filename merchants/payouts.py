@@ -15,34 +15,35 @@ from merchants.model import (
     PayoutLine,
     PayoutState,
 )
+from merchants.payable import line_row, shops_due
 from merchants.payout_errors import (
     PayoutBalanceChanged,
     PayoutDateInPast,
     PayoutEmpty,
     PayoutLineNotOrdered,
     PayoutLineNotSettled,
+    PayoutLineRejected,
     PayoutPending,
     PayoutSamePerson,
     PayoutStateWrong,
 )
+from merchants.payout_terms import terms_of
 from merchants.queries import (
     find_payout,
     line_by_end_to_end,
     lines_of,
-    list_merchants,
     list_payouts,
     merchant_accounts,
 )
 from merchants.queries import (
     payment_file as read_payment_file,
 )
-from merchants.redemption import MINIMUM_CENTS_DEFAULT, Redemption, end_to_end_id, message_id, redeem, rf_reference
+from merchants.redemption import Redemption, message_id
 from merchants.tables import payout_lines, payouts
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import single_account, territory_of
 from monnaie_locale.journal.post import post, post_batch
-from monnaie_locale.journal.queries import accounts_of, credited_after
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
@@ -63,7 +64,7 @@ def prepare_payout(
     execution_on: datetime.date,
     actor: str,
     now: datetime.datetime,
-    minimum_cents: int = MINIMUM_CENTS_DEFAULT,
+    minimum_cents: int | None = None,
 ) -> Payout:
     """Collect every shop whose balance at the end of a day reaches the minimum; suspended shops are paid too.
 
@@ -75,9 +76,9 @@ def prepare_payout(
         execution_on: the day on which the bank is asked to pay.
         actor: the caller who prepares, "staff:3".
         now: aware UTC.
-        minimum_cents: less than this is carried over.
+        minimum_cents: less than this is carried over; None for what the terms of payouts say.
 
-    Nothing is posted before `approve_payout`.
+    Nothing is posted before `approve_payout`; CAP claims that are not certified wait (`cap_claims`).
     Refuses, in this order: payout_pending, payout_date_in_past, payout_empty.
 
     """
@@ -87,16 +88,17 @@ def prepare_payout(
         raise PayoutPending
     if execution_on < paris_date(now_ms):
         raise PayoutDateInPast
-    due = _due(db, territory_id=territory_id, cutoff_on=cutoff_on, minimum_cents=minimum_cents)
+    terms = terms_of(db, territory_id=territory_id, minimum_cents=minimum_cents)
+    due = shops_due(db, territory_id=territory_id, cutoff_on=cutoff_on, terms=terms)
     if not due:
         raise PayoutEmpty
-    payout_id = next_id(db, payouts, territory_id=territory_id)
-    code = territory_of(db, territory_id=territory_id).code
+    payout_id, code = next_id(db, payouts, territory_id=territory_id), territory_of(db, territory_id=territory_id).code
     head = {
         "label": " ".join(label.split())[:LABEL_LENGTH_MAX],
         "cutoff_on": cutoff_on,
         "message_id": message_id(territory_code=code, payout_id=payout_id),
         "execution_on": execution_on,
+        "pain_version": terms.pain_version,
         "prepared_by": actor,
         "prepared_at_ms": now_ms,
     }
@@ -172,12 +174,15 @@ def settle_line(
         bank_reference: what makes the statement's line unique.
         now: aware UTC.
 
-    Refuses, in this order: payout_line_unknown, payout_line_not_ordered, idempotency_key_reused, period_closed.
+    Refuses, in this order: payout_line_unknown, payout_line_not_ordered, payout_line_rejected,
+    idempotency_key_reused, period_closed.
 
     """
     line = line_by_end_to_end(db, territory_id=territory_id, end_to_end_id=end_to_end_id)
     if line.state is LineState.PREPARED:
         raise PayoutLineNotOrdered
+    if line.state is LineState.REJECTED:
+        raise PayoutLineRejected
     transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
     reserve_id = single_account(db, territory_id=territory_id, kind=AccountKind.RESERVE)
     draw = Draw((transit_id,), reserve_id, line.amount_cents)
@@ -187,7 +192,7 @@ def settle_line(
         db.execute(
             _line(territory_id, line).values(state=LineState.SETTLED.value, settled_entry_id=posted.entry.entry_id)
         )
-        _settle_payout(db, territory_id, line.payout_id, now_ms=instant_ms(now))
+        follow_lines(db, territory_id, line.payout_id, now_ms=instant_ms(now))
     return posted
 
 
@@ -232,6 +237,8 @@ class _Step:
 
 def order_digest(line: PayoutLine, *, approved_by: str) -> bytes:
     """Return the digest of an order's request: what the approver saw, so that the log holds it against the rows."""
+    # Without a fee, the same words as before there were fees: older orders are held against the same digest.
+    fee = {"fee_cents": line.fee_cents} if line.fee_cents else {}
     return request_digest(
         operation="order",
         line=line.end_to_end_id,
@@ -239,35 +246,8 @@ def order_digest(line: PayoutLine, *, approved_by: str) -> bytes:
         amount_cents=line.amount_cents,
         iban=line.iban,
         approved_by=approved_by,
+        **fee,
     )
-
-
-def _due(
-    db: Connection, *, territory_id: int, cutoff_on: datetime.date, minimum_cents: int
-) -> list[tuple[Merchant, Redemption]]:
-    """Return the shops to pay and how much: what they have, less what came in after the day.
-
-    What went out since, by refunds or an earlier payout, is taken from the older units first.
-    """
-    held: dict[int, int] = {}
-    debts: dict[int, int] = {}
-    later = credited_after(db, territory_id=territory_id, kind=AccountKind.MERCHANT, day=cutoff_on)
-    kinds = (AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT)
-    for account, balance in accounts_of(db, territory_id=territory_id, kinds=kinds):
-        if account.owner.kind is AccountKind.MERCHANT_DEBT:
-            debts[account.owner.merchant_id] = -balance.net_credit_cents
-        else:
-            held[account.owner.merchant_id] = balance.net_credit_cents - later.get(account.account_id, 0)
-    due = []
-    for merchant in list_merchants(db, territory_id=territory_id):
-        redemption = redeem(
-            balance_cents=max(0, held.get(merchant.id, 0)),
-            debt_cents=debts.get(merchant.id, 0),
-            minimum_cents=minimum_cents,
-        )
-        if redemption.paid_cents:
-            due.append((merchant, redemption))
-    return due
 
 
 def _insert(
@@ -287,43 +267,28 @@ def _insert(
     }
     db.execute(insert(payouts), {**head, **counted})
     rows = [
-        _line_row(merchant, redemption, at=(territory_id, payout_id, number), code=code)
+        line_row(merchant, redemption, at=(territory_id, payout_id, number), code=code)
         for number, (merchant, redemption) in enumerate(due, start=1)
     ]
     db.execute(insert(payout_lines), rows)
 
 
-def _line_row(merchant: Merchant, redemption: Redemption, *, at: tuple[int, int, int], code: str) -> dict[str, object]:
-    territory_id, payout_id, line_no = at
-    return {
-        "territory_id": territory_id,
-        "payout_id": payout_id,
-        "line_no": line_no,
-        "merchant_id": merchant.id,
-        "amount_cents": redemption.paid_cents,
-        "recovered_cents": redemption.recovered_cents,
-        "end_to_end_id": end_to_end_id(territory_code=code, payout_id=payout_id, line_no=line_no),
-        "rf_reference": rf_reference(territory_id=territory_id, payout_id=payout_id, line_no=line_no),
-        "iban": merchant.iban,
-        "bic": merchant.bic,
-        "name": merchant.name,
-        "state": LineState.PREPARED.value,
-    }
-
-
 def _order(db: Connection, territory_id: int, payout: Payout, *, now_ms: int) -> None:
     """Post every line's recovery and order in one batch, and write their numbers on the lines."""
     transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
+    fees_id = single_account(db, territory_id=territory_id, kind=AccountKind.RECONVERSION_FEES)
     wanted: list[tuple[PayoutLine, str, Posting]] = []
     for line in payout.lines:
         account_id, debt_id = merchant_accounts(db, territory_id=territory_id, merchant_id=line.merchant_id)
         if line.recovered_cents:
-            draw = Draw((account_id,), debt_id, line.recovered_cents)
+            draws = [Draw((account_id,), debt_id, line.recovered_cents)]
             step = _Step(EntryKind.RECOVERY, "recovery")
-            wanted.append((line, "recovery_entry_id", _posting(territory_id, line, draw, step, now_ms)))
-        draw = Draw((account_id,), transit_id, line.amount_cents)
+            wanted.append((line, "recovery_entry_id", _posting(territory_id, line, tuple(draws), step, now_ms)))
+        draws = [Draw((account_id,), transit_id, line.amount_cents)]
+        if line.fee_cents:
+            draws.append(Draw((account_id,), fees_id, line.fee_cents))
         step = _Step(EntryKind.PAYOUT_ORDER, "order", digest=order_digest(line, approved_by=str(payout.approved_by)))
-        wanted.append((line, "order_entry_id", _posting(territory_id, line, draw, step, now_ms)))
+        wanted.append((line, "order_entry_id", _posting(territory_id, line, tuple(draws), step, now_ms)))
     answers = post_batch(db, [posting for _, _, posting in wanted], recorded_at_ms=now_ms)
     numbers: dict[int, dict[str, int]] = {line.line_no: {} for line in payout.lines}
     for (line, column, _), answer in zip(wanted, answers, strict=True):
@@ -337,10 +302,10 @@ def _order(db: Connection, territory_id: int, payout: Payout, *, now_ms: int) ->
 
 
 def _book(db: Connection, territory_id: int, line: PayoutLine, draw: Draw, step: _Step, *, now_ms: int) -> Posted:
-    return post(db, _posting(territory_id, line, draw, step, now_ms), recorded_at_ms=now_ms)
+    return post(db, _posting(territory_id, line, (draw,), step, now_ms), recorded_at_ms=now_ms)
 
 
-def _posting(territory_id: int, line: PayoutLine, draw: Draw, step: _Step, now_ms: int) -> Posting:
+def _posting(territory_id: int, line: PayoutLine, draws: tuple[Draw, ...], step: _Step, now_ms: int) -> Posting:
     return Posting(
         territory_id=territory_id,
         caller=CALLER,
@@ -348,18 +313,20 @@ def _posting(territory_id: int, line: PayoutLine, draw: Draw, step: _Step, now_m
         request_digest=step.digest
         or request_digest(operation=step.word, line=line.end_to_end_id, bank_reference=step.bank_reference),
         kind=step.kind,
-        draws=(draw,),
+        draws=draws,
         happened_at_ms=now_ms,
         accounted_on=step.booked_on,
         reference=line.end_to_end_id,
     )
 
 
-def _settle_payout(db: Connection, territory_id: int, payout_id: int, *, now_ms: int) -> None:
-    """Let the payout follow its lines: settled once the bank debited the last of them."""
+def follow_lines(db: Connection, territory_id: int, payout_id: int, *, now_ms: int) -> None:
+    """Let the payout follow its lines: the bank has it; settled once the last line is debited or rejected."""
     payout = find_payout(db, territory_id=territory_id, payout_id=payout_id, locked=True)
     if payout.state is PayoutState.APPROVED:
         db.execute(_payout(territory_id, payout_id).values(state=PayoutState.SENT.value, sent_at_ms=now_ms))
+    if payout.state is PayoutState.SETTLED:
+        return
     waiting = {LineState.PREPARED, LineState.ORDERED}
     if not any(line.state in waiting for line in lines_of(db, territory_id=territory_id, payout_id=payout_id)):
         db.execute(_payout(territory_id, payout_id).values(state=PayoutState.SETTLED.value, settled_at_ms=now_ms))

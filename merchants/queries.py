@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, false, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, false, or_, select
 
 from merchants.errors import MerchantUnknown, PaymentRequestUnknown, TillUnknown
 from merchants.model import (
@@ -21,7 +21,15 @@ from merchants.model import (
     Till,
 )
 from merchants.payout_errors import PayoutLineUnknown, PayoutUnknown
-from merchants.tables import charge_refunds, merchants, payment_requests, payout_lines, payouts, tills
+from merchants.tables import (
+    charge_refunds,
+    merchants,
+    payment_requests,
+    payout_lines,
+    payout_rejections,
+    payouts,
+    tills,
+)
 from monnaie_locale.database.prepared import Look, Rows, look
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.ledger.accounts import AccountKind
@@ -43,7 +51,19 @@ FROM {{wanted}} CROSS JOIN tills CROSS JOIN merchants
 WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
 AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 """  # noqa: S608 - names of our own columns
-LINE_COLUMNS = [column for column in payout_lines.c if column.name not in {"territory_id", "recovery_entry_id"}]
+ADDRESS_NAMES = ("street", "building", "postcode", "town")
+LINE_COLUMNS = [
+    *(column for column in payout_lines.c if column.name not in {"territory_id", "recovery_entry_id", *ADDRESS_NAMES}),
+    payout_rejections.c.entry_id.label("rejected_entry_id"),
+]
+LINES: FromClause = payout_lines.outerjoin(
+    payout_rejections,
+    and_(
+        payout_rejections.c.territory_id == payout_lines.c.territory_id,
+        payout_rejections.c.payout_id == payout_lines.c.payout_id,
+        payout_rejections.c.line_no == payout_lines.c.line_no,
+    ),
+)
 
 
 def find_merchant(db: Connection, *, territory_id: int, merchant_id: int) -> Merchant:
@@ -214,6 +234,7 @@ def lines_of(db: Connection, *, territory_id: int, payout_id: int) -> list[Payou
     """Return the lines of a payout."""
     rows = db.execute(
         select(*LINE_COLUMNS)
+        .select_from(LINES)
         .where(payout_lines.c.territory_id == territory_id, payout_lines.c.payout_id == payout_id)
         .order_by(payout_lines.c.line_no)
     ).mappings()
@@ -221,18 +242,22 @@ def lines_of(db: Connection, *, territory_id: int, payout_id: int) -> list[Payou
 
 
 def lines_undebited(db: Connection, *, territory_id: int, settled_from_entry_id: int | None) -> list[PayoutLine]:
-    """Return the lines that were ordered, newest payout first, and not debited before a certain entry.
+    """Return the lines that were ordered, newest payout first, and neither debited nor rejected before a certain entry.
 
-    Lines debited by an entry from `settled_from_entry_id` on are there too; None leaves out all that were debited.
+    Lines that ended by an entry from `settled_from_entry_id` on are there too; None leaves out all that have ended.
     """
-    settled = payout_lines.c.settled_entry_id
-    later = false() if settled_from_entry_id is None else settled >= settled_from_entry_id
+
+    def is_open(ended: ColumnElement[int | None]) -> ColumnElement[bool]:
+        return or_(ended.is_(None), false() if settled_from_entry_id is None else ended >= settled_from_entry_id)
+
     rows = db.execute(
         select(*LINE_COLUMNS)
+        .select_from(LINES)
         .where(
             payout_lines.c.territory_id == territory_id,
             payout_lines.c.order_entry_id.is_not(None),
-            or_(settled.is_(None), later),
+            is_open(payout_lines.c.settled_entry_id),
+            is_open(payout_rejections.c.entry_id),
         )
         .order_by(payout_lines.c.payout_id.desc(), payout_lines.c.line_no)
     ).mappings()
@@ -243,11 +268,17 @@ def open_lines(db: Connection, *, territory_id: int) -> list[tuple[PayoutLine, d
     """Return the lines that were ordered, with their execution day: what a bank statement may confirm or return."""
     rows = db.execute(
         select(*LINE_COLUMNS, payouts.c.execution_on)
-        .join(
-            payouts,
-            (payouts.c.territory_id == payout_lines.c.territory_id) & (payouts.c.id == payout_lines.c.payout_id),
+        .select_from(
+            LINES.join(
+                payouts,
+                (payouts.c.territory_id == payout_lines.c.territory_id) & (payouts.c.id == payout_lines.c.payout_id),
+            )
         )
-        .where(payout_lines.c.territory_id == territory_id, payout_lines.c.state.in_(["ordered", "settled"]))
+        .where(
+            payout_lines.c.territory_id == territory_id,
+            payout_lines.c.state.in_(["ordered", "settled"]),
+            payout_rejections.c.entry_id.is_(None),
+        )
         .order_by(payout_lines.c.payout_id, payout_lines.c.line_no)
     ).mappings()
     return [(as_line({name: row[name] for name in row if name != "execution_on"}), row["execution_on"]) for row in rows]
@@ -258,8 +289,9 @@ def line_by_end_to_end(db: Connection, *, territory_id: int, end_to_end_id: str)
     row = (
         db.execute(
             select(*LINE_COLUMNS)
+            .select_from(LINES)
             .where(payout_lines.c.territory_id == territory_id, payout_lines.c.end_to_end_id == end_to_end_id)
-            .with_for_update()
+            .with_for_update(of=payout_lines)
         )
         .mappings()
         .first()
@@ -275,10 +307,19 @@ def payment_file(db: Connection, *, territory_id: int, payout_id: int) -> Payout
     A payout that nobody approved has no approval instant: its file is refused by `payouts.payment_file`.
     """
     payout = find_payout(db, territory_id=territory_id, payout_id=payout_id)
-    shops = {shop.id: shop for shop in list_merchants(db, territory_id=territory_id)}
+    address_columns = [payout_lines.c[name] for name in ADDRESS_NAMES]
+    addresses = {
+        row["line_no"]: Address(**{name: row[name] for name in ADDRESS_NAMES})
+        for row in db.execute(
+            select(payout_lines.c.line_no, *address_columns).where(
+                payout_lines.c.territory_id == territory_id, payout_lines.c.payout_id == payout_id
+            )
+        ).mappings()
+    }
     return PayoutFile(
         message_id=payout.message_id,
         execution_on=payout.execution_on,
+        pain_version=payout.pain_version,
         approved_at_ms=payout.approved_at_ms or 0,
         total_cents=payout.total_cents,
         lines=tuple(
@@ -288,7 +329,7 @@ def payment_file(db: Connection, *, territory_id: int, payout_id: int) -> Payout
                 name=line.name,
                 iban=line.iban,
                 bic=line.bic,
-                address=shops[line.merchant_id].address,
+                address=addresses[line.line_no],
                 rf_reference=line.rf_reference,
             )
             for line in payout.lines
@@ -309,8 +350,9 @@ def as_payout(row: RowMapping) -> Payout:
 
 
 def as_line(row: RowMapping | dict[str, Any]) -> PayoutLine:
-    """Return the payout line in a row."""
-    values: dict[str, Any] = {**row, "state": LineState(row["state"])}
+    """Return the payout line in a row; one that the bank rejected stays "ordered" in its row, for it was."""
+    state = LineState(row["state"]) if row["rejected_entry_id"] is None else LineState.REJECTED
+    values: dict[str, Any] = {**row, "state": state}
     return PayoutLine(**values)
 
 

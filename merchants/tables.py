@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports it; migrations 0005 and 0016 to 0018 hold checks and triggers."""
+"""Tables of the merchants. Only `merchants` imports it; migrations 0005, 0016 to 0018, 0021 hold checks, triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from merchants.errors import PaymentRequestUsed, RefundExceedsCharge, SiretAlreadyAdmitted
-from merchants.payout_errors import PayoutFrozen, PayoutSamePerson
+from merchants.payout_errors import CapAlreadyCertified, PayoutFrozen, PayoutLineRejected, PayoutSamePerson
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
 
@@ -224,6 +224,7 @@ payouts = Table(
     Column("cutoff_on", Date, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("execution_on", Date, nullable=False),
+    Column("pain_version", Text, nullable=False, server_default="09"),
     Column("state", Text, nullable=False),
     Column("total_cents", BigInteger, nullable=False),
     Column("prepared_by", Text, nullable=False),
@@ -246,11 +247,13 @@ payout_lines = Table(
     Column("merchant_id", Integer, nullable=False),
     Column("amount_cents", BigInteger, nullable=False),
     Column("recovered_cents", BigInteger, nullable=False),
+    Column("fee_cents", BigInteger, nullable=False, server_default="0"),
     Column("end_to_end_id", Text, nullable=False),
     Column("rf_reference", Text, nullable=False),
     Column("iban", Text, nullable=False),
     Column("bic", Text, nullable=False),
     Column("name", Text, nullable=False),
+    *(Column(name, Text, nullable=False, server_default="") for name in ("street", "building", "postcode", "town")),
     Column("state", Text, nullable=False),
     Column("recovery_entry_id", BigInteger, nullable=True),
     Column("order_entry_id", BigInteger, nullable=True),
@@ -266,6 +269,63 @@ payout_lines = Table(
     ),
 )
 
+payout_rejections = Table(
+    "payout_rejections",
+    metadata,
+    _territory(),
+    Column("payout_id", Integer, primary_key=True, autoincrement=False),
+    Column("line_no", Integer, primary_key=True, autoincrement=False),
+    Column("entry_id", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+payout_news = Table(
+    "payout_news",
+    metadata,
+    _territory(),
+    Column("bank_message_id", Integer, primary_key=True, autoincrement=False),
+    Column("news_no", Integer, primary_key=True, autoincrement=False),
+    Column("payout_id", Integer, nullable=False),
+    Column("line_no", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("told_on", Date, nullable=False),
+    Index("ix_payout_news_line", "territory_id", "payout_id", "line_no"),
+)
+
+payout_terms = Table(
+    "payout_terms",
+    metadata,
+    _territory(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("pain_version", Text, nullable=False),
+    Column("minimum_cents", BigInteger, nullable=False),
+    Column("fee_basis_points", Integer, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at_ms", BigInteger, nullable=False),
+)
+
+cap_certifications = Table(
+    "cap_certifications",
+    metadata,
+    _territory(),
+    Column("merchant_id", Integer, primary_key=True, autoincrement=False),
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+)
+
+cap_lapses = Table(
+    "cap_lapses",
+    metadata,
+    _territory(),
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("merchant_id", Integer, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+)
+
 names("uq_merchants_siret", SiretAlreadyAdmitted)
 # SQLite names the columns of a broken UNIQUE, not the constraint.
 names("merchants.territory_id, merchants.siret", SiretAlreadyAdmitted)
@@ -274,4 +334,7 @@ names("ck_payouts_two_people", PayoutSamePerson)
 names("payout_preparer_fixed", PayoutFrozen)
 names("payout_lines_frozen", PayoutFrozen)
 names("payout_frozen", PayoutFrozen)
+names("payout_line_rejected", PayoutLineRejected)
+names("pk_cap_certifications", CapAlreadyCertified)
+names("UNIQUE constraint failed: cap_certifications", CapAlreadyCertified)
 names("payment_request_used", PaymentRequestUsed)

@@ -12,9 +12,10 @@ from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
+from monnaie_locale.commands.bank_files import import_command
 from monnaie_locale.commands.cards import cards
 from monnaie_locale.commands.distribution import distribution
-from monnaie_locale.commands.founding import ACTOR, HomeInUse, add_staff, found_installation
+from monnaie_locale.commands.founding import HomeInUse, add_staff, found_installation
 from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
 from monnaie_locale.commands.serving import BASE_URL_VARIABLE
 from monnaie_locale.commands.serving import serve as serve_installation
@@ -30,7 +31,7 @@ from monnaie_locale.commands.terminal import (
 )
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.commands.verification_heads import KeptHead
-from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo import drawing, run
 from monnaie_locale.demo.invitations import invitations, still_alive
 from monnaie_locale.demo.output import FolderInUse
@@ -39,7 +40,6 @@ from monnaie_locale.demo.summary import MARKET_TITLE, Row, market_rows, table
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.ledger.periods import Month
-from monnaie_locale.reconciliation.operations import import_statement, rehearse_import
 from monnaie_locale.runtime import wall_clock
 
 port_option = click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
@@ -219,27 +219,6 @@ def prove(
         raise SystemExit(1)
 
 
-@main.command("import-statement")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@home_option
-@database_option
-@json_option
-@click.option("--dry-run", is_flag=True, help="Dire ce que l’import ferait, sans rien enregistrer.")
-def import_command(*, file: Path, home: Path, database_url: str | None, as_json: bool, dry_run: bool) -> None:
-    """Importer un relevé bancaire camt.053."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json):
-        content = file.read_bytes()
-        if dry_run:
-            report = rehearse_import(
-                rt.engine, territory_id=rt.territory_id, content=content, actor=ACTOR, now=rt.clock()
-            )
-        else:
-            report = transact(
-                rt.engine, import_statement, territory_id=rt.territory_id, content=content, actor=ACTOR, now=rt.clock()
-            )
-    click.echo(wording.report_json(report) if as_json else wording.report_text(report))
-
-
 @main.command()
 @click.argument("month")
 @home_option
@@ -304,6 +283,7 @@ def audit(words: tuple[str, ...]) -> None:
 
 
 main.add_command(cards)
+main.add_command(import_command)
 main.add_command(distribution)
 
 

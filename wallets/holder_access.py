@@ -12,7 +12,7 @@ from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
 from wallets import queries
-from wallets.authorisation import read_cards
+from wallets.card_reading import read_cards
 from wallets.card_token import RandomBytes, card_number_shown, normalise, token_digest
 from wallets.errors import PhoneCodeExpired, PhoneRefused
 from wallets.model import Card

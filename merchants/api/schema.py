@@ -267,7 +267,7 @@ class PayoutBody(Body):
     label: str = Field(max_length=80)
     cutoff_on: datetime.date = Field(strict=False)
     execution_on: datetime.date = Field(strict=False)
-    minimum_cents: PositiveCents = 100
+    minimum_cents: PositiveCents | None = None
 
 
 class PayoutLineReply(Reply):
@@ -278,6 +278,7 @@ class PayoutLineReply(Reply):
     name: str
     amount_cents: Cents
     recovered_cents: Cents
+    fee_cents: Cents
     end_to_end_id: str
     rf_reference: str
     state: str
@@ -389,6 +390,7 @@ def _line_reply(line: PayoutLine) -> PayoutLineReply:
         name=line.name,
         amount_cents=line.amount_cents,
         recovered_cents=line.recovered_cents,
+        fee_cents=line.fee_cents,
         end_to_end_id=line.end_to_end_id,
         rf_reference=line.rf_reference,
         state=line.state.value,

@@ -8,18 +8,23 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from merchants import payouts
-from merchants.model import LINE_STATE_NAMES, PAYOUT_STATE_NAMES, Payout
+from merchants.model import PAYOUT_STATE_NAMES, Payout, PayoutTerms
+from merchants.payout_news import news_of
+from merchants.payout_situation import situation_of
+from merchants.payout_terms import PAIN_VERSIONS, set_payout_terms, terms_of
 from merchants.queries import find_payout, list_payouts
-from merchants.redemption import MINIMUM_CENTS_DEFAULT
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
 from monnaie_locale.identity.queries import find_staff
 from monnaie_locale.identity.roles import Permission, SubjectKind
 from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
+
+VERSIONS = (("09", "pain.001.001.09 (2019), demandée par les banques"), ("03", "pain.001.001.03 (2009)"))
 
 blueprint = Blueprint("payouts", __name__, url_prefix="/bureau/virements", template_folder="../templates")
 
@@ -55,7 +60,7 @@ def prepare() -> ResponseReturnValue:
             label=label,
             cutoff_on=cutoff_on,
             execution_on=execution_on,
-            minimum_cents=minimum_cents or MINIMUM_CENTS_DEFAULT,
+            minimum_cents=minimum_cents or None,
             actor=access.subject().caller,
             now=pages.now(),
         )
@@ -63,6 +68,45 @@ def prepare() -> ResponseReturnValue:
         return pages.render("merchants/prepare.html", form=form, refusal=refusal)
     pages.say("Le virement est préparé. Une autre personne doit l’approuver.")
     return pages.see_other("payouts.show", payout_id=payout.id)
+
+
+@blueprint.get("/regles")
+@access.requires(Permission.VIEW_PAYOUTS)
+def terms() -> ResponseReturnValue:
+    """Show how payouts are made."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        found = terms_of(db, territory_id=rt.territory_id)
+    return _terms(
+        FormReader(
+            {
+                "version": found.pain_version,
+                "minimum": format_decimal(found.minimum_cents, point=","),
+                # A hundredth of a percent is a basis point, as a hundredth of a euro is a cent.
+                "fee": format_decimal(found.fee_basis_points, point=","),
+            }
+        )
+    )
+
+
+@blueprint.post("/regles")
+@access.requires(Permission.APPROVE_PAYOUT)
+def change_terms() -> ResponseReturnValue:
+    """Decide how payouts are made from now on: not by who prepares them."""
+    rt = runtime.current()
+    form = FormReader(request.form)
+    version = form.choice("version", PAIN_VERSIONS)
+    minimum_cents, fee_basis_points = form.euros("minimum"), form.euros("fee")
+    if form.errors:
+        return _terms(form, status=422)
+    wanted = PayoutTerms(pain_version=version, minimum_cents=minimum_cents, fee_basis_points=fee_basis_points)
+    actor, now = access.subject().caller, pages.now()
+    try:
+        transact(rt.engine, set_payout_terms, territory_id=rt.territory_id, terms=wanted, actor=actor, now=now)
+    except Refusal as refusal:
+        return _terms(form, refusal=refusal)
+    pages.say("Les règles sont changées : elles valent pour les prochains virements préparés.")
+    return pages.see_other("payouts.terms")
 
 
 @blueprint.get("/<int:payout_id>")
@@ -114,17 +158,22 @@ def _page(payout_id: int, *, refusal: Refusal | None = None) -> ResponseReturnVa
     rt = runtime.current()
     with reading(rt.engine) as db:
         payout = find_payout(db, territory_id=rt.territory_id, payout_id=payout_id)
+        news = news_of(db, territory_id=rt.territory_id, payout_id=payout_id)
         prepared_by, approved_by = (_name_of(db, caller) for caller in (payout.prepared_by, payout.approved_by))
     return pages.render(
         "merchants/payout.html",
         payout=payout,
         states=PAYOUT_STATE_NAMES,
-        line_states=LINE_STATE_NAMES,
+        situations={line.line_no: situation_of(line, news.get(line.line_no)) for line in payout.lines},
         is_own=payout.prepared_by == access.subject().caller,
         prepared_by=prepared_by,
         approved_by=approved_by,
         refusal=refusal,
     )
+
+
+def _terms(form: FormReader, *, refusal: Refusal | None = None, status: int | None = None) -> ResponseReturnValue:
+    return pages.render("merchants/payout_terms.html", form=form, versions=VERSIONS, refusal=refusal, status=status)
 
 
 def _name_of(db: Connection, caller: str | None) -> str:
@@ -139,11 +188,14 @@ def _name_of(db: Connection, caller: str | None) -> str:
 
 def _proposal() -> dict[str, str]:
     """Return what the form proposes: everything until yesterday, executed tomorrow."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        in_force = terms_of(db, territory_id=rt.territory_id)
     today = paris_date(instant_ms(pages.now()))
     one_day = datetime.timedelta(days=1)
     return {
         "label": f"Virement du {today:%d/%m/%Y}",
         "cutoff": (today - one_day).isoformat(),
         "execution": (today + one_day).isoformat(),
-        "minimum": "1,00",
+        "minimum": format_decimal(in_force.minimum_cents, point=","),
     }

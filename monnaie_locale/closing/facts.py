@@ -79,7 +79,7 @@ def in_transit(db: Connection, *, territory_id: int, month: Month) -> tuple[InTr
     lines = lines_undebited(
         db, territory_id=territory_id, settled_from_entry_id=later.first_entry_id if later.entry_count else None
     )
-    numbers = {number for line in lines for number in (line.order_entry_id, line.settled_entry_id) if number}
+    numbers = {number for line in lines for number in (line.order_entry_id, line.ended_entry_id) if number}
     days = {
         posted.entry.entry_id: posted.entry.accounted_on
         for posted in entries_by_number(db, territory_id=territory_id, entry_ids=sorted(numbers))
@@ -93,5 +93,5 @@ def in_transit(db: Connection, *, territory_id: int, month: Month) -> tuple[InTr
         for line in lines
         if line.order_entry_id is not None
         and days[line.order_entry_id] <= month.last_day
-        and (line.settled_entry_id is None or days[line.settled_entry_id] > month.last_day)
+        and (line.ended_entry_id is None or days[line.ended_entry_id] > month.last_day)
     )

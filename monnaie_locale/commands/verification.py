@@ -233,13 +233,17 @@ def _check_payout(payout: Payout, lines: Sequence[PayoutLine], told: Told) -> It
 
 
 def _line_stands(line: PayoutLine, told: Told) -> bool:
-    steps: Sequence[tuple[EntryKind, int | None, frozenset[LineState]]] = (
-        (EntryKind.PAYOUT_ORDER, line.order_entry_id, frozenset(LineState) - {LineState.PREPARED}),
-        (EntryKind.PAYOUT_SETTLED, line.settled_entry_id, frozenset({LineState.SETTLED, LineState.RETURNED})),
-        (EntryKind.PAYOUT_RETURNED, line.returned_entry_id, frozenset({LineState.RETURNED})),
+    """Each step that the line has taken is its own entry, and what the bank rejected is the order's reversal."""
+    paid_cents, ordered_cents = line.amount_cents, line.amount_cents + line.fee_cents
+    ended = frozenset({LineState.SETTLED, LineState.RETURNED})
+    steps: Sequence[tuple[EntryKind, int | None, int, frozenset[LineState]]] = (
+        (EntryKind.PAYOUT_ORDER, line.order_entry_id, ordered_cents, frozenset(LineState) - {LineState.PREPARED}),
+        (EntryKind.PAYOUT_SETTLED, line.settled_entry_id, paid_cents, ended),
+        (EntryKind.PAYOUT_RETURNED, line.returned_entry_id, paid_cents, frozenset({LineState.RETURNED})),
+        (EntryKind.REVERSAL, line.rejected_entry_id, ordered_cents, frozenset({LineState.REJECTED})),
     )
-    return all(
-        (entry_id is not None) == (line.state in states)
-        and (entry_id is None or told.is_told(entry_id, kind, line.amount_cents))
-        for kind, entry_id, states in steps
+    undoes = line.rejected_entry_id is None or told.reversed.get(line.rejected_entry_id) == line.order_entry_id
+    return undoes and all(
+        (entry_id is not None) == (line.state in states) and (entry_id is None or told.is_told(entry_id, kind, cents))
+        for kind, entry_id, cents, states in steps
     )

@@ -7,8 +7,6 @@ from monnaie_locale.identity import totp
 from monnaie_locale.identity.model import NewCredentials
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.errors import Refusal
-from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.reconciliation.model import ImportReport
 
 
 def verdict_json(verdict: Verdict) -> str:
@@ -25,54 +23,6 @@ def verdict_text(verdict: Verdict) -> str:
         return f"Propre : {verdict.entries} écritures recalculées, aucune anomalie."
     lines = [f"{len(verdict.findings)} anomalies, {verdict.entries} écritures recalculées :"]
     lines += [f"- {finding.french} ({finding.code}, {finding.subject})" for finding in verdict.findings]
-    return "\n".join(lines)
-
-
-def report_json(report: ImportReport) -> str:
-    """Return what an import did as JSON, amounts in cents."""
-    return _json(
-        {
-            "imported": not report.is_rehearsal,
-            "statements": [
-                {
-                    "id": each.statement_id,
-                    "from": each.from_on.isoformat(),
-                    "to": each.to_on.isoformat(),
-                    "opening_cents": each.opening_cents,
-                    "closing_cents": each.closing_cents,
-                }
-                for each in report.statements
-            ],
-            "lines": [
-                {
-                    "line": each.line_no,
-                    "part": each.part_no,
-                    "kind": each.kind.value,
-                    "amount_cents": each.amount_cents,
-                    "reason": each.reason_fr,
-                    "in_suspense": each.is_in_suspense,
-                }
-                for each in report.matches
-            ],
-            "warnings": list(report.warnings),
-        }
-    )
-
-
-def report_text(report: ImportReport) -> str:
-    """Return what an import did as a person reads it."""
-    lines = ["Essai à blanc : rien n’a été enregistré."] if report.is_rehearsal else []
-    lines += [
-        f"Relevé {each.statement_id}, du {each.from_on:%d/%m/%Y} au {each.to_on:%d/%m/%Y} :"
-        f" {format_euros(each.opening_cents)} → {format_euros(each.closing_cents)}"
-        for each in report.statements
-    ]
-    lines += [
-        f"  ligne {each.line_no} : {format_euros(each.amount_cents)}. {each.reason_fr}" for each in report.matches
-    ]
-    lines += [f"Attention : {warning}" for warning in report.warnings]
-    if report.in_suspense:
-        lines.append(f"{len(report.in_suspense)} lignes à classer dans l’application.")
     return "\n".join(lines)
 
 

@@ -3,8 +3,10 @@
 import datetime
 from dataclasses import dataclass, field
 
+from merchants.cap_claims import record_certification
 from merchants.model import Payout
 from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
+from merchants.queries import list_merchants
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.operations import approve_close, prepare_close
 from monnaie_locale.commands.verification import verify_installation
@@ -23,6 +25,7 @@ from monnaie_locale.reconciliation.operations import import_statement
 
 BANK_FEE_CENTS = 1_250
 RETURN_REASON = "AC04"
+CERTIFICATE = "Attestation signée avec la convention"
 # A bank writes its statement some hours before it is imported.
 WRITTEN_BEFORE = 90 * MINUTE
 
@@ -62,7 +65,20 @@ class Bank:
 
 
 def prepare(stage: Stage) -> Payout:
-    """Prepare what the shops are paid for the month so far."""
+    """Prepare what the shops are paid for the month so far; each has certified its use of the chèques of the year."""
+    with reading(stage.rt.engine) as db:
+        shops = list_merchants(db, territory_id=stage.rt.territory_id)
+    for shop in shops:
+        transact(
+            stage.rt.engine,
+            record_certification,
+            territory_id=stage.rt.territory_id,
+            merchant_id=shop.id,
+            year=month.PAYOUT_ON.year,
+            document=CERTIFICATE,
+            actor=stage.by(Role.PROGRAMME_MANAGER),
+            now=stage.now,
+        )
     return transact(
         stage.rt.engine,
         prepare_payout,

@@ -7,7 +7,7 @@ from monnaie_locale.ledger.periods import moment_of
 
 
 def payment_order(*, territory: Territory, payout: PayoutFile) -> bytes:
-    """Return the pain.001.001.09 of an approved payout; the same payout always gives the same bytes.
+    """Return the pain.001 of an approved payout; the same payout always gives the same bytes.
 
     Args:
         territory: who pays, from its reserve account.
@@ -21,6 +21,7 @@ def payment_order(*, territory: Territory, payout: PayoutFile) -> bytes:
             message_id=payout.message_id,
             created_at=moment_of(payout.approved_at_ms),
             execution_on=payout.execution_on,
+            version=payout.pain_version,
             debtor=Debtor(
                 name=territory.issuer_name,
                 siret=territory.issuer_siret,

@@ -1,7 +1,7 @@
-"""Write the bank's payment order: pain.001.001.09, structured addresses only, the same bytes for the same order.
+"""Write the bank's payment order: pain.001, structured addresses only, the same bytes for the same order.
 
-Source: ISO 20022 pain.001.001.09; EPC132-08 (SCT customer-to-bank guidelines). Since 15 November 2026 banks reject
-unstructured addresses, so AdrLine is never written.
+Source: ISO 20022 pain.001.001.09 and, for banks that read nothing newer, .03; EPC132-08 (SCT customer-to-bank
+guidelines). Since 15 November 2026 banks reject unstructured addresses, so AdrLine is never written.
 """
 
 import datetime
@@ -27,7 +27,10 @@ from monnaie_locale.exports.sepa_text import check_identifier, check_reference, 
 from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.ledger.periods import PARIS
 
-NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
+NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001."
+VERSION_DEFAULT = "09"
+# What .03 (2009) writes otherwise: the bank's code, and the day of execution, which is no choice there.
+OLDEST_VERSION = "03"
 NAME_LENGTH_MAX = 70
 STREET_LENGTH_MAX = 70
 SHORT_LENGTH_MAX = 16
@@ -74,17 +77,18 @@ class CreditTransfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFile:
-    """One order to the bank: its transfers are executed the same day. `created_at` is aware."""
+    """One order to the bank: its transfers are executed the same day. `created_at` is aware, `version` "09" or "03"."""
 
     message_id: str
     created_at: datetime.datetime
     execution_on: datetime.date
     debtor: Debtor
     transfers: tuple[CreditTransfer, ...]
+    version: str = VERSION_DEFAULT
 
 
 def write_payment_file(*, payment: PaymentFile) -> bytes:
-    """Return the pain.001.001.09 message of an order, in UTF-8; the same order always gives the same bytes.
+    """Return the pain.001 message of an order, in UTF-8; the same order always gives the same bytes.
 
     MsgId and PmtInfId are both `message_id`, so a bank that books the batch as one line gives it back either way.
 
@@ -96,7 +100,8 @@ def write_payment_file(*, payment: PaymentFile) -> bytes:
     _check(payment)
     count, total_cents = len(payment.transfers), sum(each.amount_cents for each in payment.transfers)
     # None is the default namespace; the stubs of lxml do not know it.
-    root = etree.Element(f"{{{NAMESPACE}}}Document", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
+    namespace = f"{NAMESPACE}{payment.version}"
+    root = etree.Element(f"{{{namespace}}}Document", nsmap={None: namespace})  # type: ignore[dict-item]
     message = _add(root, "CstmrCdtTrfInitn")
     header = _add(message, "GrpHdr")
     _add(header, "MsgId", payment.message_id)
@@ -109,7 +114,11 @@ def write_payment_file(*, payment: PaymentFile) -> bytes:
     _add(order, "BtchBookg", "false")
     _add_totals(order, count, total_cents)
     _add(_add(_add(order, "PmtTpInf"), "SvcLvl"), "Cd", "SEPA")
-    _add(_add(order, "ReqdExctnDt"), "Dt", payment.execution_on.isoformat())
+    day = payment.execution_on.isoformat()
+    if payment.version == OLDEST_VERSION:
+        _add(order, "ReqdExctnDt", day)
+    else:
+        _add(_add(order, "ReqdExctnDt"), "Dt", day)
     _add_party(order, "Dbtr", payment.debtor.name, payment.debtor.address)
     _add_account(order, "DbtrAcct", payment.debtor.iban)
     _add_agent(order, "DbtrAgt", payment.debtor.bic)
@@ -141,7 +150,7 @@ def _check(payment: PaymentFile) -> None:
 
 
 def _add(parent: etree._Element, tag: str, text: str | None = None) -> etree._Element:
-    element = etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}")
+    element = etree.SubElement(parent, f"{{{etree.QName(parent).namespace}}}{tag}")
     element.text = text
     return element
 
@@ -202,7 +211,7 @@ def _add_agent(parent: etree._Element, tag: str, bic: str | None) -> None:
     compact = "".join(bic.split()).upper()
     if BIC.fullmatch(compact) is None:
         raise PaymentBicMalformed(given=bic[:40])
-    _add(institution, "BICFI", compact)
+    _add(institution, "BIC" if institution.tag.startswith(f"{{{NAMESPACE}{OLDEST_VERSION}}}") else "BICFI", compact)
 
 
 def _add_transfer(order: etree._Element, transfer: CreditTransfer) -> None:

@@ -12,27 +12,30 @@ class StatementTooLarge(Refusal):
 
 
 class StatementNotXml(Refusal):
-    """The file is not well-formed XML, or it carries a DTD, which no bank statement does."""
+    """The file is neither CFONB 120 nor well-formed XML, or it carries a DTD, which no bank statement does."""
 
     code = "statement_not_xml"
     nature = Nature.INVALID
-    french = "Ce fichier n'est pas un relevé bancaire lisible : ce n'est pas du XML correct."
+    french = "Ce fichier n'est pas un relevé bancaire lisible : ni du XML correct, ni du CFONB 120."
 
 
 class StatementNotCamt053(Refusal):
-    """The file is XML, but not a camt.053 bank statement."""
+    """The file is XML, but none of the messages of banks that are read, or several kinds at once."""
 
     code = "statement_not_camt053"
     nature = Nature.INVALID
-    french = "Ce fichier n'est pas un relevé camt.053 (contenu trouvé : {found})."
+    french = (
+        "Ce fichier n'est ni un relevé (camt.053), ni un avis (camt.054, camt.052), ni une réponse de la banque "
+        "(pain.002, pacs.004). Contenu trouvé : {found}."
+    )
 
 
 class StatementAbsent(Refusal):
-    """The camt.053 message holds no statement."""
+    """The message holds no statement, no notice, no payment."""
 
     code = "statement_absent"
     nature = Nature.INVALID
-    french = "Ce fichier camt.053 ne contient aucun relevé."
+    french = "Ce fichier de la banque ne contient aucun relevé, aucun avis, aucune réponse."
 
 
 class StatementNotOurs(Refusal):
@@ -51,6 +54,14 @@ class StatementAmountMalformed(Refusal):
     french = "Le relevé contient un montant illisible : « {given} »."
 
 
+class StatementIncomplete(Refusal):
+    """A field that the statement must carry is missing or unreadable."""
+
+    code = "statement_incomplete"
+    nature = Nature.INVALID
+    french = "Relevé incomplet : la rubrique {field} manque ou n'est pas lisible."
+
+
 class StatementForeignCurrency(Refusal):
     """The statement, one of its balances or one of its lines is in another currency."""
 
@@ -65,14 +76,6 @@ class StatementWithoutBalances(Refusal):
     code = "statement_without_balances"
     nature = Nature.INVALID
     french = "Le relevé n'indique pas son solde d'ouverture et son solde de clôture : rien ne prouve qu'il est complet."
-
-
-class StatementIncomplete(Refusal):
-    """A field that the statement must carry is missing or unreadable."""
-
-    code = "statement_incomplete"
-    nature = Nature.INVALID
-    french = "Relevé incomplet : la rubrique {field} manque ou n'est pas lisible."
 
 
 class StatementDoesNotAddUp(Refusal):
@@ -139,6 +142,14 @@ class StatementDoesNotFollow(Refusal):
     )
 
 
+class BankMessageNotOurs(Refusal):
+    """The bank's answer speaks of no transfer of ours."""
+
+    code = "bank_message_not_ours"
+    nature = Nature.CONFLICT
+    french = "Cette réponse de la banque ne parle d'aucun de nos virements."
+
+
 class StatementUnknown(Refusal):
     """There is no such imported statement."""
 
@@ -186,9 +197,9 @@ REFUSALS: tuple[type[Refusal], ...] = (
     StatementAbsent,
     StatementNotOurs,
     StatementAmountMalformed,
+    StatementIncomplete,
     StatementForeignCurrency,
     StatementWithoutBalances,
-    StatementIncomplete,
     StatementDoesNotAddUp,
     StatementInFuture,
     StatementLineOutsidePeriod,
@@ -196,6 +207,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     StatementRepeated,
     StatementTooEarly,
     StatementDoesNotFollow,
+    BankMessageNotOurs,
     StatementUnknown,
     LineUnknown,
     LineNotInSuspense,

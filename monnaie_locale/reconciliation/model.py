@@ -8,6 +8,8 @@ import datetime
 from dataclasses import dataclass
 from enum import StrEnum
 
+from merchants.model import PaymentStatus
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
@@ -145,6 +147,14 @@ RESOLUTION_LABELS: dict[Resolution, str] = {
 }
 # The direction of the bank line that each resolution fits: money in, or money out.
 INCOMING_RESOLUTIONS = frozenset({Resolution.FUNDING, Resolution.RESERVE_TOP_UP, Resolution.PAYOUT_RETURNED})
+PAYMENT_STATUS_LABELS: dict[PaymentStatus, str] = {
+    PaymentStatus.PENDING: "Reçu par la banque, en attente",
+    PaymentStatus.ACCEPTED: "Accepté par la banque",
+    PaymentStatus.REJECTED: "Rejeté par la banque",
+    PaymentStatus.REPEATED: "Ordre déjà reçu : le second envoi est rejeté, le premier suit son cours",
+    PaymentStatus.DEBITED: "Débit annoncé",
+    PaymentStatus.RETURNED: "Retour annoncé",
+}
 MATCH_LABELS: dict[MatchKind, str] = {
     MatchKind.FUNDING: "Financement",
     MatchKind.RESERVE_TOP_UP: "Complément de réserve",
@@ -216,13 +226,26 @@ class BankPosition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeardNews:
+    """What a message of the bank said of one of our transfers; `is_given_back` when it rejected it just now."""
+
+    end_to_end_id: str
+    amount_cents: int
+    status: PaymentStatus
+    reason: str
+    is_given_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import did: the statements, each part of each line, and what a person should look at."""
+    """What an import did: the statements, each part of each line, the news heard, and what a person should look at."""
 
     statements: tuple[StoredStatement, ...]
     matches: tuple[StoredMatch, ...]
     warnings: tuple[str, ...] = ()
     is_rehearsal: bool = False
+    format: str = ""
+    news: tuple[HeardNews, ...] = ()
 
     @property
     def in_suspense(self) -> tuple[StoredMatch, ...]:

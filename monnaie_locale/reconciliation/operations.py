@@ -1,4 +1,4 @@
-"""Import a bank statement, and let a person say what an unexplained line is."""
+"""Import a file of the bank, and let a person say what an unexplained line is."""
 
 import datetime
 import hashlib
@@ -14,8 +14,13 @@ from monnaie_locale.journal.queries import accounts_of, head_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import instant_ms, paris_date
-from monnaie_locale.reconciliation.acceptance import refuse_impossible_dates, refuse_repeated, refuse_too_early
-from monnaie_locale.reconciliation.camt import read_statements
+from monnaie_locale.reconciliation.acceptance import (
+    gap_sentence,
+    proved,
+    refuse_impossible_dates,
+    refuse_repeated,
+    refuse_too_early,
+)
 from monnaie_locale.reconciliation.entering import (
     BANK_CALLER,
     Movement,
@@ -31,6 +36,9 @@ from monnaie_locale.reconciliation.errors import (
     StatementDoesNotFollow,
 )
 from monnaie_locale.reconciliation.expectations import expected_by
+from monnaie_locale.reconciliation.formats.model import BankFile
+from monnaie_locale.reconciliation.formats.reading import read_bank_file
+from monnaie_locale.reconciliation.hearing import hear_message
 from monnaie_locale.reconciliation.matching import match
 from monnaie_locale.reconciliation.model import (
     INCOMING_RESOLUTIONS,
@@ -71,8 +79,12 @@ def import_statement(
     actor: str,
     now: datetime.datetime,
     is_rehearsal: bool = False,
+    accepts_gap: bool = False,
 ) -> ImportReport:
-    """Import the statements of the reserve account found in a camt.053 file: store, match and enter each line.
+    """Import a file of the bank: the statements of the reserve account, or the news of our transfers.
+
+    A statement's lines are stored, matched and entered. News are noted, and move the books only for a transfer that
+    the bank rejected (`merchants.payout_news`).
 
     Args:
         db: a connection in a transaction; all of it is written, or nothing.
@@ -81,32 +93,51 @@ def import_statement(
         actor: who imports, "staff:3".
         now: the present instant, aware.
         is_rehearsal: do everything, then raise `Rehearsed` so that nothing stays.
+        accepts_gap: take a statement that does not add up: what it lacks waits in suspense, with a warning.
 
-    Refuses, in the order of `reconciliation.errors.REFUSALS`: what `camt.read_statements` refuses, then
-    statement_in_future, statement_line_outside_period, statement_already_imported, statement_repeated,
-    statement_too_early, statement_does_not_follow.
+    Refuses, in the order of `reconciliation.errors.REFUSALS`: what `formats.reading.read_bank_file` refuses, then
+    what `acceptance.proved` refuses, statement_in_future, statement_line_outside_period, statement_already_imported,
+    statement_repeated, statement_too_early, statement_does_not_follow, bank_message_not_ours.
 
     """
     territory = territory_of(db, territory_id=territory_id)
-    read = read_statements(content=content, iban=territory.reserve_iban)
+    file = read_bank_file(content=content, account=territory.reserve_iban)
     # One import at a time: the second waits here, then sees what the first one stored.
     lock_territory(db, territory_id=territory_id)
-    digest = hashlib.sha256(content).digest()
-    for statement in read:
-        refuse_impossible_dates(statement, today=paris_date(instant_ms(now)))
-    for statement in read:
-        _refuse_known(db, territory_id, digest, statement)
-    job = _Import(territory=territory, digest=digest, actor=actor, now=now)
-    report = ImportReport(statements=(), matches=())
-    for statement in sorted(read, key=lambda each: (each.from_on, each.to_on)):
-        report = _joined(report, _import_one(db, job, statement))
+    job = _Import(territory=territory, digest=hashlib.sha256(content).digest(), actor=actor, now=now)
+    if file.is_booked:
+        report = _import_statements(db, job, file, accepts_gap=accepts_gap)
+    else:
+        report = hear_message(db, territory_id=territory_id, file=file, digest=job.digest, actor=actor, now=now)
     if is_rehearsal:
         raise Rehearsed(replace(report, is_rehearsal=True))
     return report
 
 
+def _import_statements(db: Connection, job: "_Import", file: BankFile, *, accepts_gap: bool) -> ImportReport:
+    read = [proved(each, accepts_gap=accepts_gap) for each in file.reports]
+    for statement in read:
+        refuse_impossible_dates(statement, today=paris_date(instant_ms(job.now)))
+    for statement in read:
+        _refuse_known(db, job.territory_id, job.digest, statement)
+    warnings = [
+        *(gap_sentence(each) for each in file.reports if each.sums_up is False),
+        *(f"Le compte {other} n'est pas celui de la réserve : laissé de côté." for other in file.other_accounts),
+    ]
+    report = ImportReport(statements=(), matches=(), warnings=tuple(warnings), format=file.format)
+    for statement in sorted(read, key=lambda each: (each.from_on, each.to_on)):
+        report = _joined(report, _import_one(db, job, statement))
+    return report
+
+
 def rehearse_import(
-    engine: Engine, *, territory_id: int, content: bytes, actor: str, now: datetime.datetime
+    engine: Engine,
+    *,
+    territory_id: int,
+    content: bytes,
+    actor: str,
+    now: datetime.datetime,
+    accepts_gap: bool = False,
 ) -> ImportReport:
     """Return what importing the file would do, and leave nothing; refuses as `import_statement`."""
     try:
@@ -118,6 +149,7 @@ def rehearse_import(
             actor=actor,
             now=now,
             is_rehearsal=True,
+            accepts_gap=accepts_gap,
         )
     except Rehearsed as rehearsed:
         return rehearsed.report
@@ -337,7 +369,8 @@ def _match_and_enter(db: Connection, job: _Import, stored_id: int, statement: St
 
 
 def _joined(first: ImportReport, second: ImportReport) -> ImportReport:
-    return ImportReport(
+    return replace(
+        first,
         statements=first.statements + second.statements,
         matches=first.matches + second.matches,
         warnings=first.warnings + second.warnings,

@@ -13,6 +13,7 @@ from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.reconciliation.model import (
     INCOMING_RESOLUTIONS,
     MATCH_LABELS,
+    PAYMENT_STATUS_LABELS,
     RESOLUTION_LABELS,
     ImportReport,
     Resolution,
@@ -59,11 +60,15 @@ def upload() -> ResponseReturnValue:
         form.add_error("file", "Choisissez le fichier du relevé.")
         return _index(form, None, status=422)
     try:
-        report = _import(content, only_rehearse=form.checked("rehearse"))
+        report = _import(content, only_rehearse=form.checked("rehearse"), accepts_gap=form.checked("gap"))
     except Refusal as refusal:
         return _index(form, refusal)
     if report.is_rehearsal:
-        return pages.render("reconciliation/rehearsal.html", report=report, labels=MATCH_LABELS)
+        return pages.render(
+            "reconciliation/rehearsal.html", report=report, labels=MATCH_LABELS, statuses=PAYMENT_STATUS_LABELS
+        )
+    if not report.statements:
+        return _heard(report)
     pages.say(
         f"Relevé importé : {len(report.matches)} mouvements, {len(report.in_suspense)} à classer.",
         kind="warning" if report.in_suspense or report.warnings else "done",
@@ -133,12 +138,32 @@ def resolve(bank_statement_id: int, line_no: int, part_no: int) -> ResponseRetur
     return pages.see_other("bank.show", bank_statement_id=bank_statement_id)
 
 
-def _import(content: bytes, *, only_rehearse: bool) -> ImportReport:
+def _import(content: bytes, *, only_rehearse: bool, accepts_gap: bool) -> ImportReport:
     rt = runtime.current()
     actor, now = access.subject().caller, pages.now()
     if only_rehearse:
-        return rehearse_import(rt.engine, territory_id=rt.territory_id, content=content, actor=actor, now=now)
-    return transact(rt.engine, import_statement, territory_id=rt.territory_id, content=content, actor=actor, now=now)
+        return rehearse_import(
+            rt.engine,
+            territory_id=rt.territory_id,
+            content=content,
+            actor=actor,
+            now=now,
+            accepts_gap=accepts_gap,
+        )
+    return transact(
+        rt.engine,
+        import_statement,
+        territory_id=rt.territory_id,
+        content=content,
+        actor=actor,
+        now=now,
+        accepts_gap=accepts_gap,
+    )
+
+
+def _heard(report: ImportReport) -> ResponseReturnValue:
+    """Show what a message that is no statement said of the transfers."""
+    return pages.render("reconciliation/heard.html", report=report, statuses=PAYMENT_STATUS_LABELS)
 
 
 def _index(form: FormReader, refusal: Refusal | None, *, status: int | None = None) -> ResponseReturnValue:

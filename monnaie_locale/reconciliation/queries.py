@@ -15,7 +15,13 @@ from monnaie_locale.reconciliation.model import (
     StoredMatch,
     StoredStatement,
 )
-from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
+from monnaie_locale.reconciliation.tables import (
+    bank_lines,
+    bank_matches,
+    bank_messages,
+    bank_resolutions,
+    bank_statements,
+)
 
 SUSPENSE_KINDS = (MatchKind.SUSPENSE_IN.value, MatchKind.SUSPENSE_OUT.value)
 
@@ -62,6 +68,19 @@ def imported_before(
         select(func.count()).where(bank_statements.c.territory_id == territory_id, same_file | same_statement)
     )
     return bool(found)
+
+
+def message_known(db: Connection, *, territory_id: int, file_digest: bytes) -> bool:
+    """Return whether this file of the bank, which is no statement, was heard already."""
+    same = (bank_messages.c.territory_id == territory_id) & (bank_messages.c.file_digest == file_digest)
+    return db.scalar(select(bank_messages.c.id).where(same)) is not None
+
+
+def file_known(db: Connection, *, territory_id: int, file_digest: bytes) -> bool:
+    """Return whether this very file was imported before, whatever it is."""
+    same = (bank_statements.c.territory_id == territory_id) & (bank_statements.c.file_digest == file_digest)
+    is_statement = db.scalar(select(func.count()).select_from(bank_statements).where(same))
+    return bool(is_statement) or message_known(db, territory_id=territory_id, file_digest=file_digest)
 
 
 def marks_between(

@@ -1,6 +1,6 @@
-"""Bank tables. Only this package imports this module; migration 0006 holds constraints and triggers."""
+"""Bank tables. Only this package imports this module; migrations 0006 and 0021 hold constraints and triggers."""
 
-from sqlalchemy import BigInteger, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
@@ -66,7 +66,22 @@ bank_resolutions = Table(
     Column("resolved_at_ms", BigInteger, nullable=False),
 )
 
+# What the bank tells apart from its statements; the news themselves are the merchants' (payout_news).
+bank_messages = Table(
+    "bank_messages",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("file_digest", LargeBinary, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("imported_by", Text, nullable=False),
+    Column("imported_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("territory_id", "file_digest", name="uq_bank_messages_digest"),
+)
+
 names("uq_bank_statements_statement", StatementAlreadyImported)
 # SQLite names the columns of a broken UNIQUE, not the constraint.
 names("bank_statements.territory_id, bank_statements.statement_id", StatementAlreadyImported)
+names("uq_bank_messages_digest", StatementAlreadyImported)
 names("pk_bank_resolutions", LineAlreadyResolved)

@@ -1,4 +1,7 @@
-"""A camt.053 writer for tests: as little as the schema asks, in any version."""
+"""A camt.053 writer for tests, as little as the schema asks, in any version; and the reader as the import uses it."""
+
+from monnaie_locale.reconciliation.acceptance import proved
+from monnaie_locale.reconciliation.formats.reading import read_bank_file
 
 
 def entry_xml(cents, *, inside="", status="<Sts><Cd>BOOK</Cd></Sts>", extra="", currency="EUR", after=""):
@@ -31,3 +34,8 @@ def message_xml(body, *, version="08", iban="FR7630006000011234567890189", head=
         f"<Stmt><Id>{identifier}</Id><CreDtTm>2026-11-24T20:00:00+00:00</CreDtTm>"
         f"<Acct><Id><IBAN>{iban}</IBAN></Id><Ccy>EUR</Ccy></Acct>{body}</Stmt></BkToCstmrStmt></Document>"
     ).encode()
+
+
+def read_statements(*, content, iban, currency="EUR"):
+    """Return the proved statements of an account (all when None) in a file, as its import takes them."""
+    return tuple(proved(report, currency=currency) for report in read_bank_file(content=content, account=iban).reports)

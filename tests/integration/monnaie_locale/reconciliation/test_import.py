@@ -16,6 +16,7 @@ from monnaie_locale.reconciliation import errors
 from monnaie_locale.reconciliation.model import MatchKind, Resolution
 from monnaie_locale.reconciliation.operations import rehearse_import, resolve_line
 from monnaie_locale.reconciliation.queries import bank_position, statements_of, unresolved
+from tests.factories.cfonb import closing, entry, opening, statement_file
 from tests.factories.ledger import territory
 from tests.factories.month import (
     CHECKER,
@@ -318,3 +319,48 @@ def test_a_statement_may_be_read_back(db_engine: Engine) -> None:
 
     assert [each.statement_id for each in stored] == ["REL-2026-10-B", "REL-2026-10-A"]
     assert stored[0].closing_cents == FUNDED_CENTS - 5_250 - 300
+
+
+def test_a_cfonb_statement_is_entered_as_a_camt_would_be(db_engine: Engine) -> None:
+    month = open_month(db_engine)
+    month.import_(month.first_statement(), now=moment(11))
+    month.spend()
+    payout = month.pay()
+    first, second = payout.lines
+    content = statement_file(
+        opening(FUNDED_CENTS, on="101026"),
+        entry(-first.amount_cents, on="271026", code="06", rcn=first.end_to_end_id),
+        entry(-second.amount_cents, on="271026", code="06", rcn=second.end_to_end_id),
+        entry(first.amount_cents, on="291026", code="21", label="VIR REJETE AC04", rcn=first.end_to_end_id),
+        entry(-490, on="301026", code="62", label="FRAIS TENUE DE COMPTE"),
+        closing(FUNDED_CENTS - second.amount_cents - 490, on="311026"),
+    )
+
+    report = month.import_(content)
+
+    assert [match.kind for match in report.matches] == [
+        MatchKind.PAYOUT_SETTLED,
+        MatchKind.PAYOUT_SETTLED,
+        MatchKind.PAYOUT_RETURNED,
+        MatchKind.BANK_CHARGE,
+    ]
+    assert held(month, AccountKind.PAYOUT_TRANSIT) == 0
+    with pytest.raises(errors.StatementAlreadyImported):
+        month.import_(content)
+
+
+def test_a_cfonb_order_booked_as_one_line_is_known_by_its_reference(db_engine: Engine) -> None:
+    month = open_month(db_engine)
+    month.import_(month.first_statement(), now=moment(11))
+    month.spend()
+    payout = month.pay()
+    content = statement_file(
+        opening(FUNDED_CENTS, on="101026"),
+        entry(-payout.total_cents, on="271026", code="06", label="REMISE VIR SEPA", reference=payout.message_id),
+        closing(FUNDED_CENTS - payout.total_cents, on="311026"),
+    )
+
+    report = month.import_(content)
+
+    assert {match.kind for match in report.matches} == {MatchKind.PAYOUT_SETTLED}
+    assert held(month, AccountKind.PAYOUT_TRANSIT) == 0

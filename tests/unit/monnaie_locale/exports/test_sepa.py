@@ -16,7 +16,9 @@ from monnaie_locale.exports.sepa import CreditTransfer, Debtor, PaymentFile, Pos
 from monnaie_locale.exports.sepa_text import check_identifier, check_reference, creditor_reference, sepa_text
 
 NAMESPACE = "{urn:iso:std:iso:20022:tech:xsd:pain.001.001.09}"
-SCHEMA = etree.XMLSchema(file=str(pathlib.Path(__file__).parents[3] / "data" / "xsd" / "pain.001.001.09.xsd"))
+XSD = pathlib.Path(__file__).parents[3] / "data" / "xsd"
+SCHEMA = etree.XMLSchema(file=str(XSD / "pain.001.001.09.xsd"))
+OLD_SCHEMA = etree.XMLSchema(file=str(XSD / "pain.001.001.03.xsd"))
 CREATED_AT = datetime.datetime(2026, 12, 1, 8, 0, 0, 123_456, tzinfo=datetime.UTC)
 EXECUTION_ON = datetime.date(2026, 12, 2)
 TOWN = PostalAddress(street="Grande Rue", building="12 bis", postcode="64100", town="Ville-Exemple")
@@ -65,6 +67,23 @@ def test_the_order_is_valid_to_its_schema_and_a_foreign_bank_finds_nothing_to_sa
     content = write_payment_file(payment=order())
     SCHEMA.assertValid(etree.fromstring(content))
     assert findings_of_a_foreign_bank(content) == []
+
+
+@pytest.mark.parametrize("bic", ["AGRIFRPP", None])
+def test_the_older_version_is_valid_to_its_own_schema_and_says_the_same(bic):
+    payment = order(debtor=dataclasses.replace(DEBTOR, bic=bic))
+    content = write_payment_file(payment=dataclasses.replace(payment, version="03"))
+    OLD_SCHEMA.assertValid(etree.fromstring(content))
+    assert findings_of_a_foreign_bank(content) == []
+
+    newer = [
+        (each.tag.rpartition("}")[2], each.text)
+        for each in etree.fromstring(write_payment_file(payment=payment)).iter()
+    ]
+    older = [(each.tag.rpartition("}")[2], each.text) for each in etree.fromstring(content).iter()]
+    words = [(tag, text) for tag, text in newer if text and text.strip() and tag not in {"BICFI", "Dt"}]
+    assert words == [(tag, text) for tag, text in older if text and text.strip() and tag not in {"BIC", "ReqdExctnDt"}]
+    assert not OLD_SCHEMA.validate(etree.fromstring(write_payment_file(payment=payment)))
 
 
 def test_the_judges_would_have_seen_a_fault():

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from monnaie_locale.ledger.money import CENTS_MAX
 from monnaie_locale.reconciliation import errors
-from monnaie_locale.reconciliation.camt import MEBIBYTE, MEBIBYTES_MAX, read_statements
-from monnaie_locale.reconciliation.camt_fields import parse_cents
-from tests.factories.camt import balance_xml, entry_xml, message_xml
+from monnaie_locale.reconciliation.formats.iso_fields import parse_cents
+from monnaie_locale.reconciliation.formats.reading import MEBIBYTE, MEBIBYTES_MAX
+from tests.factories.camt import balance_xml, entry_xml, message_xml, read_statements
 
 OURS = "FR7630006000011234567890189"
 XXE = '<!DOCTYPE Document [<!ENTITY secret SYSTEM "file:///etc/hostname">]>'
@@ -133,10 +133,10 @@ def test_refusals_come_in_the_announced_order():
         (lambda text: text.replace(b"camt.052", b"camt.053"), errors.StatementAbsent),
         (lambda text: text.replace(b"Stomt", b"Stmt"), errors.StatementNotOurs),
         (lambda text: text.replace(b"DE89370400440532013000", OURS.encode()), errors.StatementAmountMalformed),
-        (lambda text: text.replace(b"5..00", b"5.00"), errors.StatementForeignCurrency),
+        (lambda text: text.replace(b"5..00", b"5.00"), errors.StatementIncomplete),
+        (lambda text: text.replace(b"demain", b"2026-11-24"), errors.StatementForeignCurrency),
         (lambda text: text.replace(b"CHF", b"EUR"), errors.StatementWithoutBalances),
-        (lambda text: text.replace(b"CLXX", b"CLBD"), errors.StatementIncomplete),
-        (lambda text: text.replace(b"demain", b"2026-11-24"), errors.StatementDoesNotAddUp),
+        (lambda text: text.replace(b"CLXX", b"CLBD"), errors.StatementDoesNotAddUp),
     ]
     assert [refusal for _, refusal in steps] == list(errors.REFUSALS[: len(steps)])
     content = message_xml(body, iban="DE89370400440532013000", head="<!DOCTYPE x>") + b" " * MEBIBYTES_MAX * MEBIBYTE

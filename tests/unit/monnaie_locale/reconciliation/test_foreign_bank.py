@@ -1,58 +1,27 @@
 """The whole way round: our order goes to a bank we did not write, and its statements come back to be matched."""
 
 import datetime
-import json
-import re
-import threading
-import urllib.request
 
 import pytest
-from mockbank.server import Config, make_server
 
 from monnaie_locale.exports.sepa import CreditTransfer, Debtor, PaymentFile, PostalAddress, write_payment_file
 from monnaie_locale.exports.sepa_text import creditor_reference
 from monnaie_locale.reconciliation import errors
-from monnaie_locale.reconciliation.camt import read_statements
 from monnaie_locale.reconciliation.matching import match
 from monnaie_locale.reconciliation.model import Expectation, ExpectationKind, MatchKind
+from tests.factories.camt import read_statements
+from tests.factories.foreign_bank import open_bank
 
 IBAN = "FR7630006000011234567890189"
 MERCHANT_IBANS = ("FR1420041010050500013M02606", "FR7630004000031234567890143", "FR7611315000011234567890138")
 AMOUNTS = (12_050, 4_200, 99)
 FUNDING_REFERENCE = creditor_reference(body="DOT202611")
-DECLARATION = re.compile(r"(?=<\?xml\b)")
-
-
-class Bank:
-    """The simulated bank, over HTTP on this machine."""
-
-    def __init__(self, port):
-        self.base = f"http://127.0.0.1:{port}"
-
-    def ask(self, method, path, body=None):
-        data = json.dumps(body).encode() if isinstance(body, dict) else body
-        request = urllib.request.Request(self.base + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return response.read().decode()
-
-    def statements(self):
-        """Return the statements of our account, oldest first; the bank has other customers."""
-        written = DECLARATION.split(self.ask("GET", "/_mock/mailbox?raw&type=camt.053"))
-        return [each.encode() for each in written if f"<Acct><Id><IBAN>{IBAN}</IBAN>" in each]
 
 
 @pytest.fixture
 def bank():
-    server = make_server(Config(port=0, quiet=True, clock="2026-12-01T09:00"))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    bank = Bank(server.server_address[1])
-    account = {"id": "RESERVE", "name": "Association", "iban": IBAN, "bic": "AGRIFRPP", "balance": 500_000}
-    bank.ask("POST", "/_mock/accounts", account)
-    yield bank
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with open_bank(iban=IBAN, balance_cents=500_000, clock="2026-12-01T09:00") as opened:
+        yield opened
 
 
 def order():
@@ -110,14 +79,13 @@ def read_and_match(contents):
 
 
 def test_an_order_a_funding_and_a_returned_transfer_come_back_as_what_they_are(bank):
-    parameters = {"days": 2, "reason": "AC04", "end_to_end_id": "MLC-2"}
-    bank.ask("PATCH", "/_mock/accounts/RESERVE", {"behaviour": "return-later", "parameters": parameters})
+    bank.behave("return-later", days=2, reason="AC04", end_to_end_id="MLC-2")
     # A note that the bank cuts every 35 characters: the reference is broken in two.
     note = f"CCAS de Ville-Exemple dotation {FUNDING_REFERENCE} de novembre"
     bank.ask("POST", "/_mock/credits", {"account": "RESERVE", "amount": 250_000, "note": note, "wrap": 35})
     bank.ask("POST", "/payments", order())
-    bank.ask("POST", "/_mock/advance?days=7")
-    assert read_and_match(bank.statements()) == [
+    bank.advance(7)
+    assert read_and_match(bank.collect("camt.053")) == [
         (MatchKind.FUNDING, 70, 250_000),
         (MatchKind.PAYOUT_SETTLED, 1, -12_050),
         (MatchKind.PAYOUT_SETTLED, 2, -4_200),
@@ -127,8 +95,8 @@ def test_an_order_a_funding_and_a_returned_transfer_come_back_as_what_they_are(b
 
 
 def test_a_statement_with_a_hole_in_it_is_refused(bank):
-    bank.ask("PATCH", "/_mock/accounts/RESERVE", {"behaviour": "statement-gap"})
+    bank.behave("statement-gap")
     bank.ask("POST", "/payments", order())
-    bank.ask("POST", "/_mock/advance?days=3")
+    bank.advance(3)
     with pytest.raises(errors.StatementDoesNotAddUp):
-        read_and_match(bank.statements())
+        read_and_match(bank.collect("camt.053"))

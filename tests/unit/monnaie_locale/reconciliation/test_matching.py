@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.reconciliation.camt import read_statements
 from monnaie_locale.reconciliation.matching import match
 from monnaie_locale.reconciliation.model import Detail, Expectation, ExpectationKind, Line, MatchKind
+from tests.factories.camt import read_statements
 
 SAMPLES = pathlib.Path(__file__).parents[3] / "data" / "camt053"
 DAY = datetime.date(2026, 11, 24)

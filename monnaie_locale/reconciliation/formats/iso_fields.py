@@ -157,3 +157,8 @@ def bank_code_of(element: etree._Element) -> str:
 def return_reason_of(details: etree._Element) -> str:
     """Return why a payment came back: "AC04", "AC01"…, or the bank's own word."""
     return text_of(details, "{*}RtrInf/{*}Rsn/{*}Cd") or text_of(details, "{*}RtrInf/{*}Rsn/{*}Prtry")
+
+
+def status_reason_of(element: etree._Element) -> str:
+    """Return why an order or a payment was rejected: "AC01", "AM04"…, or the bank's own word."""
+    return text_of(element, "{*}StsRsnInf/{*}Rsn/{*}Cd") or text_of(element, "{*}StsRsnInf/{*}Rsn/{*}Prtry")

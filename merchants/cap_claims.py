@@ -1,0 +1,209 @@
+"""What a shop took in chèques d'accompagnement personnalisé: paid once certified, lapsed after the deadline.
+
+Source: CGCT R1611-5 and R1611-6: the issuer pays a shop only for what it certified; claims of a year are presented
+until the 28th of February that follows; what is not paid goes back to the distributor, the CCAS. The year is that in
+which the purses expire.
+"""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from merchants.payout_errors import CapClaimLapsed, CapClaimNotLapsed, CapYearWrong
+from merchants.queries import find_merchant, merchant_accounts
+from merchants.tables import cap_certifications, cap_lapses
+from monnaie_locale.identity import audit
+from monnaie_locale.journal.directory import Owner, lock_territory, open_account
+from monnaie_locale.journal.post import post
+from monnaie_locale.journal.purse_flows import taken_from_purses
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.ledger.posting import Draw, Posting, request_digest
+from monnaie_locale.programmes.model import LegalBasis
+from monnaie_locale.programmes.queries import programmes_by_id
+
+DOCUMENT_LENGTH_MAX = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What is kept back of a shop's claims on one programme's chèques of one year, in cents.
+
+    `is_certified`: the shop certified their use, and these came in after the deadline all the same.
+    """
+
+    merchant_id: int
+    programme_id: int
+    year: int
+    amount_cents: int
+    is_certified: bool
+
+
+def claims_deadline(year: int) -> datetime.date:
+    """Return the last day on which a year's claims are presented (CGCT R1611-6)."""
+    return datetime.date(year + 1, 2, 28)
+
+
+def claims_kept(
+    db: Connection, *, territory_id: int, through_on: datetime.date, merchant_id: int | None = None
+) -> list[Claim]:
+    """Return what is not to be paid of the claims accounted until a day: not certified, or come after the deadline."""
+    programmes = [
+        programme
+        for programme in programmes_by_id(db, territory_id=territory_id).values()
+        if programme.legal_basis is LegalBasis.CAP
+    ]
+    if not programmes:
+        return []
+    first_year = min(programme.decided_on.year for programme in programmes)
+    ids = [programme.programme_id for programme in programmes]
+    found = [
+        claim
+        for year in range(first_year, through_on.year + 1)
+        for claim in _of_year(db, territory_id, ids, year, through_on)
+    ]
+    return [each for each in found if merchant_id in {None, each.merchant_id}]
+
+
+def _of_year(
+    db: Connection, territory_id: int, programme_ids: list[int], year: int, through_on: datetime.date
+) -> Iterator[Claim]:
+    which = {"territory_id": territory_id, "programme_ids": programme_ids, "year": year, "through_on": through_on}
+    taken = taken_from_purses(db, **which, after_on=None)  # type: ignore[arg-type]
+    late: dict[tuple[int, int], int] = {}
+    if through_on > claims_deadline(year):
+        late = taken_from_purses(db, **which, after_on=claims_deadline(year))  # type: ignore[arg-type]
+    certified = set(
+        db.scalars(
+            select(cap_certifications.c.merchant_id).where(
+                cap_certifications.c.territory_id == territory_id, cap_certifications.c.year == year
+            )
+        )
+    )
+    lapsed = _lapsed(db, territory_id, year)
+    for (merchant_id, programme_id), cents in sorted(taken.items()):
+        is_certified = merchant_id in certified
+        kept_cents = late.get((merchant_id, programme_id), 0) if is_certified else cents
+        # What lapsed already left the shop; it is told of the shop's programmes one after the other.
+        given_back_cents = min(kept_cents, lapsed.get(merchant_id, 0))
+        lapsed[merchant_id] = lapsed.get(merchant_id, 0) - given_back_cents
+        if kept_cents - given_back_cents > 0:
+            yield Claim(
+                merchant_id=merchant_id,
+                programme_id=programme_id,
+                year=year,
+                amount_cents=kept_cents - given_back_cents,
+                is_certified=is_certified,
+            )
+
+
+def _lapsed(db: Connection, territory_id: int, year: int) -> dict[int, int]:
+    rows = db.execute(
+        select(cap_lapses.c.merchant_id, func.sum(cap_lapses.c.amount_cents))
+        .where(cap_lapses.c.territory_id == territory_id, cap_lapses.c.year == year)
+        .group_by(cap_lapses.c.merchant_id)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def record_certification(
+    db: Connection,
+    *,
+    territory_id: int,
+    merchant_id: int,
+    year: int,
+    document: str,
+    actor: str,
+    now: datetime.datetime,
+) -> None:
+    """Record that a shop certified its use of a year's chèques as conforming; its claims are paid from then on.
+
+    Args:
+        db: the transaction.
+        territory_id: whose books.
+        merchant_id: the shop.
+        year: of the chèques.
+        document: what it signed, for those who look for it: "attestation du 12/01/2027".
+        actor: the caller, "staff:3".
+        now: aware UTC.
+
+    Refuses, in this order: merchant_unknown, cap_year_wrong, cap_claim_lapsed, cap_already_certified.
+
+    """
+    find_merchant(db, territory_id=territory_id, merchant_id=merchant_id)
+    today = paris_date(instant_ms(now))
+    if not today.year - 2 < year <= today.year:
+        raise CapYearWrong(year=year)
+    if today > claims_deadline(year):
+        raise CapClaimLapsed(year=year, deadline_on=f"{claims_deadline(year):%d/%m/%Y}")
+    db.execute(
+        insert(cap_certifications),
+        {
+            "territory_id": territory_id,
+            "merchant_id": merchant_id,
+            "year": year,
+            "document": " ".join(document.split())[:DOCUMENT_LENGTH_MAX],
+            "recorded_by": actor,
+            "recorded_at_ms": instant_ms(now),
+        },
+    )
+    _record(db, territory_id, merchant_id, "merchant.certify_cap", {"year": year}, actor=actor, now=now)
+
+
+def lapse_claims(
+    db: Connection, *, territory_id: int, merchant_id: int, year: int, actor: str, now: datetime.datetime
+) -> int:
+    """Give back to the CCAS what a shop may not claim any more; return the cents.
+
+    Refuses, in this order: merchant_unknown, cap_claim_not_lapsed, insufficient_funds (it was paid already).
+    """
+    find_merchant(db, territory_id=territory_id, merchant_id=merchant_id)
+    lock_territory(db, territory_id=territory_id)
+    today = paris_date(instant_ms(now))
+    kept = claims_kept(db, territory_id=territory_id, through_on=today, merchant_id=merchant_id)
+    claims = [each for each in kept if each.year == year and today > claims_deadline(year)]
+    if not claims:
+        raise CapClaimNotLapsed(year=year)
+    shop_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant_id)
+    for claim in claims:
+        owner = Owner(AccountKind.EXPIRED, claim.programme_id)
+        expired_id = open_account(db, territory_id=territory_id, owner=owner, now_ms=instant_ms(now))
+        posted = post(
+            db,
+            Posting(
+                territory_id=territory_id,
+                caller=actor,
+                idempotency_key=f"cap-lapse:{merchant_id}:{claim.programme_id}:{year}:{today.isoformat()}",
+                request_digest=request_digest(merchant_id=merchant_id, year=year, amount_cents=claim.amount_cents),
+                kind=EntryKind.EXPIRY,
+                draws=(Draw((shop_id,), expired_id, claim.amount_cents),),
+                happened_at_ms=instant_ms(now),
+                reference=f"CAP{year}-P{claim.programme_id}",
+            ),
+            recorded_at_ms=instant_ms(now),
+        )
+        row = {"entry_id": posted.entry.entry_id, "merchant_id": merchant_id, "year": year}
+        db.execute(insert(cap_lapses), {"territory_id": territory_id, **row, "amount_cents": claim.amount_cents})
+    total_cents = sum(claim.amount_cents for claim in claims)
+    detail = {"year": year, "amount_cents": total_cents}
+    _record(db, territory_id, merchant_id, "merchant.lapse_cap", detail, actor=actor, now=now)
+    return total_cents
+
+
+def _record(
+    db: Connection,
+    territory_id: int,
+    merchant_id: int,
+    action: str,
+    detail: dict[str, int],
+    *,
+    actor: str,
+    now: datetime.datetime,
+) -> None:
+    audit.record(
+        db, territory_id=territory_id, at=now, actor=actor, action=action, target=f"merchant:{merchant_id}",
+        detail={**detail},
+    )  # fmt: skip
