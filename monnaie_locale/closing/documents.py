@@ -72,13 +72,14 @@ def keep_documents(
     return True
 
 
-def kept_documents(db: Connection, *, territory_id: int, close_id: int) -> list[ExportFile]:
-    """Return the documents of a close as they were rendered, in their order; empty when none are kept."""
-    rows = db.execute(
-        select(close_documents.c.name, close_documents.c.media_type, close_documents.c.compressed)
-        .where(close_documents.c.territory_id == territory_id, close_documents.c.close_id == close_id)
-        .order_by(close_documents.c.position)
+def kept_documents(db: Connection, *, territory_id: int, close_id: int, name: str | None = None) -> list[ExportFile]:
+    """Return the documents of a close as they were rendered, in their order; `name` asks for one; empty without any."""
+    query = select(close_documents.c.name, close_documents.c.media_type, close_documents.c.compressed).where(
+        close_documents.c.territory_id == territory_id, close_documents.c.close_id == close_id
     )
+    if name is not None:
+        query = query.where(close_documents.c.name == name)
+    rows = db.execute(query.order_by(close_documents.c.position))
     return [ExportFile(name, media_type, zlib.decompress(compressed)) for name, media_type, compressed in rows]
 
 

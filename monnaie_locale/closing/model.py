@@ -7,6 +7,9 @@ from enum import StrEnum
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import Month
 
+# The longest part that tells nothing on its way is the rendering of a large town's documents.
+STUCK_AFTER_MS = 10 * 60 * 1_000
+
 
 class CloseState(StrEnum):
     """A close waits for its second person, stands, or stood until two people reopened its month."""
@@ -133,3 +136,7 @@ class Run:
     told_at_ms: int
     ended_at_ms: int | None
     refusal_fr: str
+
+    def is_stuck(self, *, now_ms: int) -> bool:
+        """Tell whether it has said nothing for so long that its process must have died."""
+        return self.ended_at_ms is None and now_ms - self.told_at_ms > STUCK_AFTER_MS

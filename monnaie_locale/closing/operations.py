@@ -158,8 +158,7 @@ def approve_close(
     keep_balances(db, territory_id=territory_id, counted=counted, closed_at_ms=instant_ms(now))
     close = replace(close, approved_by=actor)
     facts = _close_facts(db, territory_id, close, head, now, counted=counted, public_key_pem=public_key_pem)
-    final = {"checklist": checks_to_text(checks), "certificate": certificate_of(facts, sign=sign)}
-    _store_closed(db, territory_id, close, final | {"closed_at_ms": instant_ms(now)})
+    _store_closed(db, territory_id, close, checks, certificate_of(facts, sign=sign), now=now)
     _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
     seal_audit(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
     return close_of(db, territory_id=territory_id, close_id=close_id)
@@ -200,12 +199,24 @@ def _store_prepared(db: Connection, territory_id: int, month: Month, values: dic
     return close_id
 
 
-def _store_closed(db: Connection, territory_id: int, close: Close, values: dict[str, object]) -> None:
-    db.execute(
-        update(closes)
-        .where(closes.c.territory_id == territory_id, closes.c.id == close.close_id)
-        .values(state=CloseState.CLOSED.value, approved_by=close.approved_by, **values)
-    )
+def _store_closed(
+    db: Connection,
+    territory_id: int,
+    close: Close,
+    checks: tuple[Check, ...],
+    certificate: str,
+    *,
+    now: datetime.datetime,
+) -> None:
+    final = {
+        "state": CloseState.CLOSED.value,
+        "approved_by": close.approved_by,
+        "checklist": checks_to_text(checks),
+        "certificate": certificate,
+        "closed_at_ms": instant_ms(now),
+    }
+    where = (closes.c.territory_id == territory_id, closes.c.id == close.close_id)
+    db.execute(update(closes).where(*where).values(**final))
 
 
 def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: datetime.datetime) -> None:
