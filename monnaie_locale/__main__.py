@@ -128,9 +128,12 @@ def serve(home: Path, database_url: str | None, port: int, address: str, base_ur
 @click.option("--households", type=click.IntRange(drawing.HOUSEHOLDS_MIN), default=run.DEFAULT_HOUSEHOLDS)
 @click.option("--merchants", type=click.IntRange(drawing.SHOPS_MIN), default=run.DEFAULT_SHOPS)
 @click.option("--charges", type=click.IntRange(drawing.CHARGES_MIN), default=run.DEFAULT_CHARGES)
+@click.option("--months", type=click.IntRange(1, 12), default=1, show_default=True, help="Combien de mois, arrêtés.")
 @port_option
-def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: int, charges: int, port: int) -> None:
-    """Vivre un mois entier de Ville-Exemple, puis servir la démonstration."""
+def demo(
+    *, out: Path, is_served: bool, seed: int, households: int, merchants: int, charges: int, months: int, port: int
+) -> None:
+    """Vivre un mois entier de Ville-Exemple, ou une année (--months 12), puis servir la démonstration."""
     base_url = f"http://{LISTEN_ON}:{port}"
     try:
         shown = run.run_demo(
@@ -140,6 +143,7 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
             households=households,
             shops=merchants,
             charges=charges,
+            months=months,
             progress=Terminal(),
         )
     except FolderInUse as error:

@@ -40,6 +40,9 @@ class Ended:
     payout: Payout
     order: bytes
     statements: dict[str, bytes]
+    stage: Stage
+    programmes: dict[Aid, Programme]
+    bank: settling.Bank
     close: Close
     verdict: Verdict
 
@@ -99,7 +102,10 @@ def run_month(
         market=lived.market,
         payout=lived.payout,
         order=lived.order,
-        statements=bank.files,
+        statements=dict(bank.files),
+        stage=stage,
+        programmes=programmes,
+        bank=bank,
         close=close,
         verdict=verdict,
     )
