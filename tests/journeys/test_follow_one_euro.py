@@ -62,7 +62,8 @@ def month(site: Site) -> Month2026:
     for wallet, shop, cents in zip(wallets, month.shops, (1_250, 4_000), strict=True):
         month.world.charge(wallet, shop.id, cents)
     month.import_(month.second_statement(month.pay()))
-    site.clock.now = moment(3, 11)
+    # The shop's page shows the month that runs.
+    site.clock.now = moment(31)
     return month
 
 
@@ -107,7 +108,8 @@ def test_one_euro_from_the_decision_to_the_shops_bank_line_and_back(site: Site, 
     charge = reader.visited[-1]
     reader.follow("Le commerce", inside="Où il va")
     reader.follow("^n°", inside="Opérations du mois")
-    reader = Reader(reader.client, charge)
+    while reader.visited[-1] != charge:
+        reader.follow("Encaissement", inside="D’où il vient")
     reader.follow("^Virement ", inside="Où il va")
     order = reader.visited[-1]
     reader.follow("Débit par la banque", inside="Où il va")
