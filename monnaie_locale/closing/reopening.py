@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, update
 
@@ -93,19 +94,8 @@ def approve_reopening(
     head = seal(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
     if head is None:
         raise NothingToClose
-    facts = ReopeningFacts(
-        territory_id=territory_id,
-        territory_code=territory_of(db, territory_id=territory_id).code,
-        month=close.month,
-        certificate=close.certificate,
-        reason=asked.reason,
-        prepared_by=asked.prepared_by,
-        approved_by=actor,
-        reopened_at=now,
-        head=head,
-        public_key_pem=public_key_pem,
-    )
-    act = act_of(facts, sign=sign)
+    said: dict[str, Any] = {"approved_by": actor, "reopened_at": now, "head": head, "public_key_pem": public_key_pem}
+    act = act_of(ReopeningFacts(**_agreed(db, territory_id, close, asked), **said), sign=sign)
     _undo(db, territory_id, close, actor=actor, act=act, now_ms=instant_ms(now))
     audit.record(
         db,
@@ -118,6 +108,18 @@ def approve_reopening(
     )
     seal_audit(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
     return _reopening(db, territory_id, close_id)
+
+
+def _agreed(db: Connection, territory_id: int, close: Close, asked: Reopening) -> dict[str, Any]:
+    """Return what the act says of the close and of what was asked."""
+    return {
+        "territory_id": territory_id,
+        "territory_code": territory_of(db, territory_id=territory_id).code,
+        "month": close.month,
+        "certificate": close.certificate,
+        "reason": asked.reason,
+        "prepared_by": asked.prepared_by,
+    }
 
 
 def _asked_by_another(db: Connection, territory_id: int, close_id: int, actor: str) -> Reopening:

@@ -23,7 +23,6 @@ MOBILITY_EVERY_MONTHS = 3
 # A transfer comes back now and then: an account was closed.
 RETURNED_EVERY_MONTHS, RETURNED_MONTH = 4, 1
 REPAID_MONTH, UNKNOWN_MONTH = 2, 3
-UNKNOWN_CENTS = 4_200
 FIRST_SHOPPING_DAY, PAYOUT_DAY = 7, 20
 BASKET_CENTS_MIN, BASKET_CENTS_MAX = 100, 5_000
 # What is not spent in the month, beside what is.

@@ -73,26 +73,22 @@ def run_demo(
     with progress.stage("Base de données", length=1) as advance:
         rt = found(home, seed=seed, clock=clock, base_url=base_url)
         advance(1)
-    ended = run_month(
-        rt, clock=clock, plan=plan, households=town.households(households), shops=listed, progress=progress
-    )
+    listed_households = town.households(households)
+    ended = run_month(rt, clock=clock, plan=plan, households=listed_households, shops=listed, progress=progress)
     with progress.stage("Documents", length=1) as advance:
         files = files_of(rt, ended)
         advance(1)
-    later = list(
-        live_months(
-            ended.stage,
-            ended,
-            count=months - 1,
-            charges=max(1, charges // LATER_CHARGES_SHARE),
-            progress=progress,
-        )
-    )
+    share = max(1, charges // LATER_CHARGES_SHARE)
+    later = list(live_months(ended.stage, ended, count=months - 1, charges=share, progress=progress))
     if later:
         ended = replace(ended, verdict=settling.verified(ended.stage))
-        files = {f"{MONTH}/{name}": content for name, content in files.items()}
-        for each in later:
-            files |= {f"{each.month}/{name}": content for name, content in each.files.items()}
+        files = _in_folders(files, later)
     write(out, files)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
+
+
+def _in_folders(october: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:
+    """Return the files of every month, each in the folder of its month."""
+    months = [(MONTH, october), *((each.month, each.files) for each in later)]
+    return {f"{month}/{name}": content for month, files in months for name, content in files.items()}

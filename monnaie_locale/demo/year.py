@@ -15,7 +15,6 @@ from monnaie_locale.demo.ordinary import (
     FIRST_SHOPPING_DAY,
     PAYOUT_DAY,
     REPAID_MONTH,
-    UNKNOWN_CENTS,
     UNKNOWN_MONTH,
     OrdinaryMonth,
     draw_month,
@@ -162,7 +161,9 @@ def _hear_from_the_bank(stage: Stage, bank: settling.Bank, plan: OrdinaryMonth, 
         text=TOP_UP_TEXT,
         end_to_end_id=f"COMPLEMENT-{days.month}",
     )
-    last = [top_up, *_unusual(stage, plan)]
+    # What came without a reference in March was the association's, ahead of April's fee.
+    is_paid_ahead = days.month.number == UNKNOWN_MONTH + 1
+    last = [*([] if is_paid_ahead else [top_up]), *_unusual(stage, plan)]
     if plan.has_return:
         last.insert(0, returned(debits[-1], booked_on=days.returned_on, reason=RETURN_REASON))
     bank.import_through([*debits, fee], to_on=days.paid_on, at=days.at(days.after + 1, 8, 30))
@@ -179,7 +180,7 @@ def _unusual(stage: Stage, plan: OrdinaryMonth) -> list[Booking]:
             cents = sum(balance.net_credit_cents for _, balance in expired)
         return [_booking(days.returned_on, -cents, BankCode.SENT, REPAID_TEXT)]
     if days.month.number == UNKNOWN_MONTH:
-        return [_booking(days.returned_on, UNKNOWN_CENTS, BankCode.RECEIVED, UNKNOWN_TEXT)]
+        return [_booking(days.returned_on, BANK_FEE_CENTS, BankCode.RECEIVED, UNKNOWN_TEXT)]
     return []
 
 

@@ -183,20 +183,25 @@ class _Follower:
             if owner.kind is not AccountKind.MERCHANT:
                 continue
             yield Step("Le commerce", "merchants.show", {"merchant_id": owner.merchant_id})
-            line = payout_line_that_pays(
-                self.db,
-                territory_id=self.territory_id,
-                merchant_id=owner.merchant_id,
-                entry_id=self.entry.entry_id,
-                accounted_on=self.entry.accounted_on,
-            )
-            if line is not None and line.order_entry_id is not None:
-                yield Step(
-                    f"Virement {line.end_to_end_id} de {format_euros(line.amount_cents)}",
-                    "journal.entry",
-                    {"entry_id": line.order_entry_id},
-                )
+            # What was taken back from a shop is paid by no transfer.
+            if any(line.credit_account_id == account_id for line in self.entry.transfers):
+                yield from self._transfer(owner.merchant_id)
             yield self._account(account_id, "Tout le compte du commerce")
+
+    def _transfer(self, merchant_id: int) -> Iterator[Step]:
+        line = payout_line_that_pays(
+            self.db,
+            territory_id=self.territory_id,
+            merchant_id=merchant_id,
+            entry_id=self.entry.entry_id,
+            accounted_on=self.entry.accounted_on,
+        )
+        if line is not None and line.order_entry_id is not None:
+            yield Step(
+                f"Virement {line.end_to_end_id} de {format_euros(line.amount_cents)}",
+                "journal.entry",
+                {"entry_id": line.order_entry_id},
+            )
 
     def _payout_before(self) -> Iterator[Step]:
         """Of an order, the payments that it pays; of its debit or return, the order."""
