@@ -81,10 +81,12 @@ class _Filler:
         self.entries.append((
             TERRITORY_ID, self.entry_id, int(kind), at_ms, at_ms, day, CALLER, key, request, None, reference, leaf,
         ))  # fmt: skip
+        # Each side names the entry that moved its account before this one.
+        before = {each: self.last_line.get(each, (0, 0))[0] for debit, credit, _ in moved for each in (debit, credit)}
         for number, (debit, credit, cents) in enumerate(moved, start=1):
             self.lines.append((
                 TERRITORY_ID, self.entry_id, number, int(self.kinds[debit]), int(self.kinds[credit]), debit, credit,
-                cents,
+                cents, before[debit], before[credit],
             ))  # fmt: skip
             self.debits[debit] = self.debits.get(debit, 0) + cents
             self.credits[credit] = self.credits.get(credit, 0) + cents

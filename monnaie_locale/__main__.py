@@ -8,12 +8,12 @@ import click
 
 from monnaie_locale.audit import program as audit_program
 from monnaie_locale.closing.errors import MonthMalformed
-from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.package import month_package, write_folder
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
 from monnaie_locale.commands.bank_files import import_command
 from monnaie_locale.commands.cards import cards
+from monnaie_locale.commands.closing import close
 from monnaie_locale.commands.distribution import distribution
 from monnaie_locale.commands.founding import HomeInUse, add_staff, found_installation
 from monnaie_locale.commands.proving import prove_consistency, prove_inclusion
@@ -128,9 +128,12 @@ def serve(home: Path, database_url: str | None, port: int, address: str, base_ur
 @click.option("--households", type=click.IntRange(drawing.HOUSEHOLDS_MIN), default=run.DEFAULT_HOUSEHOLDS)
 @click.option("--merchants", type=click.IntRange(drawing.SHOPS_MIN), default=run.DEFAULT_SHOPS)
 @click.option("--charges", type=click.IntRange(drawing.CHARGES_MIN), default=run.DEFAULT_CHARGES)
+@click.option("--months", type=click.IntRange(1, 12), default=1, show_default=True, help="Combien de mois, arrêtés.")
 @port_option
-def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: int, charges: int, port: int) -> None:
-    """Vivre un mois entier de Ville-Exemple, puis servir la démonstration."""
+def demo(
+    *, out: Path, is_served: bool, seed: int, households: int, merchants: int, charges: int, months: int, port: int
+) -> None:
+    """Vivre un mois entier de Ville-Exemple, ou une année (--months 12), puis servir la démonstration."""
     base_url = f"http://{LISTEN_ON}:{port}"
     try:
         shown = run.run_demo(
@@ -140,6 +143,7 @@ def demo(*, out: Path, is_served: bool, seed: int, households: int, merchants: i
             households=households,
             shops=merchants,
             charges=charges,
+            months=months,
             progress=Terminal(),
         )
     except FolderInUse as error:
@@ -223,21 +227,6 @@ def prove(
 @click.argument("month")
 @home_option
 @database_option
-@json_option
-def close(*, month: str, home: Path, database_url: str | None, as_json: bool) -> None:
-    """Dire si un mois (2026-10) peut être arrêté. L’arrêté lui-même se fait à deux, dans l’application."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json), reading(rt.engine) as db:
-        verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
-        checks = check_month(db, territory_id=rt.territory_id, month=_month(month), verdict=verdict)
-    click.echo(wording.checklist_json(checks) if as_json else wording.checklist_text(checks))
-    if not all(check.ok for check in checks):
-        raise SystemExit(1)
-
-
-@main.command()
-@click.argument("month")
-@home_option
-@database_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Le dossier des fichiers (« 2026-10 »).")
 def export(month: str, home: Path, database_url: str | None, out: Path | None) -> None:
     """Écrire tous les fichiers d’un mois (2026-10) : FEC, journal, balance, virements, relevés, certificat."""
@@ -285,6 +274,7 @@ def audit(words: tuple[str, ...]) -> None:
 main.add_command(cards)
 main.add_command(import_command)
 main.add_command(distribution)
+main.add_command(close)
 
 
 @main.group()

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from monnaie_locale.audit.log import Expected, Log
-from monnaie_locale.audit.model import Account, Entry, Head, Header, Period, Report, Trailer
+from monnaie_locale.audit.model import Account, Entry, Head, Header, Period, Reopening, Report, Trailer
 from monnaie_locale.audit.reading import Malformed, read_export
 from monnaie_locale.audit.replay import Replay, key_prefix
 from monnaie_locale.ledger.canonical import entry_bytes, opening_bytes
@@ -76,6 +76,7 @@ class _Audit:
     counts: Counter[type] = field(default_factory=Counter)
     transfers: int = 0
     trailer: Trailer | None = None
+    older_periods: list[Period] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin with empty books."""
@@ -99,13 +100,14 @@ class _Audit:
     def vouched_by_export(self, older: Path) -> None:
         """Expect every head of an older export."""
         try:
-            heads = [read.item for read in read_export(older) if isinstance(read.item, Head)]
+            items = [read.item for read in read_export(older) if isinstance(read.item, Head | Period)]
         except Malformed as error:
             self.report.find(
                 "older_export_malformed", f"older line {error.line_no}", f"Export plus ancien : {error.french}"
             )
             return
-        self.vouched([PaperHead(head.size, head.root) for head in heads])
+        self.vouched([PaperHead(item.size, item.root) for item in items if isinstance(item, Head)])
+        self.older_periods = [item for item in items if isinstance(item, Period)]
 
     def take(self, item: object, digest_before: bytes) -> None:
         """Take the next item of the export."""
@@ -118,6 +120,8 @@ class _Audit:
             self._head(item)
         elif isinstance(item, Period):
             self._period(item)
+        elif isinstance(item, Reopening):
+            self.replay.reopenings.append(item)
         elif isinstance(item, Header):
             self._header(item)
         elif isinstance(item, Trailer):
@@ -138,6 +142,7 @@ class _Audit:
         self.entries.end()
         self.accounts.end()
         self.replay.end()
+        self._check_older_periods()
 
     def look_at_keys(self, path: Path) -> None:
         """Name the entries that share an idempotency key; the export is read again only if two look alike."""
@@ -199,6 +204,19 @@ class _Audit:
             )
         periods.append(period)
 
+    def _check_older_periods(self) -> None:
+        """Every month closed in an older export is still closed as it was, or its reopening says so."""
+        there: list[Period | Reopening] = [*self.replay.periods, *self.replay.reopenings]
+        known = {(each.starts_on, each.ends_on, each.last_entry_id) for each in there}
+        for each in self.older_periods:
+            if (each.starts_on, each.ends_on, each.last_entry_id) not in known:
+                self.report.find(
+                    "period_undone",
+                    f"period {each.starts_on}",
+                    f"Le mois arrêté au {each.ends_on} dans l’export plus ancien ne l’est plus, et rien ne dit qu’il a"
+                    " été rouvert.",
+                )
+
     def _account(self, account: Account) -> None:
         number = account.account_id
         subject = f"account {number}"
@@ -251,14 +269,17 @@ class _Audit:
         self.replay.post(entry)
 
     def _sealed_export(self, trailer: Trailer, digest: bytes) -> None:
-        said = (trailer.heads, trailer.periods, trailer.accounts, trailer.entries, trailer.transfers)
-        found = (self.counts[Head], self.counts[Period], self.counts[Account], self.counts[Entry], self.transfers)
+        said = (
+            trailer.heads, trailer.periods, trailer.reopenings, trailer.accounts, trailer.entries, trailer.transfers,
+        )  # fmt: skip
+        found = (*(self.counts[each] for each in (Head, Period, Reopening, Account, Entry)), self.transfers)
         if said != found:
             self.report.find(
                 "counts_differ",
                 "trailer",
-                f"L’export annonce {said[0]} signatures, {said[1]} arrêtés, {said[2]} comptes, {said[3]} écritures et"
-                f" {said[4]} mouvements ; il en contient {found[0]}, {found[1]}, {found[2]}, {found[3]} et {found[4]}.",
+                f"L’export annonce {said[0]} signatures, {said[1]} arrêtés, {said[2]} réouvertures, {said[3]} comptes,"
+                f" {said[4]} écritures et {said[5]} mouvements ; il en contient"
+                f" {', '.join(str(each) for each in found[:-1])} et {found[-1]}.",
             )
         territory_id = self.report.header.territory_id if self.report.header else 0
         signed = self._signed(export_text(territory_id=territory_id, sha256=trailer.sha256), trailer.signature)

@@ -1,8 +1,8 @@
 """What an export says, as values, and what the audit says of it.
 
 An export is JSON Lines, in this order: one `header`; every `head` of the log that was signed, the smallest first; every
-closed `period`; every `account`; every `entry`, by number; one `trailer`. Hashes and signatures are in hexadecimal,
-amounts in cents, instants in milliseconds UTC. There is no name in it.
+closed `period`; every `reopening` of one; every `account`; every `entry`, by number; one `trailer`. Hashes and
+signatures are in hexadecimal, amounts in cents, instants in milliseconds UTC. There is no name in it.
 """
 
 import datetime
@@ -12,7 +12,9 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.canonical import Line
 
 FORMAT = "monnaie-locale audit export"
-VERSION = 1
+VERSION = 2
+# The first one knew no reopening.
+VERSIONS_READ = frozenset({1, VERSION})
 # Beyond so many of them a list says no more; they are counted.
 FINDINGS_KEPT = 1_000
 
@@ -58,6 +60,16 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """A month that was closed, at `last_entry_id`, and opened again after `reopened_entry_id`."""
+
+    starts_on: datetime.date
+    ends_on: datetime.date
+    last_entry_id: int
+    reopened_entry_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """An account as it was opened; `merchant_id` is 0 when it is no shop's."""
 
@@ -95,6 +107,7 @@ class Trailer:
 
     heads: int
     periods: int
+    reopenings: int
     accounts: int
     entries: int
     transfers: int

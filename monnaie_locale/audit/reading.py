@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monnaie_locale.audit.model import FORMAT, VERSION, Account, Entry, Head, Header, Period, Trailer
+from monnaie_locale.audit.model import (
+    FORMAT,
+    VERSIONS_READ,
+    Account,
+    Entry,
+    Head,
+    Header,
+    Period,
+    Reopening,
+    Trailer,
+)
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.canonical import Line
 
-Item = Header | Head | Period | Account | Entry | Trailer
-ORDER = ("header", "head", "period", "account", "entry", "trailer")
+Item = Header | Head | Period | Reopening | Account | Entry | Trailer
+ORDER = ("header", "head", "period", "reopening", "account", "entry", "trailer")
 # No line of an entry is longer; a file that is one endless line must not fill the memory.
 LINE_BYTES_MAX = 4_000_000
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -64,7 +74,7 @@ def read_export(path: Path) -> Iterator[Read]:
 
 
 def _header(content: JsonObject) -> Header:
-    if content["format"] != FORMAT or content["version"] != VERSION:
+    if content["format"] != FORMAT or content["version"] not in VERSIONS_READ:
         raise ValueError(content["format"])
     return Header(
         territory_id=_whole(content["territory"]["id"]),
@@ -90,6 +100,15 @@ def _period(content: JsonObject) -> Period:
         starts_on=datetime.date.fromisoformat(content["starts_on"]),
         ends_on=datetime.date.fromisoformat(content["ends_on"]),
         last_entry_id=_whole(content["last_entry"]),
+    )
+
+
+def _reopening(content: JsonObject) -> Reopening:
+    return Reopening(
+        starts_on=datetime.date.fromisoformat(content["starts_on"]),
+        ends_on=datetime.date.fromisoformat(content["ends_on"]),
+        last_entry_id=_whole(content["last_entry"]),
+        reopened_entry_id=_whole(content["reopened_entry"]),
     )
 
 
@@ -128,6 +147,7 @@ def _trailer(content: JsonObject) -> Trailer:
     return Trailer(
         heads=_whole(content["heads"]),
         periods=_whole(content["periods"]),
+        reopenings=_whole(content.get("reopenings", 0)),
         accounts=_whole(content["accounts"]),
         entries=_whole(content["entries"]),
         transfers=_whole(content["transfers"]),
@@ -136,7 +156,7 @@ def _trailer(content: JsonObject) -> Trailer:
     )
 
 
-READERS = (_header, _head, _period, _account, _entry, _trailer)
+READERS = (_header, _head, _period, _reopening, _account, _entry, _trailer)
 
 
 def _line(content: object) -> Line:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from monnaie_locale.audit.model import Account, Entry, Period, Report, Statement
+from monnaie_locale.audit.model import Account, Entry, Period, Reopening, Report, Statement
 from monnaie_locale.ledger.accounts import LIMITS, OWED_KINDS, AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.money import format_euros
@@ -32,6 +32,7 @@ class Replay:
 
     report: Report
     periods: list[Period] = field(default_factory=list)
+    reopenings: list[Reopening] = field(default_factory=list)
     accounts: dict[int, Account] = field(default_factory=dict)
     net: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     debits: dict[AccountKind, int] = field(default_factory=lambda: defaultdict(int))
@@ -134,11 +135,14 @@ class Replay:
             statement.other_cents += signed
 
     def _check_period(self, entry: Entry) -> None:
-        if not self.periods:
+        if not self.periods and not self.reopenings:
             return
         day = datetime.date.fromisoformat(entry.accounted_on)
         place = bisect_left(self.periods, day, key=lambda period: period.ends_on)
-        if any(entry.entry_id > period.last_entry_id for period in self.periods[place:]):
+        if any(entry.entry_id > period.last_entry_id for period in self.periods[place:]) or any(
+            day <= each.ends_on and each.last_entry_id < entry.entry_id <= each.reopened_entry_id
+            for each in self.reopenings
+        ):
             self.report.find(
                 "entry_in_closed_period",
                 f"entry {entry.entry_id}",

@@ -1,4 +1,4 @@
-"""Closes over JSON: checklist, prepare, approve, certificate."""
+"""Closes over JSON: checklist, prepare, approve, certificate, reopen."""
 
 from pydantic import Field
 from sqlalchemy import Connection
@@ -8,9 +8,10 @@ from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
 from monnaie_locale.api.schema import Body, Reply
 from monnaie_locale.closing import desk, errors
 from monnaie_locale.closing.checklist import is_clean
-from monnaie_locale.closing.model import Check, Close, CloseState
+from monnaie_locale.closing.model import Check, Close, CloseState, Reopening
 from monnaie_locale.closing.operations import CARRIED_REASON_LENGTH_MAX, check_month
 from monnaie_locale.closing.queries import close_of, closes_of
+from monnaie_locale.closing.reopening import REASON_LENGTH_MAX
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.journal.verify import verify
 
@@ -52,6 +53,22 @@ class CloseReply(Reply):
     carried_reason: str
     checks: list[CheckReply]
     certificate: str
+
+
+class ReopeningBody(Body):
+    """Why the last closed month must be opened again."""
+
+    reason: str = Field(max_length=REASON_LENGTH_MAX)
+
+
+class ReopeningReply(Reply):
+    """A reopening; `act` is the signed file, empty until a second person approved."""
+
+    close_id: int
+    reason: str
+    prepared_by: str
+    approved_by: str | None
+    act: str
 
 
 class ClosesReply(Reply):
@@ -159,6 +176,63 @@ def prepare_month_close(*, body: PrepareBody, call: Call) -> CloseReply:
 def approve_month_close(*, call: Call, close_id: int) -> CloseReply:
     """Approve what another person prepared: the log is sealed, the month locked, the certificate signed."""
     return _close(desk.approve(runtime.current(), close_id=close_id, actor=call.caller, now=call.now))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/closes/<int:close_id>/reopening",
+    summary="Ask for a reopening",
+    permission=Permission.PREPARE_CLOSE,
+    body=ReopeningBody,
+    answers=ReopeningReply,
+    status=201,
+    refusals=(
+        errors.CloseUnknown,
+        errors.CloseNotClosed,
+        errors.NotTheLastClose,
+        errors.ReopeningReasonMissing,
+    ),
+    idempotent="journal",
+)
+def ask_month_reopening(*, body: ReopeningBody, call: Call, close_id: int) -> ReopeningReply:
+    """Ask for the last closed month to be reopened, with a reason; asked again, it replaces what was asked."""
+    asked = desk.ask_reopening(
+        runtime.current(), close_id=close_id, reason=body.reason, actor=call.caller, now=call.now
+    )
+    return _reopening(asked)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/closes/<int:close_id>/reopening/approval",
+    summary="Approve a reopening",
+    permission=Permission.APPROVE_CLOSE,
+    answers=ReopeningReply,
+    refusals=(
+        errors.CloseUnknown,
+        errors.CloseNotClosed,
+        errors.NotTheLastClose,
+        errors.ReopeningNotPrepared,
+        errors.ReopeningMakerIsChecker,
+        errors.DocumentsNotKept,
+    ),
+    idempotent="journal",
+)
+def approve_month_reopening(*, call: Call, close_id: int) -> ReopeningReply:
+    """Approve what another person asked: the act is signed, the month is open again, its first close stays."""
+    return _reopening(desk.reopen(runtime.current(), close_id=close_id, actor=call.caller, now=call.now))
+
+
+def _reopening(reopening: Reopening) -> ReopeningReply:
+    return ReopeningReply(
+        close_id=reopening.close_id,
+        reason=reopening.reason,
+        prepared_by=reopening.prepared_by,
+        approved_by=reopening.approved_by,
+        act=reopening.act,
+    )
 
 
 def _close(close: Close) -> CloseReply:

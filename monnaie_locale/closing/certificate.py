@@ -41,6 +41,8 @@ class CloseFacts:
     approved_by: str
     closed_at: datetime.datetime
     carried_reason: str = ""
+    # When the month had been closed before: the SHA-256 of that certificate and of the act that reopened it.
+    supersedes: tuple[str, str] | None = None
 
 
 def certificate_of(facts: CloseFacts, *, sign: Callable[[bytes], bytes]) -> str:
@@ -72,18 +74,34 @@ def certified_head(certificate: str) -> LogHead:
     """Return the head of the log that a certificate carries; refuses certificate_malformed."""
     body, _ = read_certificate(certificate)
     try:
-        head = body["log_head"]
-        return LogHead(
-            territory_id=_whole(body["territory"]["id"]),
-            size=_whole(head["size"]),
-            root=bytes.fromhex(head["root"]),
-            accounts_size=_whole(head["accounts_size"]),
-            accounts_root=bytes.fromhex(head["accounts_root"]),
-            sealed_at_ms=_whole(head["sealed_at_ms"]),
-            signature=bytes.fromhex(head["signature"]),
-        )
+        return read_head(body["territory"]["id"], body["log_head"])
     except UNREADABLE as error:
         raise CertificateMalformed from error
+
+
+def read_head(territory_id: object, head: Mapping[str, Any]) -> LogHead:
+    """Return the head of the log that a file carries; raises one of `UNREADABLE`."""
+    return LogHead(
+        territory_id=_whole(territory_id),
+        size=_whole(head["size"]),
+        root=bytes.fromhex(head["root"]),
+        accounts_size=_whole(head["accounts_size"]),
+        accounts_root=bytes.fromhex(head["accounts_root"]),
+        sealed_at_ms=_whole(head["sealed_at_ms"]),
+        signature=bytes.fromhex(head["signature"]),
+    )
+
+
+def head_members(head: LogHead) -> JsonObject:
+    """Return the head of the log as a file carries it."""
+    return {
+        "size": head.size,
+        "root": head.root.hex(),
+        "accounts_size": head.accounts_size,
+        "accounts_root": head.accounts_root.hex(),
+        "sealed_at_ms": head.sealed_at_ms,
+        "signature": head.signature.hex(),
+    }
 
 
 def verify_certificate(*, certificate: str, public_key_pem: str) -> tuple[str, ...]:
@@ -155,16 +173,17 @@ def _body(facts: CloseFacts) -> JsonObject:
         "reserve_cents": -net[AccountKind.RESERVE],
         "owed_cents": sum(net[kind] for kind in OWED_KINDS),
         "carried_reason": facts.carried_reason,
-        "log_head": {
-            "size": facts.head.size,
-            "root": facts.head.root.hex(),
-            "accounts_size": facts.head.accounts_size,
-            "accounts_root": facts.head.accounts_root.hex(),
-            "sealed_at_ms": facts.head.sealed_at_ms,
-            "signature": facts.head.signature.hex(),
-        },
+        "log_head": head_members(facts.head),
         "public_key": facts.public_key_pem,
         "prepared_by": facts.prepared_by,
         "approved_by": facts.approved_by,
         "closed_at": facts.closed_at.isoformat(timespec="seconds"),
+        **_superseded(facts),
     }
+
+
+def _superseded(facts: CloseFacts) -> JsonObject:
+    if facts.supersedes is None:
+        return {}
+    certificate_sha256, act_sha256 = facts.supersedes
+    return {"supersedes": {"certificate_sha256": certificate_sha256, "act_sha256": act_sha256}}

@@ -2,7 +2,7 @@
 
 import datetime
 
-from monnaie_locale.closing.model import Check, Facts
+from monnaie_locale.closing.model import Check, Facts, OpenDifference
 from monnaie_locale.ledger.accounts import ACCOUNT_MAP, OWED_KINDS, AccountKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import Month
@@ -83,7 +83,14 @@ def _suspense(facts: Facts) -> Check:
     )
     if facts.carried_reason:
         sentence += f" Reportés au mois suivant : {facts.carried_reason}"
-    return Check("suspense_empty", bool(facts.carried_reason), sentence, facts.unresolved[:DETAILS_MAX])
+    details = tuple(_difference(each, facts.carried_reason) for each in facts.unresolved[:DETAILS_MAX])
+    return Check("suspense_empty", bool(facts.carried_reason), sentence, details)
+
+
+def _difference(each: OpenDifference, carried_reason: str) -> str:
+    """Return one open difference as a person reads it: its day, its age, its amount, why, and why it may wait."""
+    said = f"{_day(each.booked_on)} ({each.age_days} jours) : {format_euros(each.amount_cents)}. {each.reason_fr}"
+    return f"{said} Reporté : {carried_reason}" if carried_reason else said
 
 
 def _transit(facts: Facts) -> Check:

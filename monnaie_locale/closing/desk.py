@@ -1,20 +1,38 @@
-"""Prepare and approve a close on a running service: the books are verified first, outside the transaction.
+"""Prepare and approve a close on a running service: the long work is done outside the transaction, step by step told.
 
-Verifying reads every entry; done under the posting lock it would hold charges back.
+Verifying reads every entry and counting a month of them; done under the posting lock they would hold charges back.
 """
 
 import datetime
+from collections.abc import Callable
 
-from monnaie_locale.closing.errors import MonthMalformed
-from monnaie_locale.closing.model import Close
+from monnaie_locale.closing.documents import are_kept, keep_documents
+from monnaie_locale.closing.errors import CloseNotClosed, MonthMalformed
+from monnaie_locale.closing.model import Close, Reopening, Stage
 from monnaie_locale.closing.operations import approve_close, prepare_close
+from monnaie_locale.closing.package import month_package
+from monnaie_locale.closing.queries import close_of
+from monnaie_locale.closing.reopening import approve_reopening, prepare_reopening
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.journal.period_balances import Counted, count_month
+from monnaie_locale.journal.sealer import seal
 from monnaie_locale.journal.verify import Verdict, verify
-from monnaie_locale.ledger.periods import Month
+from monnaie_locale.ledger.periods import Month, instant_ms
 from monnaie_locale.runtime import Runtime
 
 YEAR_MIN = 2000
 YEAR_MAX = 2999
+VERIFYING = "Vérification des écritures, une à une"
+COUNTING = "Calcul des soldes du mois"
+SEALING = "Scellement des écritures"
+DECIDING = "Liste de contrôle et arrêté"
+RENDERING = "Documents du mois"
+
+Told = Callable[[Stage], None]
+
+
+def untold(_stage: Stage) -> None:
+    """Tell nobody."""
 
 
 def read_month(typed: str) -> Month:
@@ -34,28 +52,121 @@ def verdict_of(rt: Runtime) -> Verdict:
         return verify(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
 
 
-def prepare(rt: Runtime, *, month: Month, actor: str, now: datetime.datetime, carried_reason: str = "") -> Close:
+def survey(rt: Runtime, *, month: Month, tell: Told = untold) -> tuple[Verdict, Counted]:
+    """Return the full verification of the books and what they hold at a month's end, both of one state of the books."""
+    with reading(rt.engine) as db:
+        tell(Stage(VERIFYING, 0, 0))
+        verdict = verify(
+            db,
+            territory_id=rt.territory_id,
+            public_key_pem=rt.keyring.public_key_pem,
+            progress=lambda done, total: tell(Stage(VERIFYING, done, total)),
+        )
+        tell(Stage(COUNTING, 0, 0))
+        return verdict, count_month(db, territory_id=rt.territory_id, month=month)
+
+
+def prepare(
+    rt: Runtime,
+    *,
+    month: Month,
+    actor: str,
+    now: datetime.datetime,
+    carried_reason: str = "",
+    tell: Told = untold,
+) -> Close:
     """Verify the books, then prepare the month; refuses as `operations.prepare_close`."""
+    verdict, counted = survey(rt, month=month, tell=tell)
+    tell(Stage(DECIDING, 0, 0))
     return transact(
         rt.engine,
         prepare_close,
         territory_id=rt.territory_id,
         month=month,
-        verdict=verdict_of(rt),
+        verdict=verdict,
         actor=actor,
         now=now,
         carried_reason=carried_reason,
+        counted=counted,
     )
 
 
-def approve(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime) -> Close:
-    """Verify the books, then approve the close; refuses as `operations.approve_close`."""
-    return transact(
+def approve(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime, tell: Told = untold) -> Close:
+    """Verify the books, approve the close, then keep its documents; refuses as `operations.approve_close`."""
+    with reading(rt.engine) as db:
+        month = close_of(db, territory_id=rt.territory_id, close_id=close_id).month
+    verdict, counted = survey(rt, month=month, tell=tell)
+    # What is sealed now is not sealed under the lock.
+    tell(Stage(SEALING, 0, 0))
+    transact(rt.engine, seal, territory_id=rt.territory_id, sign=rt.keyring.sign, now_ms=instant_ms(now))
+    tell(Stage(DECIDING, 0, 0))
+    close = transact(
         rt.engine,
         approve_close,
         territory_id=rt.territory_id,
         close_id=close_id,
-        verdict=verdict_of(rt),
+        verdict=verdict,
+        actor=actor,
+        now=now,
+        sign=rt.keyring.sign,
+        public_key_pem=rt.keyring.public_key_pem,
+        counted=counted,
+    )
+    keep(rt, close_id=close_id, actor=actor, now=now, tell=tell)
+    return close
+
+
+def keep(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime, tell: Told = untold) -> bool:
+    """Render the documents of a closed month and keep them, once; return whether they were not kept before.
+
+    Refuses close_unknown, close_not_closed.
+    """
+    with reading(rt.engine) as db:
+        close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+        if not close.is_closed:
+            raise CloseNotClosed(month=close.month.genitive_fr)
+        if are_kept(db, territory_id=rt.territory_id, close_id=close_id):
+            return False
+        tell(Stage(RENDERING, 0, 0))
+        files = month_package(
+            db,
+            territory_id=rt.territory_id,
+            month=close.month,
+            public_key_pem=rt.keyring.public_key_pem,
+            now=now,
+        )
+    return transact(
+        rt.engine,
+        keep_documents,
+        territory_id=rt.territory_id,
+        close_id=close_id,
+        files=files,
+        actor=actor,
+        now=now,
+    )
+
+
+def ask_reopening(rt: Runtime, *, close_id: int, reason: str, actor: str, now: datetime.datetime) -> Reopening:
+    """Keep the documents of the close if they are not, then ask; refuses as `reopening.prepare_reopening`."""
+    keep(rt, close_id=close_id, actor=actor, now=now)
+    return transact(
+        rt.engine,
+        prepare_reopening,
+        territory_id=rt.territory_id,
+        close_id=close_id,
+        reason=reason,
+        actor=actor,
+        now=now,
+    )
+
+
+def reopen(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime) -> Reopening:
+    """Approve a reopening; refuses as `reopening.approve_reopening`."""
+    return transact(
+        rt.engine,
+        approve_reopening,
+        territory_id=rt.territory_id,
+        close_id=close_id,
         actor=actor,
         now=now,
         sign=rt.keyring.sign,

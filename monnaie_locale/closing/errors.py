@@ -59,6 +59,54 @@ class ChecklistNotClean(Refusal):
     french = "Cet arrêté ne peut pas se faire : {points}."
 
 
+class CloseNotClosed(Refusal):
+    """Only a closed month is reopened: this one waits for its second person, or was reopened already."""
+
+    code = "close_not_closed"
+    nature = Nature.CONFLICT
+    french = "Le mois {month} n'est pas arrêté : il n'y a rien à rouvrir."
+
+
+class NotTheLastClose(Refusal):
+    """A later month is closed: the months after a close stand on what it held."""
+
+    code = "not_the_last_close"
+    nature = Nature.CONFLICT
+    french = "Seul le dernier mois arrêté peut être rouvert : {last} l'est aussi."
+
+
+class ReopeningReasonMissing(Refusal):
+    """A month is reopened for a reason, which stays in its act."""
+
+    code = "reopening_reason_missing"
+    nature = Nature.INVALID
+    french = "Dites pourquoi ce mois doit être rouvert : le motif restera écrit dans l'acte."
+
+
+class ReopeningNotPrepared(Refusal):
+    """Nobody has asked for this month to be reopened."""
+
+    code = "reopening_not_prepared"
+    nature = Nature.CONFLICT
+    french = "Personne n'a préparé la réouverture de ce mois."
+
+
+class ReopeningMakerIsChecker(Refusal):
+    """The person who asked for the reopening may not approve it."""
+
+    code = "reopening_maker_is_checker"
+    nature = Nature.FORBIDDEN
+    french = "Vous avez demandé cette réouverture : une autre personne doit l'approuver."
+
+
+class DocumentsNotKept(Refusal):
+    """The documents of the close are not kept yet: they must be, before the month is opened again."""
+
+    code = "documents_not_kept"
+    nature = Nature.CONFLICT
+    french = "Les documents de cet arrêté ne sont pas encore conservés : conservez-les avant de rouvrir le mois."
+
+
 class NothingToClose(Refusal):
     """The books of this territory hold no entry yet."""
 
@@ -84,5 +132,11 @@ REFUSALS: tuple[type[Refusal], ...] = (
     MakerIsChecker,
     ChecklistNotClean,
     NothingToClose,
+    CloseNotClosed,
+    NotTheLastClose,
+    ReopeningReasonMissing,
+    ReopeningNotPrepared,
+    ReopeningMakerIsChecker,
+    DocumentsNotKept,
     CertificateMalformed,
 )

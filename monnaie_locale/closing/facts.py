@@ -1,22 +1,20 @@
 """Gather what the books and the bank say at the end of a month, for the checklist to judge."""
 
 import datetime
-from collections import defaultdict
 
 from sqlalchemy import Connection
 
 from merchants.queries import lines_undebited
+from monnaie_locale.closing.differences import open_differences
 from monnaie_locale.closing.model import Facts, InTransit
-from monnaie_locale.exports.books import closing_balances
-from monnaie_locale.journal.periods import kinds_through, span_of
+from monnaie_locale.journal.period_balances import Counted, count_month
+from monnaie_locale.journal.periods import span_of
 from monnaie_locale.journal.queries import entries_by_number
 from monnaie_locale.journal.verify import Verdict
-from monnaie_locale.ledger.accounts import AccountKind
-from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.programmes.model import DistributionState
 from monnaie_locale.programmes.queries import distributions_of
-from monnaie_locale.reconciliation.queries import bank_position, unresolved
+from monnaie_locale.reconciliation.queries import bank_position
 
 
 def facts_of(
@@ -27,6 +25,7 @@ def facts_of(
     verdict: Verdict,
     carried_reason: str = "",
     as_of_ms: int | None = None,
+    counted: Counted | None = None,
 ) -> Facts:
     """Return the facts of a month.
 
@@ -37,26 +36,19 @@ def facts_of(
         verdict: of `journal.verify`, read before any lock is taken: it reads every entry.
         carried_reason: why a suspense may stay open, in a few words; empty when none may.
         as_of_ms: what the bank had said and people had settled by then, milliseconds UTC: for a month closed earlier.
+        counted: what the books hold at its end, when it was counted before a lock; None counts it here.
 
     """
+    counted = counted or count_month(db, territory_id=territory_id, month=month)
     position = bank_position(db, territory_id=territory_id, day=month.last_day, as_of_ms=as_of_ms)
-    held: dict[AccountKind, int] = defaultdict(int)
-    for each in closing_balances(db, territory_id=territory_id, last_day=month.last_day):
-        held[each.account.kind] -= each.balance_cents
     return Facts(
         month=month,
         bank_through=None if position is None else position.through_on,
         bank_cents=None if position is None else position.balance_cents,
-        kinds_cents={
-            kind: balance.net_credit_cents
-            for kind, balance in kinds_through(db, territory_id=territory_id, last_day=month.last_day).items()
-        },
-        held_cents={kind: held[kind] for kind in AccountKind},
+        kinds_cents={kind: balance.net_credit_cents for kind, balance in counted.kinds.items()},
+        held_cents=counted.held_cents,
         in_transit=in_transit(db, territory_id=territory_id, month=month),
-        unresolved=tuple(
-            f"{each.booked_on:%d/%m/%Y} : {format_euros(each.amount_cents)}. {each.reason_fr}"
-            for each in unresolved(db, territory_id=territory_id, through_on=month.last_day, as_of_ms=as_of_ms)
-        ),
+        unresolved=open_differences(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms),
         half_posted=tuple(
             f"{each.label} : {each.posted_through_line} lignes versées sur {each.line_count}"
             for each in distributions_of(db, territory_id=territory_id, state=DistributionState.APPROVED)

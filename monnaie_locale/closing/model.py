@@ -1,4 +1,4 @@
-"""A month's close as values: what is checked, what was found, who prepared and approved it."""
+"""A month's close as values: what is checked, what was found, who prepared and approved it, and its reopening."""
 
 import datetime
 from dataclasses import dataclass
@@ -7,15 +7,19 @@ from enum import StrEnum
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import Month
 
+# The longest part that tells nothing on its way is the rendering of a large town's documents.
+STUCK_AFTER_MS = 10 * 60 * 1_000
+
 
 class CloseState(StrEnum):
-    """A close waits for its second person, or is final."""
+    """A close waits for its second person, stands, or stood until two people reopened its month."""
 
     PREPARED = "prepared"
     CLOSED = "closed"
+    REOPENED = "reopened"
 
 
-STATE_NAMES = {CloseState.PREPARED: "à approuver", CloseState.CLOSED: "arrêté"}
+STATE_NAMES = {CloseState.PREPARED: "à approuver", CloseState.CLOSED: "arrêté", CloseState.REOPENED: "rouvert"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,16 @@ class InTransit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDifference:
+    """A movement of the bank that the books do not explain yet, and how old it is at the end of the month."""
+
+    booked_on: datetime.date
+    age_days: int
+    amount_cents: int
+    reason_fr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the books and the bank say at the end of a month, in cents; `kinds_cents` are credits less debits.
 
@@ -51,7 +65,7 @@ class Facts:
     kinds_cents: dict[AccountKind, int]
     held_cents: dict[AccountKind, int]
     in_transit: tuple[InTransit, ...]
-    unresolved: tuple[str, ...]
+    unresolved: tuple[OpenDifference, ...]
     half_posted: tuple[str, ...]
     faults: tuple[str, ...]
     carried_reason: str = ""
@@ -76,3 +90,53 @@ class Close:
     def is_closed(self) -> bool:
         """Return whether the month is sealed."""
         return self.state is CloseState.CLOSED
+
+    @property
+    def was_closed(self) -> bool:
+        """Return whether there is a certificate: the month is sealed, or was until it was reopened."""
+        return self.state is not CloseState.PREPARED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """Why a close was undone and by whom; `act` is the signed file, empty until a second person approved."""
+
+    close_id: int
+    reason: str
+    prepared_by: str
+    prepared_at_ms: int
+    approved_by: str | None
+    approved_at_ms: int | None
+    act: str
+
+    @property
+    def is_approved(self) -> bool:
+        """Return whether two people signed: the month was opened again."""
+        return self.approved_by is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a close under way: what it does, in French, and how far it is."""
+
+    label_fr: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A close under way or ended, as its page shows it; `refusal_fr` is why it stopped, empty when it did not."""
+
+    run_id: int
+    month: Month
+    step: str
+    started_by: str
+    stage: Stage
+    told_at_ms: int
+    ended_at_ms: int | None
+    refusal_fr: str
+
+    def is_stuck(self, *, now_ms: int) -> bool:
+        """Tell whether it has said nothing for so long that its process must have died."""
+        return self.ended_at_ms is None and now_ms - self.told_at_ms > STUCK_AFTER_MS

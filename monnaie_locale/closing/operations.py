@@ -21,13 +21,21 @@ from monnaie_locale.closing.errors import (
 )
 from monnaie_locale.closing.facts import facts_of
 from monnaie_locale.closing.model import Check, Close, CloseState
-from monnaie_locale.closing.queries import checks_to_text, close_of, close_of_month
+from monnaie_locale.closing.queries import (
+    checks_to_text,
+    close_of,
+    close_of_month,
+    reopened_closes,
+    reopening_of,
+)
+from monnaie_locale.closing.reopening_act import sha256_of
 from monnaie_locale.closing.tables import closes
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.directory import lock_territory, territory_of
-from monnaie_locale.journal.periods import close_period, first_month, kinds_through, span_of
+from monnaie_locale.journal.period_balances import Counted, count_month, counted_further, keep_balances
+from monnaie_locale.journal.periods import close_period, first_month, span_of
 from monnaie_locale.journal.queries import closed_through
 from monnaie_locale.journal.sealer import LogHead, seal
 from monnaie_locale.journal.verify import Verdict
@@ -43,11 +51,24 @@ def next_month_to_close(db: Connection, *, territory_id: int) -> Month | None:
 
 
 def check_month(
-    db: Connection, *, territory_id: int, month: Month, verdict: Verdict, carried_reason: str = ""
+    db: Connection,
+    *,
+    territory_id: int,
+    month: Month,
+    verdict: Verdict,
+    carried_reason: str = "",
+    counted: Counted | None = None,
 ) -> tuple[Check, ...]:
     """Return the checklist of a month as it stands now; writes nothing. Arguments as `facts.facts_of`."""
     return checklist(
-        facts_of(db, territory_id=territory_id, month=month, verdict=verdict, carried_reason=carried_reason)
+        facts_of(
+            db,
+            territory_id=territory_id,
+            month=month,
+            verdict=verdict,
+            carried_reason=carried_reason,
+            counted=counted,
+        )
     )
 
 
@@ -60,6 +81,7 @@ def prepare_close(
     actor: str,
     now: datetime.datetime,
     carried_reason: str = "",
+    counted: Counted | None = None,
 ) -> Close:
     """Prepare a month for its second person; preparing again replaces what was prepared.
 
@@ -71,6 +93,7 @@ def prepare_close(
         actor: who prepares, "staff:3".
         now: the present instant, aware.
         carried_reason: why a suspense may stay open; empty when none may.
+        counted: what the books held at the month's end, counted before the transaction; None counts it here.
 
     Refuses, in this order: month_not_ended, nothing_to_close, month_already_closed, month_out_of_order,
     checklist_not_clean.
@@ -79,7 +102,8 @@ def prepare_close(
     lock_territory(db, territory_id=territory_id)
     _refuse_wrong_month(db, territory_id, month, now)
     reason = " ".join(carried_reason.split())[:CARRIED_REASON_LENGTH_MAX]
-    checks = _clean_checks(db, territory_id, month, verdict, reason)
+    counted = _counted(db, territory_id, month, counted)
+    checks = _clean_checks(db, territory_id, verdict, reason, counted)
     values = {
         "state": CloseState.PREPARED.value,
         "prepared_by": actor,
@@ -102,8 +126,9 @@ def approve_close(
     now: datetime.datetime,
     sign: Callable[[bytes], bytes],
     public_key_pem: str,
+    counted: Counted | None = None,
 ) -> Close:
-    """Approve a prepared month: seal the log, lock the period, sign the certificate, all or nothing.
+    """Approve a prepared month: seal, lock the period, keep the balances, sign the certificate, all or nothing.
 
     Args:
         db: a connection in a transaction.
@@ -114,6 +139,7 @@ def approve_close(
         now: the present instant, aware.
         sign: the installation's signature (Ed25519).
         public_key_pem: the key that checks it.
+        counted: what the books held at the month's end, counted before the transaction; None counts it here.
 
     Refuses, in this order: close_unknown, month_already_closed, maker_is_checker, month_out_of_order,
     checklist_not_clean.
@@ -126,18 +152,13 @@ def approve_close(
     if close.prepared_by == actor:
         raise MakerIsChecker
     _refuse_wrong_month(db, territory_id, close.month, now)
-    checks = _clean_checks(db, territory_id, close.month, verdict, close.carried_reason)
+    counted = _counted(db, territory_id, close.month, counted)
+    checks = _clean_checks(db, territory_id, verdict, close.carried_reason, counted)
     head = _seal_and_lock(db, territory_id, close.month, now, sign)
+    keep_balances(db, territory_id=territory_id, counted=counted, closed_at_ms=instant_ms(now))
     close = replace(close, approved_by=actor)
-    certificate = _certificate(db, territory_id, close, head, now, sign=sign, public_key_pem=public_key_pem)
-    final = {
-        "state": CloseState.CLOSED.value,
-        "approved_by": actor,
-        "checklist": checks_to_text(checks),
-        "certificate": certificate,
-        "closed_at_ms": instant_ms(now),
-    }
-    db.execute(update(closes).where(closes.c.territory_id == territory_id, closes.c.id == close_id).values(**final))
+    facts = _close_facts(db, territory_id, close, head, now, counted=counted, public_key_pem=public_key_pem)
+    _store_closed(db, territory_id, close, checks, certificate_of(facts, sign=sign), now=now)
     _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
     seal_audit(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
     return close_of(db, territory_id=territory_id, close_id=close_id)
@@ -152,6 +173,13 @@ def _seal_and_lock(
         raise NothingToClose
     close_period(db, territory_id=territory_id, month=month, now_ms=instant_ms(now))
     return head
+
+
+def _counted(db: Connection, territory_id: int, month: Month, counted: Counted | None) -> Counted:
+    """Return what the books hold at the month's end, under the lock: what was counted before, and what came since."""
+    if counted is None or counted.month != month:
+        return count_month(db, territory_id=territory_id, month=month)
+    return counted_further(db, territory_id=territory_id, counted=counted)
 
 
 def _store_prepared(db: Connection, territory_id: int, month: Month, values: dict[str, object]) -> int:
@@ -171,6 +199,26 @@ def _store_prepared(db: Connection, territory_id: int, month: Month, values: dic
     return close_id
 
 
+def _store_closed(
+    db: Connection,
+    territory_id: int,
+    close: Close,
+    checks: tuple[Check, ...],
+    certificate: str,
+    *,
+    now: datetime.datetime,
+) -> None:
+    final = {
+        "state": CloseState.CLOSED.value,
+        "approved_by": close.approved_by,
+        "checklist": checks_to_text(checks),
+        "certificate": certificate,
+        "closed_at_ms": instant_ms(now),
+    }
+    where = (closes.c.territory_id == territory_id, closes.c.id == close.close_id)
+    db.execute(update(closes).where(*where).values(**final))
+
+
 def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: datetime.datetime) -> None:
     if now.astimezone(PARIS).date() <= month.last_day:
         raise MonthNotEnded(month=month.genitive_fr)
@@ -184,42 +232,58 @@ def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: da
 
 
 def _clean_checks(
-    db: Connection, territory_id: int, month: Month, verdict: Verdict, carried_reason: str
+    db: Connection, territory_id: int, verdict: Verdict, carried_reason: str, counted: Counted
 ) -> tuple[Check, ...]:
-    checks = check_month(db, territory_id=territory_id, month=month, verdict=verdict, carried_reason=carried_reason)
+    checks = check_month(
+        db,
+        territory_id=territory_id,
+        month=counted.month,
+        verdict=verdict,
+        carried_reason=carried_reason,
+        counted=counted,
+    )
     if not is_clean(checks):
         points = " ".join(check.sentence_fr for check in checks if not check.ok)
         raise ChecklistNotClean(points=points.rstrip("."), codes=[check.code for check in checks if not check.ok])
     return checks
 
 
-def _certificate(
+def _close_facts(
     db: Connection,
     territory_id: int,
     close: Close,
     head: LogHead,
     now: datetime.datetime,
     *,
-    sign: Callable[[bytes], bytes],
+    counted: Counted,
     public_key_pem: str,
-) -> str:
+) -> CloseFacts:
     territory = territory_of(db, territory_id=territory_id)
     month = close.month
-    facts = CloseFacts(
+    return CloseFacts(
         territory_id=territory_id,
         territory_code=territory.code,
         issuer_siren=territory.issuer_siren,
         month=month,
         span=span_of(db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day),
-        balances=kinds_through(db, territory_id=territory_id, last_day=month.last_day),
+        balances=counted.kinds,
         head=head,
         public_key_pem=public_key_pem,
         prepared_by=close.prepared_by,
         approved_by=close.approved_by or "",
         closed_at=now,
         carried_reason=close.carried_reason,
+        supersedes=_superseded(db, territory_id, month),
     )
-    return certificate_of(facts, sign=sign)
+
+
+def _superseded(db: Connection, territory_id: int, month: Month) -> tuple[str, str] | None:
+    """Return the digests of the certificate before and of the act that undid it, when the month was closed before."""
+    for earlier in reopened_closes(db, territory_id=territory_id, month=month):
+        reopening = reopening_of(db, territory_id=territory_id, close_id=earlier.close_id)
+        if reopening is not None:
+            return sha256_of(earlier.certificate), sha256_of(reopening.act)
+    return None
 
 
 def _record(

@@ -9,9 +9,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from monnaie_locale.closing.certificate import certified_head
+from monnaie_locale.closing.documents import kept_documents
 from monnaie_locale.closing.facts import facts_of
 from monnaie_locale.closing.model import Close
-from monnaie_locale.closing.queries import close_of_month
+from monnaie_locale.closing.queries import close_of_month, reopened_closes, reopening_of
 from monnaie_locale.closing.rapprochement import reconciliation_of
 from monnaie_locale.documents.model import LogHead
 from monnaie_locale.documents.reconciliation_statement import reconciliation_statement
@@ -41,7 +42,8 @@ def month_package(
 ) -> list[ExportFile]:
     """Return every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
 
-    The documents of a closed month are dated at its close and bear the head signed then.
+    The documents of a closed month are dated at its close and bear the head signed then; once they are kept, they are
+    given as they were rendered.
 
     Args:
         db: a connection that sees one state of the books.
@@ -51,8 +53,12 @@ def month_package(
         now: the present instant, aware; the date of the documents of an open month.
 
     """
-    territory = territory_of(db, territory_id=territory_id)
     close = close_of_month(db, territory_id=territory_id, month=month)
+    if close is not None and close.is_closed:
+        kept = kept_documents(db, territory_id=territory_id, close_id=close.close_id)
+        if kept:
+            return kept
+    territory = territory_of(db, territory_id=territory_id)
     created_at = now if close is None or close.closed_at_ms is None else moment_of(close.closed_at_ms)
     sealed = certified_head(close.certificate).size if close is not None and close.is_closed else None
     head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
@@ -67,7 +73,7 @@ def month_package(
         reconciliation_file(db, territory_id=territory_id, month=month, close=close, head=head, created_at=created_at),
     ]
     if close is not None and close.is_closed:
-        files.append(certificate_file(close))
+        files += [certificate_file(close), *superseded_files(db, territory_id=territory_id, month=month)]
     return files
 
 
@@ -103,6 +109,19 @@ def reconciliation_file(
 def certificate_file(close: Close) -> ExportFile:
     """Return the signed certificate of a closed month."""
     return ExportFile(CERTIFICATE_NAME, "application/json", close.certificate.encode())
+
+
+def superseded_files(db: Connection, *, territory_id: int, month: Month) -> list[ExportFile]:
+    """Return the certificates that a month had before it was reopened, each with the act that undid it."""
+    files = []
+    for close in reversed(reopened_closes(db, territory_id=territory_id, month=month)):
+        reopening = reopening_of(db, territory_id=territory_id, close_id=close.close_id)
+        files.append(
+            ExportFile(f"close-certificate-{close.close_id}.json", "application/json", close.certificate.encode())
+        )
+        if reopening is not None:
+            files.append(ExportFile(f"reopening-act-{close.close_id}.json", "application/json", reopening.act.encode()))
+    return files
 
 
 def write_folder(*, folder: Path, files: Sequence[ExportFile]) -> list[Path]:

@@ -1,18 +1,20 @@
-"""The monthly closes in the back office: checklist, prepare, approve, download."""
+"""The monthly closes in the back office: checklist, prepare, approve, reopen, download."""
 
 import datetime
 from collections.abc import Sequence
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from monnaie_locale import runtime
-from monnaie_locale.closing import desk
+from monnaie_locale.closing import desk, runs
+from monnaie_locale.closing.documents import are_kept, kept_documents
 from monnaie_locale.closing.errors import CloseUnknown
-from monnaie_locale.closing.model import STATE_NAMES, Check, Close
+from monnaie_locale.closing.model import STATE_NAMES, Check, Close, Reopening
 from monnaie_locale.closing.operations import CARRIED_REASON_LENGTH_MAX, check_month, next_month_to_close
 from monnaie_locale.closing.package import (
+    RECONCILIATION_NAME,
     UNVERIFIED,
     certificate_file,
     head_for,
@@ -20,8 +22,18 @@ from monnaie_locale.closing.package import (
     reconciliation_file,
     zipped,
 )
-from monnaie_locale.closing.queries import close_of, close_of_month, closes_of
+from monnaie_locale.closing.queries import (
+    close_of,
+    close_of_month,
+    closes_of,
+    reopened_closes,
+    reopening_of,
+    reopenings_of,
+    run_of,
+)
+from monnaie_locale.closing.reopening import REASON_LENGTH_MAX
 from monnaie_locale.database.transaction import reading
+from monnaie_locale.exports.operations import ExportFile
 from monnaie_locale.exports.pages import download
 from monnaie_locale.identity import access
 from monnaie_locale.identity.queries import name_of_caller
@@ -33,6 +45,12 @@ from monnaie_locale.web.forms import FormReader
 
 # Verifying every entry is for the two steps that need it, not for each look at the page.
 SLOW_CHECKS = frozenset({"books_verified"})
+# A small town's close is over by then; after it, the page shows how far a large one is.
+PATIENCE_SETTING, PATIENCE_SECONDS = "CLOSE_PATIENCE_SECONDS", 3.0
+SAID = {
+    runs.PREPARE: "L’arrêté {month} est préparé. Une autre personne doit maintenant l’approuver.",
+    runs.APPROVE: "Le mois {month} est arrêté : plus aucune écriture n’y entre.",
+}
 
 blueprint = Blueprint("closes", __name__, template_folder="templates")
 
@@ -72,12 +90,15 @@ def prepare(month: str) -> ResponseReturnValue:
     reason = form.text("carried_reason", required=False, length_max=CARRIED_REASON_LENGTH_MAX)
     if form.errors:
         return _show(wanted, form, None, status=422)
-    try:
-        desk.prepare(rt, month=wanted, actor=access.subject().caller, now=pages.now(), carried_reason=reason)
-    except Refusal as refusal:
-        return _show(wanted, form, refusal)
-    pages.say("L’arrêté est préparé. Une autre personne doit maintenant l’approuver.")
-    return pages.see_other("closes.show", month=str(wanted))
+    actor, now = access.subject().caller, pages.now()
+    started = runs.start(
+        rt,
+        month=wanted,
+        step=runs.PREPARE,
+        actor=actor,
+        work=lambda tell: desk.prepare(rt, month=wanted, actor=actor, now=now, carried_reason=reason, tell=tell),
+    )
+    return _wait(started, wanted, form, SAID[runs.PREPARE])
 
 
 @blueprint.post("/bureau/arretes/<int:close_id>/approuver")
@@ -87,12 +108,111 @@ def approve(close_id: int) -> ResponseReturnValue:
     rt = runtime.current()
     with reading(rt.engine) as db:
         close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+    actor, now = access.subject().caller, pages.now()
+    started = runs.start(
+        rt,
+        month=close.month,
+        step=runs.APPROVE,
+        actor=actor,
+        work=lambda tell: desk.approve(rt, close_id=close_id, actor=actor, now=now, tell=tell),
+    )
+    return _wait(started, close.month, FormReader(), SAID[runs.APPROVE])
+
+
+@blueprint.get("/bureau/arretes/en-cours/<int:run_id>")
+@access.requires(Permission.VIEW_CLOSES)
+def run(run_id: int) -> ResponseReturnValue:
+    """Show how far a close is; the page comes back by itself until it is over, then leads to the month."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        found = run_of(db, territory_id=rt.territory_id, run_id=run_id)
+    if found.ended_at_ms is not None and not found.refusal_fr:
+        pages.say(SAID[found.step].format(month=found.month.genitive_fr))
+        return pages.see_other("closes.show", month=str(found.month))
+    return pages.render("closing/run.html", run=found, is_stuck=found.is_stuck(now_ms=rt.now_ms()))
+
+
+@blueprint.post("/bureau/arretes/<int:close_id>/documents")
+@access.requires(Permission.EXPORT_BOOKS)
+def keep(close_id: int) -> ResponseReturnValue:
+    """Render the documents of a closed month and keep them, when they were not kept at its approval."""
+    rt = runtime.current()
+    desk.keep(rt, close_id=close_id, actor=access.subject().caller, now=pages.now())
+    with reading(rt.engine) as db:
+        close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+    pages.say("Les documents du mois sont conservés : ils ne changeront plus.")
+    return pages.see_other("closes.show", month=str(close.month))
+
+
+@blueprint.post("/bureau/arretes/<int:close_id>/reouverture")
+@access.requires(Permission.PREPARE_CLOSE)
+def ask_reopening(close_id: int) -> ResponseReturnValue:
+    """Ask for the last closed month to be reopened."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+    form = FormReader(request.form)
+    reason = form.text("reason", length_max=REASON_LENGTH_MAX)
+    if form.errors:
+        return _show(close.month, form, None, status=422)
     try:
-        desk.approve(rt, close_id=close_id, actor=access.subject().caller, now=pages.now())
+        desk.ask_reopening(rt, close_id=close_id, reason=reason, actor=access.subject().caller, now=pages.now())
+    except Refusal as refusal:
+        return _show(close.month, form, refusal)
+    pages.say("La réouverture est demandée. Une autre personne doit maintenant l’approuver.")
+    return pages.see_other("closes.show", month=str(close.month))
+
+
+@blueprint.post("/bureau/arretes/<int:close_id>/reouverture/approuver")
+@access.requires(Permission.APPROVE_CLOSE)
+def reopen(close_id: int) -> ResponseReturnValue:
+    """Approve a reopening: entries may be dated in the month again, until it is closed anew."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+    try:
+        desk.reopen(rt, close_id=close_id, actor=access.subject().caller, now=pages.now())
     except Refusal as refusal:
         return _show(close.month, FormReader(), refusal)
-    pages.say(f"Le mois {close.month.genitive_fr} est arrêté : plus aucune écriture n’y entre.")
+    pages.say(f"Le mois {close.month.genitive_fr} est rouvert. Son premier arrêté et ses documents sont conservés.")
     return pages.see_other("closes.show", month=str(close.month))
+
+
+@blueprint.get("/bureau/arretes/conserves/<int:close_id>/certificat")
+@access.requires(Permission.VIEW_CLOSES)
+def kept_certificate(close_id: int) -> ResponseReturnValue:
+    """Give the certificate of a close, also when its month was reopened."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+    if not close.was_closed:
+        raise CloseUnknown
+    return download(certificate_file(close))
+
+
+@blueprint.get("/bureau/arretes/conserves/<int:close_id>/acte")
+@access.requires(Permission.VIEW_CLOSES)
+def act(close_id: int) -> ResponseReturnValue:
+    """Give the signed act that reopened a close."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        found = reopening_of(db, territory_id=rt.territory_id, close_id=close_id)
+    if found is None or not found.is_approved:
+        raise CloseUnknown
+    return download(ExportFile(f"reopening-act-{close_id}.json", "application/json", found.act.encode()))
+
+
+@blueprint.get("/bureau/arretes/conserves/<int:close_id>/dossier")
+@access.requires(Permission.EXPORT_BOOKS)
+def kept_package(close_id: int) -> ResponseReturnValue:
+    """Give the documents of a close as they were rendered, in one archive."""
+    rt = runtime.current()
+    with reading(rt.engine) as db:
+        close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
+        files = kept_documents(db, territory_id=rt.territory_id, close_id=close_id)
+    if not files:
+        raise CloseUnknown
+    return download(zipped(name=f"arrete-{close.month}-{close_id}.zip", files=files))
 
 
 @blueprint.get("/bureau/arretes/<month>/certificat")
@@ -112,6 +232,9 @@ def rapprochement(month: str) -> ResponseReturnValue:
     wanted = desk.read_month(month)
     with reading(rt.engine) as db:
         close = close_of_month(db, territory_id=rt.territory_id, month=wanted)
+        kept = _kept(db, close, RECONCILIATION_NAME)
+        if kept is not None:
+            return download(kept)
         head = head_for(db, territory_id=rt.territory_id, close=close, public_key_pem=rt.keyring.public_key_pem)
         file = reconciliation_file(
             db,
@@ -147,7 +270,11 @@ def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: in
         close = close_of_month(db, territory_id=rt.territory_id, month=month)
         following = next_month_to_close(db, territory_id=rt.territory_id)
         checks = close.checks if close is not None and close.is_closed else _quick_checks(db, month, close)
-        names = _names(db, [] if close is None else [close])
+        earlier = reopened_closes(db, territory_id=rt.territory_id, month=month)
+        reopenings = reopenings_of(db, territory_id=rt.territory_id)
+        names = _names(db, [*([] if close is None else [close]), *earlier], list(reopenings.values()))
+        is_last = close is not None and close.is_closed and following == month.next()
+        kept = close is not None and are_kept(db, territory_id=rt.territory_id, close_id=close.close_id)
     return pages.render(
         "closing/show.html",
         names=names,
@@ -156,6 +283,10 @@ def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: in
         close=close,
         checks=checks,
         is_next=month == following,
+        is_last=is_last,
+        is_kept=kept,
+        earlier=earlier,
+        reopenings=reopenings,
         is_over=_is_over(month),
         form=form,
         refusal=refusal,
@@ -163,10 +294,31 @@ def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: in
     )
 
 
-def _names(db: Connection, closes: Sequence[Close]) -> dict[str, str]:
+def _wait(started: runs.Started, month: Month, form: FormReader, said: str) -> ResponseReturnValue:
+    """Answer when the work is done; when it takes longer than a page may, lead to the page that shows how far it is."""
+    try:
+        is_over = started.wait(float(current_app.config.get(PATIENCE_SETTING, PATIENCE_SECONDS)))
+    except Refusal as refusal:
+        return _show(month, form, refusal)
+    if not is_over:
+        return pages.see_other("closes.run", run_id=started.run_id)
+    pages.say(said.format(month=month.genitive_fr))
+    return pages.see_other("closes.show", month=str(month))
+
+
+def _kept(db: Connection, close: Close | None, name: str) -> ExportFile | None:
+    """Return a document as the close kept it, or None when it kept none."""
+    if close is None or not close.is_closed:
+        return None
+    found = kept_documents(db, territory_id=runtime.current().territory_id, close_id=close.close_id, name=name)
+    return found[0] if found else None
+
+
+def _names(db: Connection, closes: Sequence[Close], reopenings: Sequence[Reopening] = ()) -> dict[str, str]:
     """Return the names of the people behind the closes: the books keep their numbers, the pages may say who."""
     rt = runtime.current()
-    callers = {caller for close in closes for caller in (close.prepared_by, close.approved_by) if caller}
+    signed: list[Close | Reopening] = [*closes, *reopenings]
+    callers = {caller for each in signed for caller in (each.prepared_by, each.approved_by) if caller}
     return {
         caller: name_of_caller(db, territory_id=rt.territory_id, caller=caller, keyring=rt.keyring)
         for caller in callers

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from monnaie_locale.audit.model import FORMAT, VERSION
-from monnaie_locale.journal.audit_rows import account_rows, entry_rows, head_rows, period_rows
+from monnaie_locale.journal.audit_rows import account_rows, entry_rows, head_rows, period_rows, reopening_rows
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.ledger.heads import export_text
 from monnaie_locale.ledger.periods import instant_ms
@@ -62,6 +62,7 @@ def export_for_audit(
             "type": "trailer",
             "heads": counts["head"],
             "periods": counts["period"],
+            "reopenings": counts["reopening"],
             "accounts": counts["account"],
             "entries": counts["entry"],
             "transfers": counts["transfer"],
@@ -90,6 +91,7 @@ def _lines(
     sections: tuple[tuple[str, Iterable[dict[str, object]]], ...] = (
         ("head", head_rows(db, territory_id=territory_id)),
         ("period", period_rows(db, territory_id=territory_id)),
+        ("reopening", reopening_rows(db, territory_id=territory_id)),
         ("account", account_rows(db, territory_id=territory_id)),
         ("entry", entry_rows(db, territory_id=territory_id)),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from merchants.queries import list_payouts
-from monnaie_locale.closing.queries import closes_of
+from monnaie_locale.closing.queries import closes_of, reopenings_of
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.programmes.guarantee_queries import guarantee_moves_of
@@ -18,13 +18,14 @@ from wallets.move_queries import moves
 
 ACTIONS = tuple(
     f"{what}.{step}"
-    for what in ("distribution", "payout", "close", "wallet-move", "guarantee-move")
+    for what in ("distribution", "payout", "close", "reopening", "wallet-move", "guarantee-move")
     for step in ("prepare", "approve")
 )
 FRENCH = {
     "distribution": "La distribution",
     "payout": "Le virement groupé",
     "close": "L’arrêté",
+    "reopening": "La réouverture de l’arrêté",
     "wallet-move": "Le déplacement",
     "guarantee-move": "Le mouvement de garantie",
 }
@@ -84,3 +85,5 @@ def _stored(db: Connection, territory_id: int) -> Iterator[_Signed]:
         yield _Signed(f"guarantee-move:{guaranteed.move_id}", guaranteed.prepared_by, guaranteed.approved_by)
     for close in closes_of(db, territory_id=territory_id):
         yield _Signed(f"close:{close.close_id}", close.prepared_by, close.approved_by)
+    for reopening in reopenings_of(db, territory_id=territory_id).values():
+        yield _Signed(f"reopening:{reopening.close_id}", reopening.prepared_by, reopening.approved_by)

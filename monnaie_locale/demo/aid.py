@@ -1,8 +1,11 @@
 """Money for the programmes, and aid out of it: announced, distributed by two people, taken back when it expires."""
 
+import datetime
+from collections.abc import Sequence
+
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.bank import BankCode, Booking
-from monnaie_locale.demo.plan import DISTRIBUTED_AT, ENROLLED_AT, FUNDED_ON, Aid
+from monnaie_locale.demo.plan import DISTRIBUTED_AT, ENROLLED_AT, FUNDED_ON, Aid, Grants
 from monnaie_locale.demo.progress import Advance
 from monnaie_locale.demo.stage import MINUTE, Stage
 from monnaie_locale.identity.roles import Role
@@ -21,23 +24,30 @@ GUARANTEE_CENTS = 1_000
 
 
 def announce_funding(stage: Stage, programmes: dict[Aid, Programme]) -> list[Booking]:
-    """Register what the CCAS will transfer, and return what the bank will show."""
+    """Register what the CCAS will transfer for October, and return what the bank will show."""
     stage.clock.now = ENROLLED_AT + 60 * MINUTE
+    wanted_cents = {aid: stage.plan.granted_cents(aid) + FUNDING_SLACK_CENTS for aid in programmes}
+    return announce(stage, programmes, wanted_cents=wanted_cents, booked_on=FUNDED_ON)
+
+
+def announce(
+    stage: Stage, programmes: dict[Aid, Programme], *, wanted_cents: dict[Aid, int], booked_on: datetime.date
+) -> list[Booking]:
+    """Register funding orders, in whole hundreds of euros, and return what the bank will show on a day."""
     bookings = []
     for aid, programme in programmes.items():
-        wanted_cents = stage.plan.granted_cents(aid) + FUNDING_SLACK_CENTS
         order = transact(
             stage.rt.engine,
             register_funding_order,
             territory_id=stage.rt.territory_id,
             programme_id=programme.programme_id,
-            amount_cents=-(-wanted_cents // FUNDING_STEP_CENTS) * FUNDING_STEP_CENTS,
+            amount_cents=-(-wanted_cents[aid] // FUNDING_STEP_CENTS) * FUNDING_STEP_CENTS,
             actor=stage.by(Role.PROGRAMME_MANAGER),
             now=stage.now,
         )
         bookings.append(
             Booking(
-                booked_on=FUNDED_ON,
+                booked_on=booked_on,
                 amount_cents=order.amount_cents,
                 code=BankCode.RECEIVED,
                 text=f"CCAS VILLE-EXEMPLE DOTATION {order.reference}",
@@ -48,9 +58,20 @@ def announce_funding(stage: Stage, programmes: dict[Aid, Programme]) -> list[Boo
 
 
 def distribute(stage: Stage, programmes: dict[Aid, Programme], cards: list[IssuedCard], advance: Advance) -> None:
-    """Let one person prepare each distribution and another approve it, then post it."""
+    """Give October's aid out."""
     stage.clock.now = DISTRIBUTED_AT
-    for grants in stage.plan.grants:
+    give_out(stage, stage.plan.grants, programmes, cards, advance)
+
+
+def give_out(
+    stage: Stage,
+    some: Sequence[Grants],
+    programmes: dict[Aid, Programme],
+    cards: Sequence[IssuedCard],
+    advance: Advance,
+) -> None:
+    """Let one person prepare each distribution and another approve it, then post it."""
+    for grants in some:
         prepared = transact(
             stage.rt.engine,
             prepare_distribution,

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from merchants.charge import charge
@@ -60,6 +60,11 @@ class Counters:
     _older: dict[int, IssuedCard] = field(default_factory=dict)
     _pins: dict[int, str] = field(default_factory=dict)
     _entries: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def charged(self) -> Mapping[str, int]:
+        """Return the entry of each payment that went through, by its key."""
+        return self._entries
 
     def run(self, step: Charge | Refund | BlockCard | ReplaceCard | ResetPin) -> None:
         """Do one step at its moment; raises Surprise when it does not end as planned."""

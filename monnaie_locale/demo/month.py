@@ -32,16 +32,26 @@ from wallets.model import IssuedCard
 class Ended:
     """What came of the month."""
 
-    people: People
-    tills: list[Till]
     first_cards: tuple[IssuedCard, ...]
     counters: Counters
     market: Market
     payout: Payout
-    order: bytes
     statements: dict[str, bytes]
+    stage: Stage
+    programmes: dict[Aid, Programme]
+    bank: settling.Bank
     close: Close
     verdict: Verdict
+
+    @property
+    def people(self) -> People:
+        """Return the staff."""
+        return self.stage.people
+
+    @property
+    def tills(self) -> list[Till]:
+        """Return the tills, in the order of the shops."""
+        return self.counters.tills
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +102,14 @@ def run_month(
         close, verdict = settling.close(stage), settling.verified(stage)
         advance(2)
     return Ended(
-        people=stage.people,
-        tills=tills,
         first_cards=tuple(cards),
         counters=counters,
         market=lived.market,
         payout=lived.payout,
-        order=lived.order,
-        statements=bank.files,
+        statements=dict(bank.files),
+        stage=stage,
+        programmes=programmes,
+        bank=bank,
         close=close,
         verdict=verdict,
     )

@@ -39,7 +39,7 @@ def open_programmes(stage: Stage) -> dict[Aid, Programme]:
                 legal_basis=basis,
                 decision_reference=decision,
                 decided_on=DECIDED_ON,
-                budget_cents=max(budget_cents, 2 * stage.plan.granted_cents(aid)),
+                budget_cents=max(budget_cents, 2 * stage.plan.granted_cents(aid)) * stage.plan.months,
                 categories=AID_CATEGORIES[aid],
                 pin_rule=PinRule.ABOVE,
                 pin_above_cents=PIN_ABOVE_CENTS,

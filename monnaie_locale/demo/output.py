@@ -1,5 +1,6 @@
 """The folder that the demonstration fills: never one that holds something else."""
 
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,8 @@ from wallets.card_token import card_url
 MARKER = ".monnaie-locale-demo"
 HOME = "instance"
 CARDS_NAME = "cards.pdf"
+# Of more than one month, each has its folder.
+MONTH_FOLDER = re.compile(r"\d{4}-\d{2}")
 BATCH_MARK = "A · 10/26"
 
 
@@ -35,12 +38,21 @@ def claim(folder: Path) -> Path:
         raise FolderInUse(folder)
     if marker.exists():
         for name in marker.read_text(encoding="utf-8").splitlines():
-            (folder / Path(name).name).unlink(missing_ok=True)
+            _forget(folder, Path(name))
         shutil.rmtree(folder / HOME, ignore_errors=True)
     home = folder / HOME
     home.mkdir(parents=True)
     marker.touch()
     return home
+
+
+def _forget(folder: Path, name: Path) -> None:
+    """Remove a file that an earlier demonstration wrote, and its month's folder once it is empty."""
+    parents = [parent for parent in name.parts[:-1] if MONTH_FOLDER.fullmatch(parent)]
+    path = folder.joinpath(*parents[-1:], name.name)
+    path.unlink(missing_ok=True)
+    if path.parent != folder and path.parent.is_dir() and not any(path.parent.iterdir()):
+        path.parent.rmdir()
 
 
 def files_of(rt: Runtime, ended: Ended) -> dict[str, bytes]:
@@ -60,12 +72,16 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
     """Write the files, and their names in the marker."""
     (folder / MARKER).write_text("".join(f"{name}\n" for name in files), encoding="utf-8")
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
 
 
 def file_families(names: Iterable[str]) -> list[str]:
     """Return the names for a person to read: the shops' statements as one line."""
     names = list(names)
+    folders = sorted({name.partition("/")[0] for name in names if "/" in name})
+    if folders:
+        return [f"{folders[0]}/ … {folders[-1]}/ ({len(names)} fichiers)"]
     shops = [name for name in names if name.startswith("statement-C")]
     others = [name for name in names if name not in shops]
     return [*others, f"{shops[0]} … ({len(shops)} relevés de commerçants)"] if shops else others

@@ -217,13 +217,17 @@ Step = Charge | Refund | BlockCard | ReplaceCard | ResetPin | Expire | PreparePa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole month: what is given out, then every step in the order of time."""
+    """A whole month: what is given out, then every step in the order of time.
+
+    `months` is how many months are lived in all, this one included: the programmes' budgets are for all of them.
+    """
 
     seed: int
     household_count: int
     shop_categories: tuple[Category, ...]
     grants: tuple[Grants, ...]
     steps: tuple[Step, ...]
+    months: int = 1
 
     @property
     def market_day(self) -> MarketDay:

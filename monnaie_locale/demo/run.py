@@ -1,20 +1,22 @@
 """Run the demonstration from its flags to its files."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from monnaie_locale.demo import town
+from monnaie_locale.demo import settling, town
 from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.installation import Clock, found
 from monnaie_locale.demo.month import Ended, run_month
 from monnaie_locale.demo.output import claim, files_of, write
-from monnaie_locale.demo.plan import INSTALLED_AT, Plan
+from monnaie_locale.demo.plan import INSTALLED_AT, MONTH, Plan
 from monnaie_locale.demo.progress import Progress, Silent
-from monnaie_locale.demo.summary import Row, summary
+from monnaie_locale.demo.summary import Row, summary, year_rows
+from monnaie_locale.demo.year import LivedMonth, live_months
 from monnaie_locale.runtime import Runtime
 
 DEFAULT_SEED = 1
+LATER_CHARGES_SHARE = 3
 DEFAULT_HOUSEHOLDS, DEFAULT_SHOPS, DEFAULT_CHARGES = 200, 25, 1_500
 
 
@@ -27,6 +29,12 @@ class Demo:
     plan: Plan
     ended: Ended
     rows: list[Row]
+    later: list[LivedMonth] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing is wrong in the books at the end."""
+        return self.ended.verdict.ok
 
 
 def run_demo(
@@ -37,9 +45,10 @@ def run_demo(
     households: int = DEFAULT_HOUSEHOLDS,
     shops: int = DEFAULT_SHOPS,
     charges: int = DEFAULT_CHARGES,
+    months: int = 1,
     progress: Progress | None = None,
 ) -> Demo:
-    """Live the month and write its files to a folder; the caller stops the runtime.
+    """Live the months and write their files to a folder; the caller stops the runtime.
 
     Args:
         out: where to write; a folder that holds anything else raises FolderInUse.
@@ -47,7 +56,8 @@ def run_demo(
         seed: the same one gives the same files, to the last byte.
         households: how many.
         shops: how many.
-        charges: about how many payments are accepted.
+        charges: about how many payments are accepted in October; in each of the later months a third of that.
+        months: how many, October 2026 first; more than one, and each has its folder.
         progress: told of every stage.
 
     """
@@ -58,16 +68,27 @@ def run_demo(
     plan = draw_plan(
         seed=seed, households=households, categories=tuple(shop.category for shop in listed), charges=charges
     )
+    plan = replace(plan, months=months)
     clock = Clock(INSTALLED_AT)
     with progress.stage("Base de données", length=1) as advance:
         rt = found(home, seed=seed, clock=clock, base_url=base_url)
         advance(1)
-    ended = run_month(
-        rt, clock=clock, plan=plan, households=town.households(households), shops=listed, progress=progress
-    )
+    listed_households = town.households(households)
+    ended = run_month(rt, clock=clock, plan=plan, households=listed_households, shops=listed, progress=progress)
     with progress.stage("Documents", length=1) as advance:
         files = files_of(rt, ended)
-        write(out, files)
         advance(1)
+    share = max(1, charges // LATER_CHARGES_SHARE)
+    later = list(live_months(ended.stage, ended, count=months - 1, charges=share, progress=progress))
+    if later:
+        ended = replace(ended, verdict=settling.verified(ended.stage))
+        files = _in_folders(files, later)
+    write(out, files)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
-    return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=rows)
+    return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
+
+
+def _in_folders(october: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:
+    """Return the files of every month, each in the folder of its month."""
+    months = [(MONTH, october), *((each.month, each.files) for each in later)]
+    return {f"{month}/{name}": content for month, files in months for name, content in files.items()}

@@ -7,8 +7,8 @@ from merchants.cap_claims import record_certification
 from merchants.model import Payout
 from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
 from merchants.queries import list_merchants
+from monnaie_locale.closing import desk
 from monnaie_locale.closing.model import Close
-from monnaie_locale.closing.operations import approve_close, prepare_close
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import plan as month
@@ -20,12 +20,14 @@ from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.directory import Territory, territory_of
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.money import format_decimal
+from monnaie_locale.ledger.periods import Month
 from monnaie_locale.reconciliation.expectations import TOP_UP_REFERENCE
 from monnaie_locale.reconciliation.operations import import_statement
 
 BANK_FEE_CENTS = 1_250
 RETURN_REASON = "AC04"
 CERTIFICATE = "Attestation signée avec la convention"
+TOP_UP_TEXT = f"ASSOCIATION MONNAIE DE VILLE-EXEMPLE {TOP_UP_REFERENCE}"
 # A bank writes its statement some hours before it is imported.
 WRITTEN_BEFORE = 90 * MINUTE
 
@@ -36,12 +38,30 @@ class Bank:
 
     stage: Stage
     balance_cents: int = 0
+    through_on: datetime.date | None = None
     files: dict[str, bytes] = field(default_factory=dict)
 
-    def import_day(
-        self, bookings: list[Booking], *, from_on: datetime.date, to_on: datetime.date, at: datetime.datetime
+    def import_through(
+        self, bookings: list[Booking], *, to_on: datetime.date, at: datetime.datetime, suspense: bool = False
     ) -> None:
-        """Write the statement of a period and let the accountant import it; every line must be recognised."""
+        """Write the statement that follows the last one; as `import_day`."""
+        from_on = to_on if self.through_on is None else self.through_on + datetime.timedelta(days=1)
+        self.import_day(bookings, from_on=from_on, to_on=to_on, at=at, suspense=suspense)
+
+    def import_day(
+        self,
+        bookings: list[Booking],
+        *,
+        from_on: datetime.date,
+        to_on: datetime.date,
+        at: datetime.datetime,
+        suspense: bool = False,
+    ) -> None:
+        """Write the statement of a period and let the accountant import it; every line must be recognised.
+
+        `suspense` says that a line may be left for her to explain.
+        """
+        self.through_on = to_on
         stage = self.stage
         stage.clock.now = at
         territory = territory_in(stage)
@@ -60,12 +80,18 @@ class Bank:
             actor=stage.by(Role.ACCOUNTANT),
             now=stage.now,
         )
-        if report.in_suspense or report.warnings:
+        if (report.in_suspense and not suspense) or report.warnings:
             raise Surprise(f"{to_on}: {report.in_suspense} {report.warnings}")
 
 
 def prepare(stage: Stage) -> Payout:
-    """Prepare what the shops are paid for the month so far; each has certified its use of the chèques of the year."""
+    """Prepare what the shops are paid for October so far; each has certified its use of the chèques of the year."""
+    certify(stage, year=month.PAYOUT_ON.year)
+    return prepare_for(stage, label="Octobre 2026", execution_on=month.PAYOUT_ON)
+
+
+def certify(stage: Stage, *, year: int) -> None:
+    """Record that each shop certified its use of a year's chèques."""
     with reading(stage.rt.engine) as db:
         shops = list_merchants(db, territory_id=stage.rt.territory_id)
     for shop in shops:
@@ -74,18 +100,22 @@ def prepare(stage: Stage) -> Payout:
             record_certification,
             territory_id=stage.rt.territory_id,
             merchant_id=shop.id,
-            year=month.PAYOUT_ON.year,
+            year=year,
             document=CERTIFICATE,
             actor=stage.by(Role.PROGRAMME_MANAGER),
             now=stage.now,
         )
+
+
+def prepare_for(stage: Stage, *, label: str, execution_on: datetime.date) -> Payout:
+    """Prepare what the shops are paid for what they took until today."""
     return transact(
         stage.rt.engine,
         prepare_payout,
         territory_id=stage.rt.territory_id,
-        label="Octobre 2026",
+        label=label,
         cutoff_on=month.day_of(stage.now),
-        execution_on=month.PAYOUT_ON,
+        execution_on=execution_on,
         actor=stage.by(Role.ACCOUNTANT),
         now=stage.now,
     )
@@ -131,7 +161,7 @@ def hear_from_the_bank(bank: Bank, order: bytes) -> None:
         booked_on=month.RETURNED_ON,
         amount_cents=BANK_FEE_CENTS,
         code=BankCode.RECEIVED,
-        text=f"ASSOCIATION MONNAIE DE VILLE-EXEMPLE {TOP_UP_REFERENCE}",
+        text=TOP_UP_TEXT,
         end_to_end_id="COMPLEMENT-2026-10",
     )
     bank.import_day(
@@ -140,29 +170,25 @@ def hear_from_the_bank(bank: Bank, order: bytes) -> None:
 
 
 def close(stage: Stage) -> Close:
-    """Close the month by two people."""
-    stage.clock.now = month.CLOSE_PREPARED_AT
-    prepared = transact(
-        stage.rt.engine,
-        prepare_close,
-        territory_id=stage.rt.territory_id,
-        month=month.MONTH,
-        verdict=verified(stage),
-        actor=stage.by(Role.ACCOUNTANT),
-        now=stage.now,
+    """Close October by two people."""
+    return close_month(stage, month.MONTH, prepared_at=month.CLOSE_PREPARED_AT, approved_at=month.CLOSE_APPROVED_AT)
+
+
+def close_month(
+    stage: Stage,
+    closing: Month,
+    *,
+    prepared_at: datetime.datetime,
+    approved_at: datetime.datetime,
+    carried_reason: str = "",
+) -> Close:
+    """Close a month by two people, as the back office does: verified, sealed, its documents kept."""
+    stage.clock.now = prepared_at
+    prepared = desk.prepare(
+        stage.rt, month=closing, actor=stage.by(Role.ACCOUNTANT), now=stage.now, carried_reason=carried_reason
     )
-    stage.clock.now = month.CLOSE_APPROVED_AT
-    return transact(
-        stage.rt.engine,
-        approve_close,
-        territory_id=stage.rt.territory_id,
-        close_id=prepared.close_id,
-        verdict=verified(stage),
-        actor=stage.by(Role.APPROVER),
-        now=stage.now,
-        sign=stage.rt.keyring.sign,
-        public_key_pem=stage.rt.keyring.public_key_pem,
-    )
+    stage.clock.now = approved_at
+    return desk.approve(stage.rt, close_id=prepared.close_id, actor=stage.by(Role.APPROVER), now=stage.now)
 
 
 def verified(stage: Stage) -> Verdict:

@@ -4,11 +4,13 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from monnaie_locale.closing.model import STATE_NAMES
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.output import file_families
 from monnaie_locale.demo.plan import MARKET_AT, MONTH, Plan, day_of
 from monnaie_locale.demo.stall import Event
+from monnaie_locale.demo.year import LivedMonth
 from monnaie_locale.journal.queries import accounts_of, head_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_euros
@@ -61,6 +63,18 @@ def summary(rt: Runtime, *, plan: Plan, ended: Ended, names: Sequence[str], seco
         Row("Vérification complète", _verdict(ended)),
         Row("Durée", f"{seconds:.1f} s".replace(".", ",")),
         *(Row("Fichiers" if rank == 0 else "", name) for rank, name in enumerate(file_families(names))),
+    ]
+
+
+def year_rows(later: Sequence[LivedMonth]) -> list[Row]:
+    """Return a line for each month after October: what was taken, what the shops were paid, that it is closed."""
+    return [
+        Row(
+            each.month.label_fr.capitalize(),
+            f"{each.charges} encaissements ({format_euros(each.charged_cents)}), viré"
+            f" {format_euros(each.payout.total_cents)}, {STATE_NAMES[each.close.state]}",
+        )
+        for each in later
     ]
 
 

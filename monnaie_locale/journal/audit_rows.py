@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 
 from monnaie_locale.journal.log import heads_of
-from monnaie_locale.journal.tables import accounts, closed_periods, journal_entries, transfers
+from monnaie_locale.journal.tables import accounts, closed_periods, journal_entries, reopened_periods, transfers
 from monnaie_locale.journal.verify_rows import raw_columns
 
 ROWS_PER_READ = 10_000
@@ -36,6 +36,20 @@ def period_rows(db: Connection, *, territory_id: int) -> Iterator[ExportRow]:
             "ends_on": _said(row.ends_on),
             "last_entry": row.last_entry_id,
             "closed_at_ms": row.closed_at_ms,
+        }
+
+
+def reopening_rows(db: Connection, *, territory_id: int) -> Iterator[ExportRow]:
+    """Yield every reopening of a closed period, the oldest first."""
+    query = select(*raw_columns(reopened_periods)).where(reopened_periods.c.territory_id == territory_id)
+    for row in db.execute(query.order_by(reopened_periods.c.ends_on, reopened_periods.c.closed_at_ms)):
+        yield {
+            "starts_on": _said(row.starts_on),
+            "ends_on": _said(row.ends_on),
+            "last_entry": row.last_entry_id,
+            "closed_at_ms": row.closed_at_ms,
+            "reopened_entry": row.reopened_entry_id,
+            "reopened_at_ms": row.reopened_at_ms,
         }
 
 

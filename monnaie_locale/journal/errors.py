@@ -27,6 +27,22 @@ class PeriodOutOfOrder(Refusal):
     french = "Les mois s'arrêtent dans l'ordre : un mois précédent est encore ouvert."
 
 
+class PeriodNotLast(Refusal):
+    """Only the last closed month is reopened: the months after it stand on what it held."""
+
+    code = "period_not_last"
+    nature = Nature.CONFLICT
+    french = "Seul le dernier mois arrêté peut être rouvert."
+
+
+class ClosedBeforeReopened(Refusal):
+    """A month that was reopened is closed again at a later instant: is the clock right?"""
+
+    code = "closed_before_reopened"
+    nature = Nature.CONFLICT
+    french = "Ce mois a été rouvert après l'heure de cet arrêté : vérifiez l'horloge du service."
+
+
 class LedgerUnavailable(Refusal):
     """The ledger cannot answer now. Ask again with the same key: nothing is counted twice."""
 
@@ -35,4 +51,11 @@ class LedgerUnavailable(Refusal):
     french = "Le service ne peut pas enregistrer pour le moment. Réessayez : rien ne sera compté deux fois."
 
 
-REFUSALS: tuple[type[Refusal], ...] = (TerritoryUnknown, PeriodAlreadyClosed, PeriodOutOfOrder, LedgerUnavailable)
+REFUSALS: tuple[type[Refusal], ...] = (
+    TerritoryUnknown,
+    PeriodAlreadyClosed,
+    PeriodOutOfOrder,
+    PeriodNotLast,
+    ClosedBeforeReopened,
+    LedgerUnavailable,
+)

@@ -4,10 +4,11 @@ import datetime
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, insert, select
+from sqlalchemy import Connection, case, delete, func, insert, select
 
 from monnaie_locale.journal.directory import lock_territory
-from monnaie_locale.journal.tables import accounts, closed_periods, journal_entries, transfers
+from monnaie_locale.journal.errors import PeriodNotLast
+from monnaie_locale.journal.tables import accounts, closed_periods, journal_entries, reopened_periods, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
 from monnaie_locale.ledger.periods import Month
 
@@ -48,6 +49,34 @@ def close_period(db: Connection, *, territory_id: int, month: Month, now_ms: int
         },
     )
     return last_entry_id
+
+
+def reopen_period(db: Connection, *, territory_id: int, month: Month, now_ms: int) -> int:
+    """Let go of the lock of the last closed month, beside a line that remembers it. Return the last entry's number.
+
+    Refuses period_not_last; the database also refuses what two people have not signed.
+    """
+    last_entry_id = lock_territory(db, territory_id=territory_id)
+    query = select(closed_periods).where(closed_periods.c.territory_id == territory_id)
+    locked = db.execute(query.order_by(closed_periods.c.ends_on.desc()).limit(1)).mappings().first()
+    if locked is None or locked["ends_on"] != month.last_day:
+        raise PeriodNotLast
+    db.execute(
+        insert(reopened_periods),
+        {**locked, "reopened_entry_id": last_entry_id, "reopened_at_ms": now_ms},
+    )
+    db.execute(
+        delete(closed_periods).where(
+            closed_periods.c.territory_id == territory_id, closed_periods.c.ends_on == month.last_day
+        )
+    )
+    return last_entry_id
+
+
+def reopened_instants(db: Connection, *, territory_id: int) -> dict[tuple[datetime.date, int], int]:
+    """Return when each lock was let go, by the last day of its month and the instant of the lock, in milliseconds."""
+    rows = db.execute(select(reopened_periods).where(reopened_periods.c.territory_id == territory_id)).mappings()
+    return {(row["ends_on"], row["closed_at_ms"]): row["reopened_at_ms"] for row in rows}
 
 
 def closed_days(db: Connection, *, territory_id: int) -> list[datetime.date]:
@@ -150,24 +179,3 @@ def flows_through(db: Connection, *, territory_id: int, last_day: datetime.date)
         .order_by(*columns)
     )
     return [Flow(row[0], AccountKind(row[1]), AccountKind(row[2]), int(row[3])) for row in rows]
-
-
-def kinds_through(db: Connection, *, territory_id: int, last_day: datetime.date) -> dict[AccountKind, Balance]:
-    """Return the debits and credits of each kind of account by the entries up to a day; every kind is there."""
-    kinds = (transfers.c.debit_kind, transfers.c.credit_kind)
-    rows = db.execute(
-        select(*kinds, func.sum(transfers.c.amount_cents))
-        .join(
-            journal_entries,
-            (journal_entries.c.territory_id == transfers.c.territory_id)
-            & (journal_entries.c.id == transfers.c.entry_id),
-        )
-        .where(transfers.c.territory_id == territory_id, journal_entries.c.accounted_on <= last_day)
-        .group_by(*kinds)
-    )
-    debits: dict[AccountKind, int] = defaultdict(int)
-    credits_: dict[AccountKind, int] = defaultdict(int)
-    for debit_kind, credit_kind, cents in rows:
-        debits[AccountKind(debit_kind)] += int(cents)
-        credits_[AccountKind(credit_kind)] += int(cents)
-    return {kind: Balance(kind, debits[kind], credits_[kind]) for kind in AccountKind}

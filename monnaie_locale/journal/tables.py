@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, 
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
-from monnaie_locale.journal.errors import PeriodAlreadyClosed, PeriodOutOfOrder
+from monnaie_locale.journal.errors import ClosedBeforeReopened, PeriodAlreadyClosed, PeriodNotLast, PeriodOutOfOrder
 from monnaie_locale.ledger.errors import AlreadyReversed, InsufficientFunds, IssueExceedsReserve, PeriodClosed
 
 territories = Table(
@@ -108,6 +108,32 @@ closed_periods = Table(
     Column("closed_at_ms", BigInteger, nullable=False),
 )
 
+# Every lock of a month that was let go: as it was, and where the books stood then.
+reopened_periods = Table(
+    "reopened_periods",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("ends_on", Date, primary_key=True),
+    Column("closed_at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("starts_on", Date, nullable=False),
+    Column("last_entry_id", BigInteger, nullable=False),
+    Column("reopened_entry_id", BigInteger, nullable=False),
+    Column("reopened_at_ms", BigInteger, nullable=False),
+)
+
+# What each account was debited and credited by the end of a month, as its close kept it.
+period_balances = Table(
+    "period_balances",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("ends_on", Date, primary_key=True),
+    Column("closed_at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("debits_cents", BigInteger, nullable=False),
+    Column("credits_cents", BigInteger, nullable=False),
+)
+
 log_heads = Table(
     "log_heads",
     metadata,
@@ -127,4 +153,6 @@ names("issue_exceeds_reserve", IssueExceedsReserve)
 names("period_closed", PeriodClosed)
 names("period_already_closed", PeriodAlreadyClosed)
 names("period_out_of_order", PeriodOutOfOrder)
+names("reopening_not_last", PeriodNotLast)
+names("closed_before_reopened", ClosedBeforeReopened)
 names("uq_journal_entries_reverses", AlreadyReversed)

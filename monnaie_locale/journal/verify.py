@@ -4,7 +4,7 @@ Each check takes the books and yields findings; a finding names its subject, so 
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -61,6 +61,7 @@ def verify(
     processes: int | None = None,
     carefully: bool = False,
     visit: Visit = lambda _event: None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Verdict:
     """Verify a territory's books from the rows alone.
 
@@ -71,6 +72,7 @@ def verify(
         processes: how many read the entries; None is one, or two processes of their own when there are many.
         carefully: read every row the slow way, as is done anyhow where something is wrong.
         visit: called with every entry that is no charge, in order, for whoever holds other tables against the journal.
+        progress: told (entries read, entries there are) from time to time.
 
     """
     heads = list(heads_of(db, territory_id=territory_id))
@@ -88,7 +90,8 @@ def verify(
         on_accounts = list(check_accounts(db, territory_id=territory_id, heads=heads, kinds=kinds, carefully=carefully))
         forged, found = _scan(db, started, signatures, territory_id=territory_id, kinds=kinds, spans=spans)
         entries = EntryCheck(territory_id, kinds, sums, visit)
-        on_entries = list(entries.check(db, heads=heads, found=zip(spans, found, strict=True)))
+        told = _told(zip(spans, found, strict=True), progress, total=spans[-1].last if spans else 0)
+        on_entries = list(entries.check(db, heads=heads, found=told))
     findings = [
         *_on_signatures(forged),
         *on_accounts,
@@ -100,6 +103,15 @@ def verify(
         *check_periods(db, territory_id=territory_id),
     ]
     return Verdict(sums.entries, tuple(findings))
+
+
+def _told(
+    found: Iterable[tuple[Span, Scanned | None]], progress: Callable[[int, int], None], *, total: int
+) -> Iterator[tuple[Span, Scanned | None]]:
+    """Yield the same, and tell how far the reading is."""
+    for span, each in found:
+        yield span, each
+        progress(span.last, total)
 
 
 def _scan(

@@ -1,4 +1,7 @@
-"""Verify the closed months: they follow each other, and hold no entry recorded after their close."""
+"""Verify the closed months: they follow each other, and hold no entry recorded after their close.
+
+A month that was reopened took entries again from that instant on, and none between its first close and its reopening.
+"""
 
 import datetime
 from collections.abc import Iterator
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from monnaie_locale.journal.tables import closed_periods, journal_entries
+from monnaie_locale.journal.tables import closed_periods, journal_entries, reopened_periods
 from monnaie_locale.journal.verify_log import Finding
 from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, raw_columns
 
@@ -40,6 +43,32 @@ def check_periods(db: Connection, *, territory_id: int) -> Iterator[Finding]:
             )
         periods.append(period)
     yield from _intruders(db, territory_id, periods)
+    yield from _intruders_before_reopening(db, territory_id)
+
+
+def _intruders_before_reopening(db: Connection, territory_id: int) -> Iterator[Finding]:
+    """Yield the entries recorded in a month while it was closed, although it was reopened later."""
+    rows = db.execute(select(*raw_columns(reopened_periods)).where(reopened_periods.c.territory_id == territory_id))
+    for row in rows.all():
+        try:
+            ends_on = as_date(row.ends_on)
+        except UNREADABLE:
+            yield Finding(
+                "row_unreadable", f"period {row.ends_on}", f"Le mois rouvert « {row.ends_on} » est illisible."
+            )
+            continue
+        while_closed = select(journal_entries.c.id).where(
+            journal_entries.c.territory_id == territory_id,
+            journal_entries.c.id > row.last_entry_id,
+            journal_entries.c.id <= row.reopened_entry_id,
+            journal_entries.c.accounted_on <= ends_on,
+        )
+        for entry_id in db.scalars(while_closed):
+            yield Finding(
+                "entry_in_closed_period",
+                f"entry {entry_id}",
+                f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle, et rouvert seulement après.",
+            )
 
 
 def _intruders(db: Connection, territory_id: int, periods: list[_Period]) -> Iterator[Finding]:

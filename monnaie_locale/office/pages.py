@@ -17,7 +17,7 @@ from monnaie_locale.journal.queries import balance_of, entries_by_number, entry_
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.ledger.errors import AccountUnknown
 from monnaie_locale.ledger.periods import PARIS, paris_date
-from monnaie_locale.office import ledger_view, waiting
+from monnaie_locale.office import ledger_view, trail, waiting
 from monnaie_locale.reconciliation.queries import bank_position
 from monnaie_locale.web import pages
 
@@ -84,7 +84,8 @@ def entry(entry_id: int) -> ResponseReturnValue:
         (view,) = ledger_view.views(db, territory_id=rt.territory_id, found=[posted])
         last = head_of(db, territory_id=rt.territory_id).last_entry_id
         by = name_of_caller(db, territory_id=rt.territory_id, caller=posted.entry.caller, keyring=rt.keyring)
-    return pages.render("office/entry.html", entry=view, by=by, last=last)
+        found = trail.trail_of(db, territory_id=rt.territory_id, entry=posted.entry)
+    return pages.render("office/entry.html", entry=view, by=by, last=last, trail=found)
 
 
 @journal_blueprint.get("/bureau/journal/comptes/<int:account_id>")

@@ -36,6 +36,7 @@ def init_app(app: Flask, *, town: str, is_demo: bool, status_of: Callable[[Refus
     app.jinja_env.lstrip_blocks = True
     # Globals and not context: the macros of kit/forms.html are imported without the page's context.
     app.jinja_env.globals.update(asset=assets.asset, vendor_folder=assets.vendor_folder, csrf_token=csrf_token)
+    app.jinja_env.globals["place"] = place
     app.context_processor(_context)
 
 
@@ -60,6 +61,11 @@ def render(template: str, *, status: int | None = None, camera: bool = False, **
 def see_other(endpoint: str, **values: str | int) -> Response:
     """Redirect after a form, so that reloading the next page repeats nothing."""
     return make_response(redirect(url_for(endpoint, **values), 303))  # type: ignore[arg-type]
+
+
+def place(endpoint: str, **values: str | int) -> str:
+    """Return the address of a page of another package, empty when that package is not on this application."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else ""  # type: ignore[arg-type]
 
 
 def say(sentence: str, *, kind: str = "done") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from monnaie_locale.ledger.canonical import entry_bytes, opening_bytes
 from monnaie_locale.ledger.merkle import hash_leaf
 
-COUNTED = {"head": "heads", "period": "periods", "account": "accounts", "entry": "entries"}
+COUNTED = {"head": "heads", "period": "periods", "reopening": "reopenings", "account": "accounts", "entry": "entries"}
 Lines = list[dict]
 
 

@@ -108,10 +108,10 @@ class World:
         draw = Draw((self.single(AccountKind.RESERVE),), self.funds(programme), amount_cents)
         return self.do(EntryKind.FUNDING, draw)
 
-    def issue(self, wallet: int, amount_cents: int, programme: int = 1) -> Posted:
+    def issue(self, wallet: int, amount_cents: int, programme: int = 1, **more: object) -> Posted:
         """Distribute units to a wallet."""
         return self.do(
-            EntryKind.DISTRIBUTION, Draw((self.funds(programme),), self.purse(wallet, programme), amount_cents)
+            EntryKind.DISTRIBUTION, Draw((self.funds(programme),), self.purse(wallet, programme), amount_cents), **more
         )
 
     def charge(self, wallet: int, merchant: int, amount_cents: int, **more: object) -> Posted:

@@ -8,8 +8,11 @@ from sqlalchemy import Engine
 
 from merchants import payouts
 from merchants.model import Merchant, Payout
-from monnaie_locale.closing.model import Close
+from monnaie_locale.closing.documents import keep_documents
+from monnaie_locale.closing.model import Close, Reopening
 from monnaie_locale.closing.operations import approve_close, prepare_close
+from monnaie_locale.closing.package import month_package
+from monnaie_locale.closing.reopening import approve_reopening, prepare_reopening
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.verify import Verdict, verify
 from monnaie_locale.keyring import Keyring
@@ -209,6 +212,50 @@ class Month2026:
         payout = self.pay()
         self.import_(self.second_statement(payout, *more))
         return payout
+
+    def keep(self, close: Close) -> None:
+        """Render the documents of a closed month and keep them."""
+        with reading(self.engine) as db:
+            files = month_package(
+                db,
+                territory_id=self.territory_id,
+                month=close.month,
+                public_key_pem=self.keyring.public_key_pem,
+                now=moment(4, 11),
+            )
+        transact(
+            self.engine,
+            keep_documents,
+            territory_id=self.territory_id,
+            close_id=close.close_id,
+            files=files,
+            actor=CHECKER,
+            now=moment(3, 11, hour=11),
+        )
+
+    def ask_reopening(self, close: Close, **more: object) -> Reopening:
+        """Ask for a closed month to be reopened."""
+        values: dict[str, object] = {"actor": MAKER, "now": moment(5, 11), "reason": "Frais oubliés par la banque."}
+        return transact(
+            self.engine,
+            prepare_reopening,
+            territory_id=self.territory_id,
+            close_id=close.close_id,
+            **(values | more),  # type: ignore[arg-type]
+        )
+
+    def reopen(self, close: Close, **more: object) -> Reopening:
+        """Approve the reopening that was asked for."""
+        values: dict[str, object] = {"actor": CHECKER, "now": moment(5, 11, hour=10)}
+        return transact(
+            self.engine,
+            approve_reopening,
+            territory_id=self.territory_id,
+            close_id=close.close_id,
+            sign=self.keyring.sign,
+            public_key_pem=self.keyring.public_key_pem,
+            **(values | more),  # type: ignore[arg-type]
+        )
 
     def verdict(self) -> Verdict:
         """Verify the books."""

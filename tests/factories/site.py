@@ -117,6 +117,8 @@ def build_site(
     app = Flask("site", static_folder=None)
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    # A test says itself when a close is to outlast the page.
+    app.config["CLOSE_PATIENCE_SECONDS"] = 600
     site.init_app(app, rt, territory=territory())
     if init is not None:
         init(app)

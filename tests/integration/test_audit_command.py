@@ -128,7 +128,7 @@ def test_what_is_no_export_is_named_and_never_a_crash(content, tmp_path, capsys)
         ("account", "kind", 99),
         ("head", "root", None),
         ("period", "ends_on", "soon"),
-        ("header", "version", 2),
+        ("header", "version", 3),
     ],
 )
 def test_a_value_of_another_type_is_named(export, tmp_path, capsys, odd):

@@ -2,14 +2,16 @@
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
+from monnaie_locale.journal.queries import purses_among
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes import queries
-from monnaie_locale.programmes.model import DistributionState
+from monnaie_locale.programmes.model import Distribution, DistributionState
 from monnaie_locale.programmes.operations import chunks, distributing, importing, paying_out
 from monnaie_locale.programmes.wallet_directory import EXTENSION, WalletDirectory
 from monnaie_locale.web import pages
@@ -161,6 +163,9 @@ def _show(distribution_id: int, *, refusal: Refusal | None = None) -> Response:
         )
         written = queries.written_through_line(db, territory_id=rt.territory_id, distribution_id=distribution_id)
         funds_cents = queries.funds_of(db, territory_id=rt.territory_id, programme_id=distribution.programme_id)
+        purses: dict[int, int] = {}
+        if subject.may(Permission.VIEW_JOURNAL):
+            purses = _purses(db, distribution, [line.wallet_id for line in lines])
         references: dict[int, str] = {}
         if subject.may(Permission.VIEW_WALLETS):
             wallet_ids = [line.wallet_id for line in lines]
@@ -171,11 +176,23 @@ def _show(distribution_id: int, *, refusal: Refusal | None = None) -> Response:
         programme=programme,
         page=Page(lines, number, distribution.line_count),
         references=references,
+        purses=purses,
         funds_cents=funds_cents,
         written=written,
         is_maker=distribution.prepared_by == subject.caller,
         refusal=refusal,
     )
+
+
+def _purses(db: Connection, distribution: Distribution, wallet_ids: list[int]) -> dict[int, int]:
+    """Return the account that the distribution fills in each wallet, when it is open."""
+    found = purses_among(db, territory_id=runtime.current().territory_id, wallet_ids=wallet_ids)
+    return {
+        wallet_id: purse.account_id
+        for wallet_id, purses in found.items()
+        for purse in purses
+        if (purse.programme_id, purse.expires_on) == (distribution.programme_id, distribution.expires_on)
+    }
 
 
 def _new_page(

@@ -1,0 +1,106 @@
+"""The documents of a close, rendered once and kept: the same bytes for ever, whatever the software becomes."""
+
+import datetime
+import hashlib
+import zlib
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, insert, select
+
+from monnaie_locale.closing.queries import close_of
+from monnaie_locale.closing.tables import close_documents
+from monnaie_locale.exports.operations import ExportFile
+from monnaie_locale.identity import audit
+
+
+def are_kept(db: Connection, *, territory_id: int, close_id: int) -> bool:
+    """Return whether the documents of a close are kept."""
+    found = select(func.count()).where(
+        close_documents.c.territory_id == territory_id, close_documents.c.close_id == close_id
+    )
+    return bool(db.scalar(found))
+
+
+def keep_documents(
+    db: Connection,
+    *,
+    territory_id: int,
+    close_id: int,
+    files: Sequence[ExportFile],
+    actor: str,
+    now: datetime.datetime,
+) -> bool:
+    """Keep the documents of a closed month, once; return whether they were not kept before.
+
+    Args:
+        db: a connection in a transaction.
+        territory_id: whose books.
+        close_id: the close they belong to.
+        files: all of them, in the order in which they are given out.
+        actor: who asked, "staff:4".
+        now: the present instant, aware.
+
+    Refuses close_unknown.
+
+    """
+    close_of(db, territory_id=territory_id, close_id=close_id, lock=True)
+    if are_kept(db, territory_id=territory_id, close_id=close_id):
+        return False
+    digests = [(file.name, hashlib.sha256(file.content).digest()) for file in files]
+    rows = [
+        {
+            "territory_id": territory_id,
+            "close_id": close_id,
+            "position": position,
+            "name": file.name,
+            "media_type": file.media_type,
+            "sha256": digest,
+            "compressed": zlib.compress(file.content),
+        }
+        for position, (file, (_, digest)) in enumerate(zip(files, digests, strict=True), start=1)
+    ]
+    db.execute(insert(close_documents), rows)
+    audit.record(
+        db,
+        territory_id=territory_id,
+        at=now,
+        actor=actor,
+        action="close.documents",
+        target=f"close:{close_id}",
+        detail={"sha256": list_digest(digests)},
+    )
+    return True
+
+
+def kept_documents(db: Connection, *, territory_id: int, close_id: int, name: str | None = None) -> list[ExportFile]:
+    """Return the documents of a close as they were rendered, in their order; `name` asks for one; empty without any."""
+    query = select(close_documents.c.name, close_documents.c.media_type, close_documents.c.compressed).where(
+        close_documents.c.territory_id == territory_id, close_documents.c.close_id == close_id
+    )
+    if name is not None:
+        query = query.where(close_documents.c.name == name)
+    rows = db.execute(query.order_by(close_documents.c.position))
+    return [ExportFile(name, media_type, zlib.decompress(compressed)) for name, media_type, compressed in rows]
+
+
+def kept_digests(db: Connection, *, territory_id: int, close_id: int) -> list[tuple[str, bytes, bytes]]:
+    """Return the name of each document kept, the digest noted for it, and that of what is stored now."""
+    rows = db.execute(
+        select(close_documents.c.name, close_documents.c.sha256, close_documents.c.compressed)
+        .where(close_documents.c.territory_id == territory_id, close_documents.c.close_id == close_id)
+        .order_by(close_documents.c.position)
+    )
+    return [(name, noted, _digest_of(compressed)) for name, noted, compressed in rows]
+
+
+def list_digest(documents: Sequence[tuple[str, bytes]]) -> str:
+    """Return the SHA-256 of a list of documents: each name and digest a line. The audit trail holds it."""
+    lines = "".join(f"{digest.hex()}  {name}\n" for name, digest in documents)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _digest_of(compressed: bytes) -> bytes:
+    try:
+        return hashlib.sha256(zlib.decompress(compressed)).digest()
+    except zlib.error:
+        return b""

@@ -1,0 +1,199 @@
+"""What each account held at the end of a closed month, kept at its close: a later month starts from there.
+
+So a close reads one month of entries, whatever the age of the books, and its long sums are made before it takes the
+posting lock: under it only what was posted meanwhile is added.
+"""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from monnaie_locale.database.bulk import insert_rows
+from monnaie_locale.journal.periods import balances_through
+from monnaie_locale.journal.queries import accounts_of, head_of
+from monnaie_locale.journal.tables import closed_periods, journal_entries, period_balances, transfers
+from monnaie_locale.ledger.accounts import AccountKind, Balance
+from monnaie_locale.ledger.periods import Month
+
+Balances = dict[int, Balance]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the books held at the end of a month, counted two ways as they stood at one entry.
+
+    `balances` are the sums of the entries, by account; `held_cents` the accounts' counters less what moved them on
+    later days, by kind, as credits less debits.
+    """
+
+    month: Month
+    through_entry_id: int
+    balances: Balances
+    held_cents: dict[AccountKind, int]
+
+    @property
+    def kinds(self) -> dict[AccountKind, Balance]:
+        """Return the debits and credits of each kind of account; every kind is there."""
+        debits: dict[AccountKind, int] = defaultdict(int)
+        credits_: dict[AccountKind, int] = defaultdict(int)
+        for kind, debits_cents, credits_cents in self.balances.values():
+            debits[kind] += debits_cents
+            credits_[kind] += credits_cents
+        return {kind: Balance(kind, debits[kind], credits_[kind]) for kind in AccountKind}
+
+
+def count_month(db: Connection, *, territory_id: int, month: Month) -> Counted:
+    """Return what the books hold at the end of a month, from the last kept balances before it.
+
+    Args:
+        db: a connection that sees one state of the books; no lock is needed.
+        territory_id: whose books.
+        month: the month.
+
+    """
+    later = balances_through(
+        db,
+        territory_id=territory_id,
+        first_day=month.last_day + datetime.timedelta(days=1),
+        last_day=datetime.date.max,
+    )
+    held: dict[AccountKind, int] = defaultdict(int)
+    for account, balance in accounts_of(db, territory_id=territory_id):
+        held[account.owner.kind] += balance.net_credit_cents
+    for balance in later.values():
+        held[balance.kind] -= balance.net_credit_cents
+    return Counted(
+        month=month,
+        through_entry_id=head_of(db, territory_id=territory_id).last_entry_id,
+        balances=balances_at_end(db, territory_id=territory_id, last_day=month.last_day),
+        held_cents={kind: held[kind] for kind in AccountKind},
+    )
+
+
+def counted_further(db: Connection, *, territory_id: int, counted: Counted) -> Counted:
+    """Return the same with the entries posted since: under the posting lock, the books as they are."""
+    posted = db.execute(
+        select(journal_entries.c.id, journal_entries.c.accounted_on).where(
+            journal_entries.c.territory_id == territory_id, journal_entries.c.id > counted.through_entry_id
+        )
+    ).all()
+    if not posted:
+        return counted
+    of_the_month = [row.id for row in posted if row.accounted_on <= counted.month.last_day]
+    moved = _moved_by(db, territory_id, of_the_month)
+    held = dict(counted.held_cents)
+    for balance in moved.values():
+        held[balance.kind] += balance.net_credit_cents
+    return Counted(
+        month=counted.month,
+        through_entry_id=max(row.id for row in posted),
+        balances=_added(counted.balances, moved),
+        held_cents=held,
+    )
+
+
+def balances_at_end(db: Connection, *, territory_id: int, last_day: datetime.date) -> Balances:
+    """Return what each account was debited and credited by the end of a day: kept balances, then the later entries."""
+    kept_on, kept = latest_kept(db, territory_id=territory_id, last_day=last_day)
+    first_day = None if kept_on is None else kept_on + datetime.timedelta(days=1)
+    if first_day is not None and first_day > last_day:
+        return kept
+    return _added(kept, balances_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day))
+
+
+def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed_at_ms: int) -> None:
+    """Keep what each account held at the end of a month that has just been locked."""
+    insert_rows(
+        db,
+        period_balances,
+        [
+            (
+                territory_id, counted.month.last_day, closed_at_ms, account_id, int(balance.kind),
+                balance.debits_cents, balance.credits_cents,
+            )
+            for account_id, balance in sorted(counted.balances.items())
+        ],
+    )  # fmt: skip
+
+
+def latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[datetime.date | None, Balances]:
+    """Return the last balances kept of a month locked by then, with its last day; None and nothing when none was."""
+    locked = (
+        select(closed_periods.c.ends_on, closed_periods.c.closed_at_ms)
+        .where(closed_periods.c.territory_id == territory_id, closed_periods.c.ends_on <= last_day)
+        .order_by(closed_periods.c.ends_on.desc())
+    )
+    for ends_on, closed_at_ms in db.execute(locked).all():
+        found = kept_of(db, territory_id=territory_id, ends_on=ends_on, closed_at_ms=closed_at_ms)
+        # A month closed by an older version kept none: the one before it may have.
+        if found:
+            return ends_on, found
+    return None, {}
+
+
+def kept_of(db: Connection, *, territory_id: int, ends_on: datetime.date, closed_at_ms: int) -> Balances:
+    """Return what a close kept of each account; empty when it kept nothing."""
+    columns = period_balances.c
+    rows = db.execute(
+        select(columns.account_id, columns.kind, columns.debits_cents, columns.credits_cents).where(
+            columns.territory_id == territory_id,
+            columns.ends_on == ends_on,
+            columns.closed_at_ms == closed_at_ms,
+        )
+    )
+    return {account_id: Balance(AccountKind(kind), debits, credits_) for account_id, kind, debits, credits_ in rows}
+
+
+def kept_kinds(db: Connection, *, territory_id: int, ends_on: datetime.date, closed_at_ms: int) -> dict[int, Balance]:
+    """Return the sums of what a close kept, by kind; empty when it kept nothing."""
+    columns = period_balances.c
+    rows = db.execute(
+        select(columns.kind, func.sum(columns.debits_cents), func.sum(columns.credits_cents))
+        .where(
+            columns.territory_id == territory_id,
+            columns.ends_on == ends_on,
+            columns.closed_at_ms == closed_at_ms,
+        )
+        .group_by(columns.kind)
+    )
+    return {kind: Balance(AccountKind(kind), int(debits), int(credits_)) for kind, debits, credits_ in rows}
+
+
+def _moved_by(db: Connection, territory_id: int, entry_ids: list[int]) -> Balances:
+    if not entry_ids:
+        return {}
+    wanted = set(entry_ids)
+    columns = transfers.c
+    rows = db.execute(
+        select(
+            columns.entry_id, columns.debit_account_id, columns.debit_kind, columns.credit_account_id,
+            columns.credit_kind, columns.amount_cents,
+        ).where(columns.territory_id == territory_id, columns.entry_id.between(min(wanted), max(wanted)))
+    )  # fmt: skip
+    moved: Balances = {}
+    for entry_id, debit_id, debit_kind, credit_id, credit_kind, cents in rows:
+        if entry_id in wanted:
+            for account_id, kind, debited, credited in (
+                (debit_id, debit_kind, cents, 0),
+                (credit_id, credit_kind, 0, cents),
+            ):
+                before = moved.get(account_id, Balance(AccountKind(kind), 0, 0))
+                moved[account_id] = Balance(before.kind, before.debits_cents + debited, before.credits_cents + credited)
+    return moved
+
+
+def _added(some: Mapping[int, Balance], more: Mapping[int, Balance]) -> Balances:
+    added = dict(some)
+    for account_id, balance in more.items():
+        before = added.get(account_id)
+        added[account_id] = (
+            balance
+            if before is None
+            else Balance(
+                balance.kind, before.debits_cents + balance.debits_cents, before.credits_cents + balance.credits_cents
+            )
+        )
+    return added

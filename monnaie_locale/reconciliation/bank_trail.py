@@ -1,0 +1,60 @@
+"""Find the lines of the bank's statements that an entry records."""
+
+import datetime
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, or_, select
+
+from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankLineOfEntry:
+    """A part of a line of a statement, by the numbers of its page."""
+
+    bank_statement_id: int
+    statement_id: str
+    line_no: int
+    part_no: int
+    booked_on: datetime.date
+
+
+def bank_lines_of_entry(db: Connection, *, territory_id: int, entry_id: int) -> list[BankLineOfEntry]:
+    """Return what the bank said that an entry records, or that a person resolved by it."""
+    matches = bank_matches.c
+    same_statement = (bank_statements.c.territory_id == matches.territory_id) & (
+        bank_statements.c.id == matches.bank_statement_id
+    )
+    same_line = (
+        (bank_lines.c.territory_id == matches.territory_id)
+        & (bank_lines.c.bank_statement_id == matches.bank_statement_id)
+        & (bank_lines.c.line_no == matches.line_no)
+    )
+    same_part = (
+        (bank_resolutions.c.territory_id == matches.territory_id)
+        & (bank_resolutions.c.bank_statement_id == matches.bank_statement_id)
+        & (bank_resolutions.c.line_no == matches.line_no)
+        & (bank_resolutions.c.part_no == matches.part_no)
+    )
+    rows = db.execute(
+        select(
+            matches.bank_statement_id,
+            bank_statements.c.statement_id,
+            matches.line_no,
+            matches.part_no,
+            bank_lines.c.booked_on,
+        )
+        .join(bank_statements, same_statement)
+        .join(bank_lines, same_line)
+        .outerjoin(bank_resolutions, same_part)
+        .where(
+            matches.territory_id == territory_id,
+            or_(
+                matches.entry_id == entry_id,
+                bank_resolutions.c.entry_id == entry_id,
+                bank_resolutions.c.reversal_entry_id == entry_id,
+            ),
+        )
+        .order_by(matches.bank_statement_id, matches.line_no, matches.part_no)
+    ).mappings()
+    return [BankLineOfEntry(**row) for row in rows]

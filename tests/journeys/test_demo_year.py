@@ -1,0 +1,95 @@
+"""A few months of the demonstration's year: closed one after the other as in the back office, each document judged.
+
+The whole year is `monnaie-locale demo --months 12`, judged by `python -m tests.judges.month FOLDER`.
+"""
+
+import itertools
+import json
+
+import pytest
+
+from monnaie_locale.closing.documents import kept_documents
+from monnaie_locale.closing.queries import close_of_month, closes_of
+from monnaie_locale.commands.verification import verify_installation
+from monnaie_locale.database.engine import open_engine
+from monnaie_locale.database.transaction import reading
+from monnaie_locale.demo.ordinary import draw_month
+from monnaie_locale.demo.run import run_demo
+from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import Month
+from monnaie_locale.programmes.model import Category
+from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE
+from tests.judges.month import judge, judge_months
+
+MONTHS = 3
+NAMES = ["2026-10", "2026-11", "2026-12"]
+
+
+def few_months(out):
+    shown = run_demo(out=out, seed=7, households=12, shops=4, charges=60, months=MONTHS)
+    shown.rt.stop()
+    return shown
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("year") / "out"
+    assert few_months(folder).is_clean
+    return folder
+
+
+def files(out):
+    return {f"{name}/{path.name}": path.read_bytes() for name in NAMES for path in (out / name).iterdir()}
+
+
+def test_each_month_is_closed_by_two_people_and_its_documents_are_those_kept(out):
+    engine = open_engine(f"sqlite:///{out / 'instance' / DATABASE_FILE}")
+    keyring = Keyring.load(out / "instance" / KEYRING_FILE)
+    with reading(engine) as db:
+        assert [str(close.month) for close in closes_of(db, territory_id=1)] == NAMES[::-1]
+        for name in NAMES:
+            close = close_of_month(db, territory_id=1, month=Month.parse(name))
+            assert close.is_closed
+            assert close.prepared_by != close.approved_by
+            kept = kept_documents(db, territory_id=1, close_id=close.close_id)
+            assert {file.name: file.content for file in kept}.items() <= {
+                path.name: path.read_bytes() for path in (out / name).iterdir()
+            }.items()
+        assert verify_installation(db, territory_id=1, public_key_pem=keyring.public_key_pem).findings == ()
+    engine.dispose()
+
+
+def test_every_document_of_every_month_passes_its_judge(out, tmp_path):
+    assert judge_months(out) == {}
+    for name in ("2026-11/journal.beancount", "2026-11/payouts.xml", "2026-11/trial-balance.csv"):
+        wrong = tmp_path / name.rpartition("/")[2]
+        wrong.write_text((out / name).read_text("utf-8-sig").replace("1", "2", 1).replace("0", "9", 30))
+        assert judge(wrong), name
+    (tmp_path / "letter.txt").write_text("?")
+    assert judge(tmp_path / "letter.txt") == ["nobody judges this"]
+
+
+def test_each_certificate_begins_where_the_one_before_ended(out):
+    certificates = [json.loads((out / name / "close-certificate.json").read_text())["certificate"] for name in NAMES]
+    sizes = [certificate["log_head"]["size"] for certificate in certificates]
+    assert sizes == sorted(sizes)
+    for before, after in itertools.pairwise(certificates):
+        assert after["entries"]["first"] > before["entries"]["last"]
+    assert all(certificate["reserve_cents"] >= certificate["owed_cents"] for certificate in certificates)
+
+
+def test_the_same_seed_draws_the_same_month_and_another_does_not():
+    def drawn(seed):
+        return draw_month(
+            seed=seed, month=Month(2027, 2), households=20, categories=(Category.FOOD, Category.HYGIENE), charges=30
+        )
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert all(step.at.month == 2 for step in drawn(1).steps)
+
+
+def test_a_year_begun_again_is_the_same_to_the_last_byte(out):
+    before = files(out)
+    few_months(out)
+    assert files(out) == before
