@@ -5,23 +5,24 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
+from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, auxiliary_label
 from monnaie_locale.exports.model import JOURNALS, AccountBalance, BookEntry, BookLine, LedgerAccount
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of, entries
-from monnaie_locale.ledger.accounts import ACCOUNT_MAP
 from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.periods import paris_date
 
 
-def ledger_accounts(db: Connection, *, territory_id: int) -> dict[int, LedgerAccount]:
-    """Return every account of the territory by number, under its line of the chart of accounts."""
+def ledger_accounts(db: Connection, *, territory_id: int, day: datetime.date) -> dict[int, LedgerAccount]:
+    """Return every account of the territory by number, under its line of the chart in force on a day."""
+    chart = chart_of(db, territory_id=territory_id, day=day)
     return {
         account.account_id: LedgerAccount(
             account_id=account.account_id,
             kind=account.owner.kind,
-            general_code=ACCOUNT_MAP[account.owner.kind].code,
-            general_label=ACCOUNT_MAP[account.owner.kind].french,
+            general_code=chart.issuer(account.owner.kind).code,
+            general_label=chart.issuer(account.owner.kind).french,
             auxiliary_code=auxiliary_code(account.owner),
             auxiliary_label=auxiliary_label(account.owner),
             opened_on=paris_date(account.opened_at_ms),
@@ -42,7 +43,7 @@ def book_entries(
         last_day: the last day.
 
     """
-    accounts = ledger_accounts(db, territory_id=territory_id)
+    accounts = ledger_accounts(db, territory_id=territory_id, day=last_day)
     for posted in entries(db, territory_id=territory_id, accounted_from=first_day, accounted_to=last_day):
         yield as_book_entry(posted.entry, accounts)
 
@@ -79,7 +80,7 @@ def closing_balances(db: Connection, *, territory_id: int, last_day: datetime.da
 
     It never sums the earlier entries, so that a program that does so proves the counters.
     """
-    accounts = ledger_accounts(db, territory_id=territory_id)
+    accounts = ledger_accounts(db, territory_id=territory_id, day=last_day)
     later = balances_through(
         db,
         territory_id=territory_id,
