@@ -42,9 +42,7 @@ def upgrade() -> None:
         sa.Column("confirmed_by", sa.Text, nullable=False),
         sa.Column("confirmed_at_ms", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("territory_id", "id", name="pk_chart_confirmations"),
-        sa.UniqueConstraint(
-            "territory_id", "book", "role", "programme_id", "code", name="uq_chart_confirmations_once"
-        ),
+        sa.UniqueConstraint("territory_id", "book", "role", "programme_id", "code", name="uq_chart_confirmations_once"),
         sa.CheckConstraint(_line_check(), name="ck_chart_confirmations_line"),
         sa.CheckConstraint(_digits("code"), name="ck_chart_confirmations_code"),
         sa.CheckConstraint(_caller("confirmed_by"), name="ck_chart_confirmations_confirmed_by"),

@@ -5,7 +5,7 @@ import datetime
 from sqlalchemy import Connection, insert
 
 from monnaie_locale.chart.errors import AccountCodeChanged, ChartLineUnknown
-from monnaie_locale.chart.model import ChartLine
+from monnaie_locale.chart.model import ChartLine, LineRule
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.chart.rules import check_account, rule_of
 from monnaie_locale.chart.tables import chart_accounts, chart_confirmations
@@ -69,17 +69,14 @@ def set_account(
     db.execute(
         insert(chart_accounts),
         {
-            "territory_id": territory_id,
             "id": next_id(db, chart_accounts, territory_id=territory_id),
-            **{"book": rule.book.value, "role": rule.role, "programme_id": programme_id},
-            **{"effective_on": effective_on, "code": code, "label": label},
-            **{"set_by": actor, "set_at_ms": instant_ms(now)},
+            **_key(territory_id, rule, programme_id),
+            "effective_on": effective_on, "code": code, "label": label,
+            "set_by": actor, "set_at_ms": instant_ms(now),
         },
     )
-    target = _target(rule.book, rule.role, programme_id)
-    audit.record(
-        db, territory_id=territory_id, at=now, actor=actor, action="chart.set", target=target, detail={"code": code}
-    )
+    _record(db, territory_id=territory_id, action="chart.set", rule=rule, programme_id=programme_id, code=code,
+            actor=actor, now=now)  # fmt: skip
     return _line(db, territory_id, effective_on, (rule.book, rule.role, programme_id))
 
 
@@ -111,21 +108,28 @@ def confirm_account(
     db.execute(
         insert(chart_confirmations),
         {
-            "territory_id": territory_id,
             "id": next_id(db, chart_confirmations, territory_id=territory_id),
-            **{"book": rule.book.value, "role": rule.role, "programme_id": programme_id, "code": code},
-            **{"confirmed_by": actor, "confirmed_at_ms": instant_ms(now)},
+            **_key(territory_id, rule, programme_id),
+            "code": code, "confirmed_by": actor, "confirmed_at_ms": instant_ms(now),
         },
     )
-    target = _target(rule.book, rule.role, programme_id)
-    audit.record(
-        db, territory_id=territory_id, at=now, actor=actor, action="chart.confirm", target=target, detail={"code": code}
-    )
+    _record(db, territory_id=territory_id, action="chart.confirm", rule=rule, programme_id=programme_id, code=code,
+            actor=actor, now=now)  # fmt: skip
     return _line(db, territory_id, day, (rule.book, rule.role, programme_id))
 
 
-def _target(book: str, role: str, programme_id: int) -> str:
-    return f"chart:{book}-{role.replace('_', '-')}-{programme_id}"
+def _key(territory_id: int, rule: LineRule, programme_id: int) -> dict[str, object]:
+    return {"territory_id": territory_id, "book": rule.book.value, "role": rule.role, "programme_id": programme_id}
+
+
+def _record(
+    db: Connection, *, territory_id: int, action: str, rule: LineRule, programme_id: int, code: str, actor: str,
+    now: datetime.datetime,
+) -> None:  # fmt: skip
+    target = f"chart:{rule.book.value}-{rule.role.replace('_', '-')}-{programme_id}"
+    audit.record(
+        db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail={"code": code}
+    )
 
 
 def _line(db: Connection, territory_id: int, day: datetime.date, key: tuple[str, str, int]) -> ChartLine:

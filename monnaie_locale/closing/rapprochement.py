@@ -76,8 +76,8 @@ def reconciliation_of(
             flows, {key: each.name for key, each in programmes_by_id(db, territory_id=territory_id).items()}
         ),
         matches=_matches(facts, flows),
-        prepared_by=_signatory(close.prepared_by, close.prepared_at_ms) if close else Signatory(),
-        approved_by=_signatory(close.approved_by, close.closed_at_ms) if close else Signatory(),
+        prepared_by=signatory(close.prepared_by, close.prepared_at_ms) if close else Signatory(),
+        approved_by=signatory(close.approved_by, close.closed_at_ms) if close else Signatory(),
         head=head,
         is_demo=territory.is_demo,
     )
@@ -152,7 +152,7 @@ def _use(name: str, flows: Sequence[Flow]) -> ProgrammeUse:
     )
 
 
-def _signatory(caller: str | None, at_ms: int | None) -> Signatory:
+def signatory(caller: str | None, at_ms: int | None) -> Signatory:
     """Return who signed, as the number that the books know: a name is for the pen."""
     if caller is None or at_ms is None:
         return Signatory()

@@ -1,4 +1,4 @@
-"""The documents of a month as tables: which there are, and the two that only a close can say (suspens, procès-verbal)."""
+"""The documents of a month as tables: which there are, and the two that only a close can say."""
 
 import datetime
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.closing.aged_items import aged_items
 from monnaie_locale.closing.model import Close
+from monnaie_locale.closing.rapprochement import signatory
 from monnaie_locale.documents.model import LogHead
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing, control_of
 from monnaie_locale.documents.wording import count_shown
@@ -95,8 +96,8 @@ def aged_sheet(books: MonthBooks) -> Sheet:
         name="suspens", title="Suspens du rapprochement, avec leur âge", standing=scope.standing,
         columns=AGED_COLUMNS, rows=lambda: iter(rows), control=control_of(AGED_COLUMNS, rows), empty="Aucun suspens.",
         notes=(
-            f"Selon les comptes : {format_euros(transit_cents)} de virements en cours, {format_euros(suspense_cents)} "
-            f"à classer ; écart avec cet état : {format_euros(gap_cents)}.",
+            (f"Selon les comptes : {format_euros(transit_cents)} de virements en cours, {format_euros(suspense_cents)} "
+            f"à classer ; écart avec cet état : {format_euros(gap_cents)}."),
         ),
     )  # fmt: skip
 
@@ -135,7 +136,8 @@ def _minutes_notes(books: MonthBooks, close: Close | None) -> tuple[str, ...]:
     )
     if close is None:
         return (entries, "L’arrêté n’est pas préparé : ce document n’est qu’un projet.")
-    signed = f"Préparé par {close.prepared_by}, approuvé par {close.approved_by or 'personne encore'}."
+    approved = signatory(close.approved_by, close.closed_at_ms).name or "personne encore"
+    signed = f"Préparé par {signatory(close.prepared_by, close.prepared_at_ms).name}, approuvé par {approved}."
     carried = (f"Reporté : {close.carried_reason}",) if close.carried_reason else ()
     return (entries, *(check.sentence_fr for check in close.checks), *carried, signed)
 
@@ -152,6 +154,18 @@ MONTH_SHEETS: Mapping[str, MonthBuilder] = {
     "indus": lambda books: debts_sheet(books.scope),
     "bordereau": lambda books: bordereau_sheet(books.scope),
     "compte-emploi": lambda books: programme_use_sheet(books.scope),
+}
+MONTH_TITLES: Mapping[str, str] = {
+    "pv-arrete": "Procès-verbal d’arrêté",
+    "suspens": "Suspens du rapprochement, avec leur âge",
+    "journal": "Journal",
+    "grand-livre": "Grand-livre",
+    "balance": "Balance générale",
+    "developpement-soldes": "Développement des soldes",
+    "restes-a-payer": "Restes à payer aux commerçants",
+    "indus": "Indus à récupérer",
+    "bordereau": "Bordereau des virements",
+    "compte-emploi": "Compte d’emploi par dispositif",
 }
 
 

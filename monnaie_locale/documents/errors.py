@@ -8,7 +8,9 @@ class ControlTotalsDiffer(Refusal):
 
     code = "control_totals_differ"
     nature = Nature.CONFLICT
-    french = "Le document « {name} » n’est pas donné : {what} vaut {counted} dans les lignes et {announced} au contrôle."
+    french = (
+        "Le document « {name} » n’est pas donné : {what} vaut {counted} dans les lignes et {announced} au contrôle."
+    )
 
 
 REFUSALS: tuple[type[Refusal], ...] = (ControlTotalsDiffer,)

@@ -112,7 +112,10 @@ class Sheet:
             announced_cents = self.control.sums_cents[title]
             if sum_cents != announced_cents:
                 raise ControlTotalsDiffer(
-                    name=self.title, what=title, counted=format_euros(sum_cents), announced=format_euros(announced_cents)
+                    name=self.title,
+                    what=title,
+                    counted=format_euros(sum_cents),
+                    announced=format_euros(announced_cents),
                 )
 
     def totals(self) -> Row:

@@ -46,7 +46,7 @@ def pdf_bytes(sheet: Sheet) -> bytes:
 
 def _control_sentence(sheet: Sheet) -> str:
     count = sheet.control.row_count
-    sums = [f"{title.lower()} {format_euros(cents)}" for title, cents in sheet.control.sums_cents.items()]
+    sums = [f"{title} {format_euros(cents)}" for title, cents in sheet.control.sums_cents.items()]
     return " ; ".join([f"{count_shown(count)} ligne{'s' if count > 1 else ''}", *sums]) + "."
 
 

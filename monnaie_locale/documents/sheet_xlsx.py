@@ -81,16 +81,16 @@ def _page(workbook: xlsxwriter.Workbook, sheet: Sheet, bold: Format, number: int
 
 def _write(page: Worksheet, at: int, row: Row, kinds: list[Kind], formats: dict[Kind, Format]) -> None:
     for place, (value, kind) in enumerate(zip(row, kinds, strict=True)):
-        _write_cell(page, at, place, value, kind, formats[kind])
+        _write_cell(page, (at, place), value, kind, formats[kind])
 
 
-def _write_cell(page: Worksheet, at: int, place: int, value: Cell, kind: Kind, look: Format) -> None:
+def _write_cell(page: Worksheet, at: tuple[int, int], value: Cell, kind: Kind, look: Format) -> None:
     if value is None:
-        page.write_blank(at, place, None, look)
+        page.write_blank(*at, None, look)
     elif isinstance(value, int):
         # A spreadsheet keeps every number as a float: exact to the cent below 2**53 hundredths, which CENTS_MAX is.
-        page.write_number(at, place, value / CENTS_PER_EURO if kind in {Kind.CENTS, Kind.AMOUNT} else value, look)
+        page.write_number(*at, value / CENTS_PER_EURO if kind in {Kind.CENTS, Kind.AMOUNT} else value, look)
     elif isinstance(value, str):
-        page.write_string(at, place, value, look)
+        page.write_string(*at, value, look)
     else:
-        page.write_datetime(at, place, value, look)
+        page.write_datetime(*at, value, look)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, auxiliary_label
-from monnaie_locale.exports.model import JOURNALS, AccountBalance, BookEntry, BookLine, LedgerAccount
+from monnaie_locale.exports.model import JOURNALS, OPENING_JOURNAL, AccountBalance, BookEntry, BookLine, LedgerAccount
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of, entries
 from monnaie_locale.ledger.entries import JournalEntry
@@ -75,12 +75,46 @@ def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) ->
     )
 
 
-def closing_balances(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[AccountBalance, ...]:
+def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date) -> BookEntry | None:
+    """Return what the accounts hold when a year begins as its first entry ("à nouveaux"), or None when nothing is held.
+
+    Source: LPF A47 A-1: the first numbers of a file are the balances brought forward.
+    """
+    before = first_day - datetime.timedelta(days=1)
+    lines = tuple(
+        BookLine(
+            account=held.account,
+            debit_cents=max(held.balance_cents, 0),
+            credit_cents=max(-held.balance_cents, 0),
+        )
+        for held in closing_balances(db, territory_id=territory_id, last_day=before, coded_on=first_day)
+        if held.balance_cents
+    )
+    if not lines:
+        return None
+    return BookEntry(
+        number=0,
+        kind=None,
+        journal_code=OPENING_JOURNAL.code,
+        journal_label=OPENING_JOURNAL.french,
+        accounted_on=first_day,
+        recorded_on=first_day,
+        piece_reference=f"AN{first_day:%Y}",
+        piece_on=first_day,
+        label=f"À nouveau au {first_day:%d/%m/%Y}",
+        lines=lines,
+    )
+
+
+def closing_balances(
+    db: Connection, *, territory_id: int, last_day: datetime.date, coded_on: datetime.date | None = None
+) -> tuple[AccountBalance, ...]:
     """Return what each account holds at the end of a day: its counter less what moved it on later days.
 
-    It never sums the earlier entries, so that a program that does so proves the counters.
+    It never sums the earlier entries, so that a program that does so proves the counters. `coded_on` is the day whose
+    chart gives the codes, the last day itself when None.
     """
-    accounts = ledger_accounts(db, territory_id=territory_id, day=last_day)
+    accounts = ledger_accounts(db, territory_id=territory_id, day=coded_on or last_day)
     later = balances_through(
         db,
         territory_id=territory_id,

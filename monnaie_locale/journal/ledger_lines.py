@@ -227,9 +227,7 @@ def purse_counts(
 
 def _of_entry() -> Any:  # noqa: ANN401 - SQLAlchemy's own type of a condition says no more
     """Return the condition that joins a transfer to its entry."""
-    return (journal_entries.c.territory_id == transfers.c.territory_id) & (
-        journal_entries.c.id == transfers.c.entry_id
-    )
+    return (journal_entries.c.territory_id == transfers.c.territory_id) & (journal_entries.c.id == transfers.c.entry_id)
 
 
 def _sides(territory_id: int, first_day: datetime.date | None, last_day: datetime.date) -> Subquery:

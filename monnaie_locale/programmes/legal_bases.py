@@ -109,8 +109,10 @@ BASES: dict[LegalBasis, BasisRules] = {
             ends_with_year=False,
             expired_goes_to=frozenset(ExpiredGoesTo),
             mentions=(
-                "Le bénéficiaire a donné mandat à {issuer} de recevoir en euros l’aide de {ccas} et de la lui remettre "
-                "en monnaie locale.",
+                (
+                    "Le bénéficiaire a donné mandat à {issuer} de recevoir en euros l’aide de {ccas} et de la lui "
+                    "remettre en monnaie locale."
+                ),
                 NO_CASH,
             ),
             documents=MANDATE_DOCUMENTS,
@@ -131,8 +133,10 @@ BASES: dict[LegalBasis, BasisRules] = {
             ends_with_year=True,
             expired_goes_to=frozenset({ExpiredGoesTo.CCAS}),
             mentions=(
-                "Chèque d’accompagnement personnalisé émis par {issuer} pour {ccas}, valable jusqu’au 31 décembre "
-                "{year} (CGCT L1611-6).",
+                (
+                    "Chèque d’accompagnement personnalisé émis par {issuer} pour {ccas}, valable jusqu’au 31 décembre "
+                    "{year} (CGCT L1611-6)."
+                ),
                 NO_CASH,
             ),
             documents=("compte-annuel-cap", "commercants-cap"),

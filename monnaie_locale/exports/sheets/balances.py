@@ -19,7 +19,11 @@ DEBIT, CREDIT = "Débit", "Crédit"
 BALANCE_COLUMNS = (
     Column("Compte"),
     Column("Libellé", share=1),
-    *(Column(f"{what} {side}", Kind.CENTS) for what in ("Report", "Mouvements", "Solde") for side in ("débit", "crédit")),
+    *(
+        Column(f"{what} {side}", Kind.CENTS)
+        for what in ("Report", "Mouvements", "Solde")
+        for side in ("débit", "crédit")
+    ),
 )  # fmt: skip
 OPEN_COLUMNS = (
     Column("Compte"),
@@ -44,7 +48,9 @@ def balance_sheet(scope: Scope) -> Sheet:
     spans = ({"last_day": scope.day_before}, {"first_day": scope.first_day, "last_day": scope.last_day})
     for place, span in enumerate(spans):
         for account_id, moved in balances_through(
-            scope.db, territory_id=scope.territory_id, **span  # type: ignore[arg-type]
+            scope.db,
+            territory_id=scope.territory_id,
+            **span,  # type: ignore[arg-type]
         ).items():
             found = sums[accounts[account_id].general_code]
             found[2 * place] += moved.debits_cents
@@ -95,7 +101,10 @@ def open_balances_sheet(scope: Scope) -> Sheet:
     ]
     is_long = scope.is_long(len(held))
     rows = _grouped(held, accounts) if is_long else _each(held, accounts)
-    sums = {DEBIT: sum(cents for cents in counters if cents > 0), CREDIT: -sum(cents for cents in counters if cents < 0)}
+    sums = {
+        DEBIT: sum(cents for cents in counters if cents > 0),
+        CREDIT: -sum(cents for cents in counters if cents < 0),
+    }
     return Sheet(
         name="developpement-soldes", title="Développement des soldes", standing=scope.standing, columns=OPEN_COLUMNS,
         rows=lambda: iter(rows), control=Control(len(rows) if is_long else len(counters), sums),

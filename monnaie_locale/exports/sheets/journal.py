@@ -171,9 +171,7 @@ def _day_ledger_rows(scope: Scope) -> list[Row]:
     """Return the grand-livre of general accounts, a line a day."""
     opening = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.day_before)
     totals = sorted(
-        day_totals(
-            scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day
-        ),
+        day_totals(scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day),
         key=lambda total: (scope.chart.issuer(total.kind).code, total.accounted_on),
     )
     moved = {kind: list(group) for kind, group in itertools.groupby(totals, key=lambda total: total.kind)}

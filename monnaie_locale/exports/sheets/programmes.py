@@ -133,8 +133,10 @@ def aid_sheet(
         # Count and total were written, and checked by the database, when the distribution was prepared.
         control=Control(distribution.line_count, {AMOUNT: distribution.total_cents}),
         notes=(
-            f"Dispositif : {programme.name}. Décision : {programme.decision_reference} du "
-            f"{day_short(programme.decided_on)}. Valable jusqu’au {day_short(distribution.expires_on)}.",
+            (
+                f"Dispositif : {programme.name}. Décision : {programme.decision_reference} du "
+                f"{day_short(programme.decided_on)}. Valable jusqu’au {day_short(distribution.expires_on)}."
+            ),
             f"Imputation proposée : {account.code} {account.french}, à valider par le comptable.",
             *BASES[programme.legal_basis].mentions_for(
                 ccas=scope.territory.ccas_name, issuer=scope.territory.issuer_name, year=year
@@ -165,4 +167,3 @@ def _aid_rows(scope: Scope, distribution: Distribution, keyring: Keyring | None)
             household = households[line.wallet_id]
             name = "Identité effacée" if household.is_erased else household.addressee[0]
             yield (line.line_no, household.reference, name, line.amount_cents)
-

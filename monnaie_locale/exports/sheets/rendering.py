@@ -1,12 +1,11 @@
 """Give a sheet to its reader: one writer a format, and how many lines each format takes before centralising by day."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from monnaie_locale.documents import sheet_csv, sheet_pdf, sheet_xlsx
 from monnaie_locale.documents.sheet import Sheet
-from monnaie_locale.exports.operations import ExportFile
+from monnaie_locale.exports.operations import ExportFile, StreamedFile
 
 
 class Format(StrEnum):
@@ -29,15 +28,6 @@ LINES_MAX: dict[Format, int | None] = {Format.PDF: 3_000, Format.XLSX: 100_000, 
 Build = Callable[[int | None], Sheet]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedFile:
-    """A file given part by part; the connection that its parts read from stays open until the last one."""
-
-    name: str
-    media_type: str
-    parts: Iterator[bytes]
-
-
 def file_name(sheet: Sheet, wanted: Format) -> str:
     """Return the name of a document's file: "journal-2026-10.csv"."""
     return f"{sheet.name}-{sheet.standing.period}.{wanted}"
@@ -45,8 +35,7 @@ def file_name(sheet: Sheet, wanted: Format) -> str:
 
 def rendered(build: Build, wanted: Format) -> ExportFile:
     """Return a document whole; refuses control_totals_differ."""
-    streamed = streaming(build, wanted)
-    return ExportFile(streamed.name, streamed.media_type, b"".join(streamed.parts))
+    return streaming(build, wanted).whole()
 
 
 def streaming(build: Build, wanted: Format) -> StreamedFile:

@@ -64,8 +64,8 @@ def cap_account_sheet(scope: Scope) -> Sheet:
         notes=(
             f"À remettre au CCAS le {day_short(account.due_on)} au plus tard ({account.source}).",
             "À rembourser au CCAS : commandé moins utilisé chez les commerçants.",
-            "Titres rejetés (R1611-6) : aucun n’est inscrit, la caisse refuse un titre périmé ou un achat hors objet "
-            "avant tout encaissement.",
+            ("Titres rejetés (R1611-6) : aucun n’est inscrit, la caisse refuse un titre périmé ou un achat hors objet "
+            "avant tout encaissement."),
             *rules.mentions_for(ccas=scope.territory.ccas_name, issuer=scope.territory.issuer_name, year=year),
         ),
     )  # fmt: skip
@@ -144,8 +144,8 @@ def acpr_sheet(scope: Scope) -> Sheet:
         name="chiffres-acpr", title="Chiffres pour le rapport annuel à l’ACPR", standing=scope.standing,
         columns=FIGURE_COLUMNS, rows=lambda: iter(rows), control=Control(len(rows), {}),
         notes=(
-            "Réseau limité d’accepteurs (CMF L521-3 et L525-5) : ces chiffres nourrissent le rapport annuel sur le "
-            "respect des conditions et la sécurité du moyen de paiement, que rédige l’émetteur.",
+            ("Réseau limité d’accepteurs (CMF L521-3 et L525-5) : ces chiffres nourrissent le rapport annuel sur le "
+            "respect des conditions et la sécurité du moyen de paiement, que rédige l’émetteur."),
             "Circulation : porte-monnaie, commerçants à payer, virements en cours, monnaie périmée à rendre.",
         ),
     )  # fmt: skip
