@@ -71,8 +71,11 @@ def set_account(
         {
             "id": next_id(db, chart_accounts, territory_id=territory_id),
             **_key(territory_id, rule, programme_id),
-            "effective_on": effective_on, "code": code, "label": label,
-            "set_by": actor, "set_at_ms": instant_ms(now),
+            "effective_on": effective_on,
+            "code": code,
+            "label": label,
+            "set_by": actor,
+            "set_at_ms": instant_ms(now),
         },
     )
     _record(db, territory_id=territory_id, action="chart.set", rule=rule, programme_id=programme_id, code=code,
@@ -110,7 +113,9 @@ def confirm_account(
         {
             "id": next_id(db, chart_confirmations, territory_id=territory_id),
             **_key(territory_id, rule, programme_id),
-            "code": code, "confirmed_by": actor, "confirmed_at_ms": instant_ms(now),
+            "code": code,
+            "confirmed_by": actor,
+            "confirmed_at_ms": instant_ms(now),
         },
     )
     _record(db, territory_id=territory_id, action="chart.confirm", rule=rule, programme_id=programme_id, code=code,

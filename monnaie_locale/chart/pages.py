@@ -41,7 +41,10 @@ def index() -> ResponseReturnValue:
     own = {line.programme_id for line in lines if line.programme_id}
     return pages.render(
         "chart/index.html",
-        books=[(book, [line for line in lines if line.rule.book is book]) for book in Book],
+        books=[
+            (book, sorted((line for line in lines if line.rule.book is book), key=lambda line: line.account.code))
+            for book in Book
+        ],
         waiting=sum(line.waits for line in lines),
         applies_from=day,
         names=names,

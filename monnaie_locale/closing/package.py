@@ -77,7 +77,7 @@ def month_package(
 
 
 def sheet_files(books: MonthBooks) -> list[ExportFile]:
-    """Return the accountant's documents of a month, each to read (PDF) and to compute with (CSV); none names a person."""
+    """Return the accountant's documents of a month, each as PDF and as CSV; none names a person."""
     return [
         rendered(partial(_sheet, books, name), wanted) for name in MONTH_SHEETS for wanted in (Format.PDF, Format.CSV)
     ]

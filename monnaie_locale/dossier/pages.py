@@ -41,12 +41,18 @@ def streamed(make: Callable[[Connection], StreamedFile]) -> Response:
         stack.close()
         raise
     response = Response(
-        file.parts,
+        _until_sent(file, stack),
         content_type=file.media_type,
         headers={"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"},
     )
+    # A listener that went away before the first part has started nothing that could end.
     response.call_on_close(stack.close)
     return response
+
+
+def _until_sent(file: StreamedFile, stack: ExitStack) -> Iterator[bytes]:
+    with stack:
+        yield from file.parts
 
 
 @blueprint.get(PATH)

@@ -98,7 +98,13 @@ def _cap_deadlines(year: int) -> tuple[Deadline, ...]:
 
 ON_BEHALF = "Opérations faites au nom et pour le compte de {ccas} par {issuer} (CGCT D1611-20)."
 NO_CASH = "La monnaie ne se rembourse pas en espèces, ni en tout ni en partie."
-MANDATE_DOCUMENTS = ("reddition-balance", "reddition-soldes", "reddition-tresorerie", "reddition-impayes")
+MANDATE_DOCUMENTS = (
+    "reddition-balance",
+    "reddition-soldes",
+    "reddition-tresorerie",
+    "reddition-impayes",
+    "reddition-pieces",
+)
 
 BASES: dict[LegalBasis, BasisRules] = {
     rules.basis: rules
