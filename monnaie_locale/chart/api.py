@@ -20,7 +20,7 @@ from monnaie_locale.programmes.errors import ProgrammeUnknown
 blueprint = api_blueprint("chart_api", __name__)
 
 
-class AccountBody(Body):
+class ChartAccountBody(Body):
     """The account that a line is to have."""
 
     book: str = Field(max_length=20)
@@ -30,7 +30,7 @@ class AccountBody(Body):
     label: str = Field(max_length=200)
 
 
-class ConfirmationBody(Body):
+class ChartConfirmationBody(Body):
     """The code that the comptable confirms, as it was read."""
 
     book: str = Field(max_length=20)
@@ -84,7 +84,7 @@ def show_chart(db: Connection, *, call: Call) -> ChartReply:
     "/chart/accounts",
     summary="Set a code of the chart",
     permission=Permission.MANAGE_CHART,
-    body=AccountBody,
+    body=ChartAccountBody,
     answers=ChartLineReply,
     status=201,
     refusals=(
@@ -98,7 +98,7 @@ def show_chart(db: Connection, *, call: Call) -> ChartReply:
     ),
     idempotent="stored",
 )
-def set_chart_account(db: Connection, *, body: AccountBody, call: Call) -> ChartLineReply:
+def set_chart_account(db: Connection, *, body: ChartAccountBody, call: Call) -> ChartLineReply:
     """Give a line another code, from the first year of which no month is closed."""
     line = set_account(
         db,
@@ -119,13 +119,13 @@ def set_chart_account(db: Connection, *, body: AccountBody, call: Call) -> Chart
     "/chart/confirmations",
     summary="Confirm a code of the chart",
     permission=Permission.MANAGE_CHART,
-    body=ConfirmationBody,
+    body=ChartConfirmationBody,
     answers=ChartLineReply,
     status=201,
     refusals=(errors.ChartLineUnknown, errors.AccountCodeChanged),
     idempotent="stored",
 )
-def confirm_chart_account(db: Connection, *, body: ConfirmationBody, call: Call) -> ChartLineReply:
+def confirm_chart_account(db: Connection, *, body: ChartConfirmationBody, call: Call) -> ChartLineReply:
     """Write that the comptable confirms the code in force."""
     line = confirm_account(
         db,

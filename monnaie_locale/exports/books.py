@@ -80,15 +80,17 @@ def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date
 
     Source: LPF A47 A-1: the first numbers of a file are the balances brought forward.
     """
+    accounts = ledger_accounts(db, territory_id=territory_id, day=first_day)
     before = first_day - datetime.timedelta(days=1)
+    # Summed from the entries, not from the counters: a program that recomputes the year proves the counters.
     lines = tuple(
         BookLine(
-            account=held.account,
-            debit_cents=max(held.balance_cents, 0),
-            credit_cents=max(-held.balance_cents, 0),
+            account=accounts[account_id],
+            debit_cents=max(-moved.net_credit_cents, 0),
+            credit_cents=max(moved.net_credit_cents, 0),
         )
-        for held in closing_balances(db, territory_id=territory_id, last_day=before, coded_on=first_day)
-        if held.balance_cents
+        for account_id, moved in balances_through(db, territory_id=territory_id, last_day=before).items()
+        if moved.net_credit_cents
     )
     if not lines:
         return None
@@ -106,15 +108,12 @@ def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date
     )
 
 
-def closing_balances(
-    db: Connection, *, territory_id: int, last_day: datetime.date, coded_on: datetime.date | None = None
-) -> tuple[AccountBalance, ...]:
+def closing_balances(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[AccountBalance, ...]:
     """Return what each account holds at the end of a day: its counter less what moved it on later days.
 
-    It never sums the earlier entries, so that a program that does so proves the counters. `coded_on` is the day whose
-    chart gives the codes, the last day itself when None.
+    It never sums the earlier entries, so that a program that does so proves the counters.
     """
-    accounts = ledger_accounts(db, territory_id=territory_id, day=coded_on or last_day)
+    accounts = ledger_accounts(db, territory_id=territory_id, day=last_day)
     later = balances_through(
         db,
         territory_id=territory_id,
