@@ -6,9 +6,14 @@ import merchants.app
 import merchants.errors
 import wallets.app
 import wallets.errors
+from monnaie_locale.chart import app as chart
+from monnaie_locale.chart import errors as chart_errors
 from monnaie_locale.closing import app as closing
 from monnaie_locale.closing import errors as closing_errors
 from monnaie_locale.database.transaction import reading
+from monnaie_locale.documents import errors as documents_errors
+from monnaie_locale.dossier import app as dossier
+from monnaie_locale.dossier import errors as dossier_errors
 from monnaie_locale.exports import app as exports
 from monnaie_locale.exports import errors as exports_errors
 from monnaie_locale.identity import api as staff_api
@@ -22,16 +27,19 @@ from monnaie_locale.reconciliation import app as reconciliation
 from monnaie_locale.reconciliation import errors as reconciliation_errors
 from monnaie_locale.runtime import Runtime
 
-PACKAGES = (staff_api, office, wallets.app, programmes, merchants.app, reconciliation, closing, exports)
+PACKAGES = (staff_api, office, wallets.app, programmes, merchants.app, reconciliation, closing, exports, dossier, chart)
 # What the API's catalogue lists, lowest layer first.
 REFUSALS = (
     *journal_errors.REFUSALS,
+    *documents_errors.REFUSALS,
     *programmes_errors.REFUSALS,
+    *chart_errors.REFUSALS,
     *wallets.errors.REFUSALS,
     *merchants.errors.REFUSALS,
     *reconciliation_errors.REFUSALS,
     *exports_errors.REFUSALS,
     *closing_errors.REFUSALS,
+    *dossier_errors.REFUSALS,
 )
 
 

@@ -9,6 +9,7 @@ import importlib
 import os
 import secrets
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ POSTGRESQL_MISSING = "PostgreSQL could not start"
 CHROMIUM_MISSING = "Chromium is missing"
 NO_POWER_CUTS = "Power cuts cannot be made"
 ZBAR_MISSING = "The library of zbar is missing"
+HLEDGER_MISSING = "The program hledger is missing"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -64,6 +66,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         CHROMIUM_MISSING: "IN A BROWSER",
         NO_POWER_CUTS: "BY POWER CUTS",
         ZBAR_MISSING: "BY ZBAR",
+        HLEDGER_MISSING: "BY HLEDGER",
     }
     for reason, what in causes.items():
         count = sum(reason in text for text in skipped)
@@ -238,6 +241,21 @@ def zbar() -> Callable[[Image.Image], list[str]]:
         # The Python part is always there: it looks for Debian's libzbar0.
         _unavailable(ZBAR_MISSING)
     return lambda picture: [found.data.decode() for found in reader.decode(picture, [reader.ZBarSymbol.QRCODE])]
+
+
+@pytest.fixture(scope="session")
+def hledger() -> Callable[..., str | None]:
+    """Give a function that runs hledger on a journal: what it prints, or None when it finds a fault."""
+    program = shutil.which("hledger")
+    if program is None:
+        # Debian's package hledger: a second accountant, written in another language by other people.
+        _unavailable(HLEDGER_MISSING)
+
+    def run(journal: bytes, *arguments: str) -> str | None:
+        found = subprocess.run([str(program), "-f", "-", *arguments], input=journal, capture_output=True, check=False)
+        return found.stdout.decode() if found.returncode == 0 else None
+
+    return run
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import datetime
 import io
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -14,8 +15,10 @@ from monnaie_locale.closing.facts import facts_of
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.queries import close_of_month, reopened_closes, reopening_of
 from monnaie_locale.closing.rapprochement import reconciliation_of
+from monnaie_locale.closing.sheets import MONTH_SHEETS, MonthBooks, month_books, month_sheet
 from monnaie_locale.documents.model import LogHead
 from monnaie_locale.documents.reconciliation_statement import reconciliation_statement
+from monnaie_locale.documents.sheet import Sheet
 from monnaie_locale.exports.operations import (
     ExportFile,
     beancount_of,
@@ -25,6 +28,7 @@ from monnaie_locale.exports.operations import (
     trial_balance_of,
 )
 from monnaie_locale.exports.paper import printed_head
+from monnaie_locale.exports.sheets.rendering import Format, rendered
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
@@ -71,10 +75,22 @@ def month_package(
         beancount_of(db, territory_id=territory_id, last_day=month.last_day),
         trial_balance_of(db, territory_id=territory_id, last_day=month.last_day),
         reconciliation_file(db, territory_id=territory_id, month=month, close=close, head=head, created_at=created_at),
+        *sheet_files(month_books(db, territory=territory, month=month, close=close, head=head, created_at=created_at)),
     ]
     if close is not None and close.is_closed:
         files += [certificate_file(close), *superseded_files(db, territory_id=territory_id, month=month)]
     return files
+
+
+def sheet_files(books: MonthBooks) -> list[ExportFile]:
+    """Return the accountant's documents of a month, each as PDF and as CSV; none names a person."""
+    return [
+        rendered(partial(_sheet, books, name), wanted) for name in MONTH_SHEETS for wanted in (Format.PDF, Format.CSV)
+    ]
+
+
+def _sheet(books: MonthBooks, name: str, lines_max: int | None) -> Sheet:
+    return month_sheet(books, name=name, lines_max=lines_max)
 
 
 def head_for(db: Connection, *, territory_id: int, close: Close | None, public_key_pem: str) -> LogHead | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.closing.model import Close, Facts
 from monnaie_locale.documents.model import (
     Difference,
@@ -21,7 +22,7 @@ from monnaie_locale.exports.paper import issuer_of
 from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.journal.periods import Flow, flows_through
-from monnaie_locale.ledger.accounts import ACCOUNT_MAP, AccountKind
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.programmes.queries import programmes_by_id
 from monnaie_locale.reconciliation.queries import unresolved
@@ -51,7 +52,7 @@ def reconciliation_of(
     """
     territory_id, last_day = territory.territory_id, facts.month.last_day
     flows = flows_through(db, territory_id=territory_id, last_day=last_day)
-    reserve = ACCOUNT_MAP[AccountKind.RESERVE]
+    reserve = chart_of(db, territory_id=territory_id, day=last_day).issuer(AccountKind.RESERVE)
     return Reconciliation(
         issuer=issuer_of(territory),
         currency_name=territory.currency_name,
@@ -76,15 +77,15 @@ def reconciliation_of(
         programmes=_uses(
             flows, {key: each.name for key, each in programmes_by_id(db, territory_id=territory_id).items()}
         ),
-        matches=_matches(facts, flows),
-        prepared_by=_signatory(close.prepared_by, close.prepared_at_ms) if close else Signatory(),
-        approved_by=_signatory(close.approved_by, close.closed_at_ms) if close else Signatory(),
+        matches=_matches(facts, flows, reserve.code),
+        prepared_by=signatory(close.prepared_by, close.prepared_at_ms) if close else Signatory(),
+        approved_by=signatory(close.approved_by, close.closed_at_ms) if close else Signatory(),
         head=head,
         is_demo=territory.is_demo,
     )
 
 
-def _matches(facts: Facts, flows: Sequence[Flow]) -> tuple[Match, ...]:
+def _matches(facts: Facts, flows: Sequence[Flow], reserve_code: str) -> tuple[Match, ...]:
     """Return the four checks: each amount is found twice, by different ways."""
     moved: dict[AccountKind, int] = defaultdict(int)
     for flow in flows:
@@ -98,7 +99,7 @@ def _matches(facts: Facts, flows: Sequence[Flow]) -> tuple[Match, ...]:
             "La banque et les comptes",
             "Solde selon la banque",
             facts.bank_cents or 0,
-            f"Compte {ACCOUNT_MAP[AccountKind.RESERVE].code}",
+            f"Compte {reserve_code}",
             -held[AccountKind.RESERVE],
         ),
         Match("Ce qui est détenu et ce qui est dû", "Actif et charges", assets_cents, "Dettes", liabilities_cents),
@@ -154,7 +155,7 @@ def _use(name: str, flows: Sequence[Flow]) -> ProgrammeUse:
     )
 
 
-def _signatory(caller: str | None, at_ms: int | None) -> Signatory:
+def signatory(caller: str | None, at_ms: int | None) -> Signatory:
     """Return who signed, as the number that the books know: a name is for the pen."""
     if caller is None or at_ms is None:
         return Signatory()

@@ -63,12 +63,13 @@ def head_block(head: LogHead | None) -> dict[str, str] | None:
         return None
     sealed = "écritures scellées" if head.entry_count > 1 else "écriture scellée"
     return {
-        "sentence": f"{_thousands(head.entry_count)} {sealed} au {moment_short(head.signed_at)}. "
+        "sentence": f"{count_shown(head.entry_count)} {sealed} au {moment_short(head.signed_at)}. "
         "Gardez ce document : cette empreinte prouve qu'aucune écriture n'a changé depuis.",
         "root": head.root.hex(),
         "key": head.public_key_fingerprint,
     }
 
 
-def _thousands(number: int) -> str:
+def count_shown(number: int) -> str:
+    """Return a whole number as "12 345"."""
     return f"{number:,}".replace(",", NARROW_NO_BREAK_SPACE)

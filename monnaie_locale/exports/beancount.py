@@ -57,7 +57,7 @@ def write_beancount(
     held = sorted(balances, key=lambda balance: balance.account.account_id)
     accounts = {line.account.account_id: line.account for entry in ordered for line in entry.lines}
     accounts |= {balance.account.account_id: balance.account for balance in held}
-    names = _names(accounts)
+    names = account_names(accounts)
     opened = {account_id: min(account.opened_on, closed_on) for account_id, account in accounts.items()}
     for entry in ordered:
         for line in entry.lines:
@@ -89,7 +89,7 @@ def _transaction(entry: BookEntry, names: Mapping[int, str]) -> str:
     return "\n".join(lines)
 
 
-def _names(accounts: Mapping[int, LedgerAccount]) -> dict[int, str]:
+def account_names(accounts: Mapping[int, LedgerAccount]) -> dict[int, str]:
     """Return each account's name; one that another account shares, or lies under, is told apart by its id.
 
     Beancount counts what lies under an account in its balance, which the ledger does not.

@@ -5,23 +5,24 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
+from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, auxiliary_label
-from monnaie_locale.exports.model import JOURNALS, AccountBalance, BookEntry, BookLine, LedgerAccount
+from monnaie_locale.exports.model import JOURNALS, OPENING_JOURNAL, AccountBalance, BookEntry, BookLine, LedgerAccount
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of, entries
-from monnaie_locale.ledger.accounts import ACCOUNT_MAP
 from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.periods import paris_date
 
 
-def ledger_accounts(db: Connection, *, territory_id: int) -> dict[int, LedgerAccount]:
-    """Return every account of the territory by number, under its line of the chart of accounts."""
+def ledger_accounts(db: Connection, *, territory_id: int, day: datetime.date) -> dict[int, LedgerAccount]:
+    """Return every account of the territory by number, under its line of the chart in force on a day."""
+    chart = chart_of(db, territory_id=territory_id, day=day)
     return {
         account.account_id: LedgerAccount(
             account_id=account.account_id,
             kind=account.owner.kind,
-            general_code=ACCOUNT_MAP[account.owner.kind].code,
-            general_label=ACCOUNT_MAP[account.owner.kind].french,
+            general_code=chart.issuer(account.owner.kind).code,
+            general_label=chart.issuer(account.owner.kind).french,
             auxiliary_code=auxiliary_code(account.owner),
             auxiliary_label=auxiliary_label(account.owner),
             opened_on=paris_date(account.opened_at_ms),
@@ -42,7 +43,7 @@ def book_entries(
         last_day: the last day.
 
     """
-    accounts = ledger_accounts(db, territory_id=territory_id)
+    accounts = ledger_accounts(db, territory_id=territory_id, day=last_day)
     for posted in entries(db, territory_id=territory_id, accounted_from=first_day, accounted_to=last_day):
         yield as_book_entry(posted.entry, accounts)
 
@@ -74,12 +75,45 @@ def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) ->
     )
 
 
+def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date) -> BookEntry | None:
+    """Return what the accounts hold when a year begins as its first entry ("à nouveaux"), or None when nothing is held.
+
+    Source: LPF A47 A-1: the first numbers of a file are the balances brought forward.
+    """
+    accounts = ledger_accounts(db, territory_id=territory_id, day=first_day)
+    before = first_day - datetime.timedelta(days=1)
+    # Summed from the entries, not from the counters: a program that recomputes the year proves the counters.
+    lines = tuple(
+        BookLine(
+            account=accounts[account_id],
+            debit_cents=max(-moved.net_credit_cents, 0),
+            credit_cents=max(moved.net_credit_cents, 0),
+        )
+        for account_id, moved in balances_through(db, territory_id=territory_id, last_day=before).items()
+        if moved.net_credit_cents
+    )
+    if not lines:
+        return None
+    return BookEntry(
+        number=0,
+        kind=None,
+        journal_code=OPENING_JOURNAL.code,
+        journal_label=OPENING_JOURNAL.french,
+        accounted_on=first_day,
+        recorded_on=first_day,
+        piece_reference=f"AN{first_day:%Y}",
+        piece_on=first_day,
+        label=f"À nouveau au {first_day:%d/%m/%Y}",
+        lines=lines,
+    )
+
+
 def closing_balances(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[AccountBalance, ...]:
     """Return what each account holds at the end of a day: its counter less what moved it on later days.
 
     It never sums the earlier entries, so that a program that does so proves the counters.
     """
-    accounts = ledger_accounts(db, territory_id=territory_id)
+    accounts = ledger_accounts(db, territory_id=territory_id, day=last_day)
     later = balances_through(
         db,
         territory_id=territory_id,

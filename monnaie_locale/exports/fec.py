@@ -5,12 +5,13 @@ validation, EcritureNum on a continuous sequence.
 """
 
 import datetime
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 
 from stdnum.fr import siren as siren_number
 
 from monnaie_locale.exports.errors import EntryFieldEmpty, EntryOutsidePeriod, SirenMalformed
-from monnaie_locale.exports.model import BookEntry, BookLine, in_order
+from monnaie_locale.exports.model import BookEntry, BookLine, in_order, sound
 from monnaie_locale.exports.plain_text import one_line
 from monnaie_locale.ledger.money import format_decimal
 
@@ -38,6 +39,7 @@ COLUMNS = (
 MAY_BE_BLANK = frozenset({"CompAuxNum", "CompAuxLib", "EcritureLet", "DateLet", "Montantdevise", "Idevise"})
 SEPARATOR = "\t"
 LINE_END = "\r\n"
+ENTRIES_PER_PART = 500
 
 
 def fec_file_name(*, siren: str, closes_on: datetime.date) -> str:
@@ -47,29 +49,51 @@ def fec_file_name(*, siren: str, closes_on: datetime.date) -> str:
     return f"{siren_number.compact(siren)}FEC{closes_on:%Y%m%d}.txt"
 
 
-def write_fec(*, entries: Iterable[BookEntry], first_day: datetime.date, last_day: datetime.date) -> bytes:
-    """Return the FEC of the entries of an accounting year (or of its beginning), in UTF-8.
+def write_fec(
+    *,
+    entries: Iterable[BookEntry],
+    first_day: datetime.date,
+    last_day: datetime.date,
+    opening: BookEntry | None = None,
+) -> bytes:
+    """Return the FEC of the entries of an accounting year, given in any order; else as `fec_parts`."""
+    ordered = in_order(entries=entries)
+    return b"".join(fec_parts(entries=ordered, first_day=first_day, last_day=last_day, opening=opening))
+
+
+def fec_parts(
+    *,
+    entries: Iterable[BookEntry],
+    first_day: datetime.date,
+    last_day: datetime.date,
+    opening: BookEntry | None = None,
+) -> Iterator[bytes]:
+    """Yield the FEC of an accounting year (or of its beginning), in UTF-8, some hundred entries a part.
 
     EcritureNum counts from 1 in the order of validation: the ledger numbers all years in one sequence, and around
     New Year two years interleave in it, so its numbers would leave gaps here. The ledger's number follows the label,
     in brackets.
 
     Args:
-        entries: every entry accounted in the period, in any order.
+        entries: every entry accounted in the period, in the order of their numbers.
         first_day: the first day of the accounting year.
         last_day: the last day covered.
+        opening: the balances brought forward, which take the first number; None when there are none.
 
-    Refuses, in this order: entry_number_repeated, entry_without_lines, entry_line_malformed, entry_unbalanced,
+    Refuses, entry by entry: entry_number_repeated, entry_without_lines, entry_line_malformed, entry_unbalanced,
     entry_outside_period, entry_field_empty.
     """
     rows = [SEPARATOR.join(COLUMNS)]
-    ordered = in_order(entries=entries)
-    for entry in ordered:
+    brought_forward = [] if opening is None else [opening]
+    for rank, entry in enumerate(sound(entries=itertools.chain(brought_forward, entries)), start=1):
         if not first_day <= entry.accounted_on <= last_day:
             raise EntryOutsidePeriod(number=entry.number, accounted_on=entry.accounted_on.strftime("%d/%m/%Y"))
-    for rank, entry in enumerate(ordered, start=1):
         rows.extend(SEPARATOR.join(_row(rank, entry, line)) for line in entry.lines)
-    return (LINE_END.join(rows) + LINE_END).encode()
+        if rank % ENTRIES_PER_PART == 0:
+            yield (LINE_END.join(rows) + LINE_END).encode()
+            rows = []
+    if rows:
+        yield (LINE_END.join(rows) + LINE_END).encode()
 
 
 def _row(rank: int, entry: BookEntry, line: BookLine) -> list[str]:
@@ -85,7 +109,7 @@ def _row(rank: int, entry: BookEntry, line: BookLine) -> list[str]:
         line.account.auxiliary_label if line.account.auxiliary_code else "",
         entry.piece_reference,
         f"{entry.piece_on:%Y%m%d}",
-        f"{entry.label} [{entry.number}]" if entry.label.strip() else "",
+        _label(entry),
         format_decimal(line.debit_cents, point=","),
         format_decimal(line.credit_cents, point=","),
         "",
@@ -100,3 +124,8 @@ def _row(rank: int, entry: BookEntry, line: BookLine) -> list[str]:
         if not field and column not in MAY_BE_BLANK:
             raise EntryFieldEmpty(field=column, number=entry.number)
     return plain
+
+
+def _label(entry: BookEntry) -> str:
+    """Return the label with the ledger's number; balances brought forward are no entry of the ledger."""
+    return f"{entry.label} [{entry.number}]" if entry.label.strip() and entry.number else entry.label

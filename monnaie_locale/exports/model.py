@@ -5,8 +5,7 @@ is never in an export (DESIGN §3.11).
 """
 
 import datetime
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from monnaie_locale.exports.errors import EntryLineMalformed, EntryNumberRepeated, EntryUnbalanced, EntryWithoutLines
@@ -44,11 +43,12 @@ class BookEntry:
     """One numbered entry of the books.
 
     `number` is the ledger's; `accounted_on` the accounting date; `recorded_on` the day it was validated, after which
-    nothing changes it; `piece_reference` and `piece_on` the supporting document.
+    nothing changes it; `piece_reference` and `piece_on` the supporting document. `kind` is None for the
+    balances brought forward into a year, which are no entry of the ledger: their number is 0.
     """
 
     number: int
-    kind: EntryKind
+    kind: EntryKind | None
     journal_code: str
     journal_label: str
     accounted_on: datetime.date
@@ -83,6 +83,7 @@ PAYOUT_JOURNAL = Journal("VI", "Virements aux commerçants")
 BANK_JOURNAL = Journal("BQ", "Banque")
 EXPIRY_JOURNAL = Journal("EX", "Expirations")
 GENERAL_JOURNAL = Journal("OD", "Opérations diverses")
+OPENING_JOURNAL = Journal("AN", "À nouveaux")
 
 JOURNALS: dict[EntryKind, Journal] = {
     EntryKind.FUNDING: FUNDING_JOURNAL,
@@ -107,17 +108,22 @@ JOURNALS: dict[EntryKind, Journal] = {
 
 
 def in_order(*, entries: Iterable[BookEntry]) -> list[BookEntry]:
-    """Return the entries by number, each of them sound.
+    """Return the entries by number, each of them sound; refuses as `sound`."""
+    return list(sound(entries=sorted(entries, key=lambda entry: entry.number)))
+
+
+def sound(*, entries: Iterable[BookEntry]) -> Iterator[BookEntry]:
+    """Yield entries that come in the order of their numbers, each of them sound; memory flat.
 
     Refuses, entry by entry: entry_number_repeated, entry_without_lines, entry_line_malformed, entry_unbalanced.
     """
-    ordered = sorted(entries, key=lambda entry: entry.number)
-    for earlier, later in itertools.pairwise(ordered):
-        if earlier.number == later.number:
-            raise EntryNumberRepeated(number=later.number)
-    for entry in ordered:
+    last = -1
+    for entry in entries:
+        if entry.number <= last:
+            raise EntryNumberRepeated(number=entry.number)
+        last = entry.number
         _check(entry)
-    return ordered
+        yield entry
 
 
 def _check(entry: BookEntry) -> None:

@@ -1,6 +1,7 @@
 """The files of a month that other programs and people read, made from the books; nothing is written."""
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,8 +12,9 @@ from merchants.queries import list_merchants, list_payouts
 from monnaie_locale.documents.merchant_statement import merchant_statement
 from monnaie_locale.documents.model import LogHead
 from monnaie_locale.exports.beancount import write_beancount
-from monnaie_locale.exports.books import book_entries, closing_balances
-from monnaie_locale.exports.fec import fec_file_name, write_fec
+from monnaie_locale.exports.books import book_entries, closing_balances, opening_entry
+from monnaie_locale.exports.fec import fec_file_name, fec_parts
+from monnaie_locale.exports.hledger import hledger_parts
 from monnaie_locale.exports.payment_order import payment_order
 from monnaie_locale.exports.shop_statements import paid_in, shop_statement
 from monnaie_locale.exports.trial_balance import trial_balance, write_trial_balance
@@ -35,19 +37,61 @@ class ExportFile:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StreamedFile:
+    """A file given part by part; the connection that its parts read from stays open until the last one."""
+
+    name: str
+    media_type: str
+    parts: Iterator[bytes]
+
+    def whole(self) -> ExportFile:
+        """Return the file in memory."""
+        return ExportFile(self.name, self.media_type, b"".join(self.parts))
+
+
 def fec_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None) -> ExportFile:
+    """Return the FEC in memory; as `fec_stream_of`."""
+    return fec_stream_of(db, territory_id=territory_id, year=year, last_day=last_day).whole()
+
+
+def fec_stream_of(
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+) -> StreamedFile:
     """Return the FEC of a calendar year, or of its beginning up to `last_day`, under its legal name.
 
-    Refuses siren_malformed, and what `fec.write_fec` refuses.
+    Refuses siren_malformed, and what `fec.fec_parts` refuses.
     """
     territory = territory_of(db, territory_id=territory_id)
     first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
     last_day = min(last_day or closes_on, closes_on)
-    entries = book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
-    return ExportFile(
+    return StreamedFile(
         name=fec_file_name(siren=territory.issuer_siren, closes_on=closes_on),
         media_type="text/plain; charset=utf-8",
-        content=write_fec(entries=entries, first_day=first_day, last_day=last_day),
+        parts=fec_parts(
+            entries=book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day),
+            first_day=first_day,
+            last_day=last_day,
+            opening=opening_entry(db, territory_id=territory_id, first_day=first_day),
+        ),
+    )
+
+
+def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None) -> StreamedFile:
+    """Return the hledger journal of a calendar year, or of its beginning up to `last_day`, every balance asserted."""
+    territory = territory_of(db, territory_id=territory_id)
+    first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
+    last_day = min(last_day or closes_on, closes_on)
+    return StreamedFile(
+        name=f"journal-{year}.hledger",
+        media_type="text/plain; charset=utf-8",
+        parts=hledger_parts(
+            title=f"{territory.name} – {territory.currency_name} – {year}",
+            entries=book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day),
+            opening=opening_entry(db, territory_id=territory_id, first_day=first_day),
+            balances=closing_balances(db, territory_id=territory_id, last_day=last_day),
+            closed_on=last_day,
+        ),
     )
 
 

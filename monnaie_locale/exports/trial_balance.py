@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from monnaie_locale.exports.model import BookEntry, in_order
+from monnaie_locale.exports.model import BookEntry, sound
 from monnaie_locale.exports.plain_text import one_line
 from monnaie_locale.ledger.money import format_decimal
 
@@ -53,14 +53,14 @@ class TrialBalance:
 
 
 def trial_balance(*, entries: Iterable[BookEntry]) -> TrialBalance:
-    """Return the trial balance of the entries, one row per general account.
+    """Return the trial balance of entries in the order of their numbers, one row per general account.
 
     Refuses entry_number_repeated, entry_without_lines, entry_line_malformed, entry_unbalanced.
     """
     labels: dict[str, str] = {}
     debits: dict[str, int] = {}
     credits_: dict[str, int] = {}
-    for entry in in_order(entries=entries):
+    for entry in sound(entries=entries):
         for line in entry.lines:
             code = line.account.general_code
             labels.setdefault(code, line.account.general_label)

@@ -57,6 +57,8 @@ class Permission(StrEnum):
     PREPARE_CLOSE = "prepare_close"
     APPROVE_CLOSE = "approve_close"
     EXPORT_BOOKS = "export_books"
+    PRINT_NAMED_AID = "print_named_aid"
+    MANAGE_CHART = "manage_chart"
     VIEW_AUDIT = "view_audit"
     VIEW_STAFF = "view_staff"
     MANAGE_STAFF = "manage_staff"
@@ -110,6 +112,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.REGISTER_FUNDING,
         Permission.PREPARE_DISTRIBUTION,
         Permission.MOVE_GUARANTEE,
+        Permission.PRINT_NAMED_AID,
     },
     Role.APPROVER: _READS_BOOKS
     | {
@@ -119,6 +122,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.APPROVE_GUARANTEE,
         Permission.APPROVE_PAYOUT,
         Permission.APPROVE_CLOSE,
+        # The état nominatif is the ordonnateur's voucher: the issuer's accountant and the auditor do without names.
+        Permission.PRINT_NAMED_AID,
         # Who enters, and as what, waits for a second person as money does.
         Permission.VIEW_STAFF,
         Permission.CONFIRM_STAFF,
@@ -131,6 +136,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.PREPARE_PAYOUT,
         Permission.PREPARE_CLOSE,
         Permission.EXPORT_BOOKS,
+        Permission.MANAGE_CHART,
     },
     # An export changes nothing: it is how an auditor verifies without trusting the service.
     Role.AUDITOR: _READS_BOOKS

@@ -8,11 +8,12 @@ from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
 from monnaie_locale.api.pagination import PageQuery, read_cursor, write_cursor
 from monnaie_locale.api.schema import Reply
+from monnaie_locale.chart.model import Chart
+from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.journal.queries import entries_by_number, entry_of, head_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import verify
-from monnaie_locale.ledger.accounts import ACCOUNT_MAP
 from monnaie_locale.ledger.errors import EntryUnknown
 from monnaie_locale.ledger.posting import Posted
 
@@ -94,9 +95,10 @@ def list_entries(db: Connection, *, query: PageQuery, call: Call) -> EntriesRepl
     after = int(position[0]) if position else 0
     last = min(head_of(db, territory_id=territory_id).last_entry_id, after + query.limit)
     found = entries_by_number(db, territory_id=territory_id, entry_ids=list(range(after + 1, last + 1)))
+    chart = chart_of(db, territory_id=territory_id, day=datetime.date.max)
     is_full = len(found) == query.limit
     return EntriesReply(
-        entries=[_entry(each) for each in found],
+        entries=[_entry(each, chart) for each in found],
         next_cursor=write_cursor((found[-1].entry.entry_id,)) if is_full else None,
     )
 
@@ -113,7 +115,9 @@ def list_entries(db: Connection, *, query: PageQuery, call: Call) -> EntriesRepl
 def show_entry(db: Connection, *, call: Call, entry_id: int) -> EntryReply:
     """Show one entry with its transfers."""
     del call
-    return _entry(entry_of(db, territory_id=runtime.current().territory_id, entry_id=entry_id))
+    territory_id = runtime.current().territory_id
+    chart = chart_of(db, territory_id=territory_id, day=datetime.date.max)
+    return _entry(entry_of(db, territory_id=territory_id, entry_id=entry_id), chart)
 
 
 @endpoint(
@@ -158,7 +162,7 @@ def verify_books(db: Connection, *, call: Call) -> VerdictReply:
     )
 
 
-def _entry(posted: Posted) -> EntryReply:
+def _entry(posted: Posted, chart: Chart) -> EntryReply:
     entry = posted.entry
     return EntryReply(
         id=entry.entry_id,
@@ -173,9 +177,9 @@ def _entry(posted: Posted) -> EntryReply:
         transfers=[
             TransferReply(
                 debit_account_id=line.debit_account_id,
-                debit_code=ACCOUNT_MAP[line.debit_kind].code,
+                debit_code=chart.issuer(line.debit_kind).code,
                 credit_account_id=line.credit_account_id,
-                credit_code=ACCOUNT_MAP[line.credit_kind].code,
+                credit_code=chart.issuer(line.credit_kind).code,
                 amount_cents=line.amount_cents,
             )
             for line in entry.transfers

@@ -1,15 +1,17 @@
 """The journal in words: each entry's transfers with the names of their accounts."""
 
+import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from merchants.queries import list_merchants
+from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_label
 from monnaie_locale.journal.directory import Owner
 from monnaie_locale.journal.queries import owners_of
-from monnaie_locale.ledger.accounts import ACCOUNT_MAP, AccountKind
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.posting import Posted
 from monnaie_locale.programmes.queries import programmes_by_id
 
@@ -68,22 +70,22 @@ def views(db: Connection, *, territory_id: int, found: Sequence[Posted]) -> list
 
 
 def sides(db: Connection, *, territory_id: int, account_ids: Iterable[int]) -> dict[int, Side]:
-    """Return accounts in words, by number."""
+    """Return accounts in words, by number, under the codes of the newest chart."""
+    chart = chart_of(db, territory_id=territory_id, day=datetime.date.max)
     owners = owners_of(db, territory_id=territory_id, account_ids=set(account_ids))
     shops = {shop.id: shop.name for shop in list_merchants(db, territory_id=territory_id)}
     programmes = {key: each.name for key, each in programmes_by_id(db, territory_id=territory_id).items()}
     return {
         account_id: Side(
             account_id=account_id,
-            code=ACCOUNT_MAP[owner.kind].code,
-            label=_words(owner, shops, programmes),
+            code=chart.issuer(owner.kind).code,
+            label=_words(owner, chart.issuer(owner.kind).french, shops, programmes),
         )
         for account_id, owner in owners.items()
     }
 
 
-def _words(owner: Owner, shops: dict[int, str], programmes: dict[int, str]) -> str:
-    general = ACCOUNT_MAP[owner.kind].french
+def _words(owner: Owner, general: str, shops: dict[int, str], programmes: dict[int, str]) -> str:
     if owner.kind is AccountKind.PURSE:
         programme = programmes.get(owner.programme_id, f"dispositif {owner.programme_id}")
         return f"Porte-monnaie {owner.wallet_id}, {programme}, jusqu'au {owner.expires_on:%d/%m/%Y}"

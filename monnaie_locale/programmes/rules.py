@@ -4,7 +4,8 @@ import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from monnaie_locale.journal.queries import PurseBalance
-from monnaie_locale.programmes.model import Category, LegalBasis, PinRule, Programme
+from monnaie_locale.programmes.legal_bases import BASES
+from monnaie_locale.programmes.model import Category, PinRule, Programme
 
 RF_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -58,7 +59,7 @@ def needs_pin(programme: Programme, *, amount_cents: int) -> bool:
 
 def expiry_is_lawful(programme: Programme, *, expires_on: datetime.date, day: datetime.date) -> bool:
     """Tell whether units given on `day` may live until `expires_on` (CGCT L1611-6: within the calendar year)."""
-    return programme.legal_basis is not LegalBasis.CAP or expires_on.year == day.year
+    return not BASES[programme.legal_basis].ends_with_year or expires_on.year == day.year
 
 
 def expires_by(programme: Programme, *, day: datetime.date) -> datetime.date:

@@ -259,3 +259,9 @@ def _as_match(row: RowMapping) -> StoredMatch:
         return_reason=row["return_reason"],
         resolved=resolved,
     )
+
+
+def suspense_matches(db: Connection, *, territory_id: int, through_on: datetime.date) -> list[StoredMatch]:
+    """Return every line booked until a day that went to suspense, resolved since or not, oldest first."""
+    query = _matches(territory_id).where(bank_matches.c.kind.in_(SUSPENSE_KINDS), bank_lines.c.booked_on <= through_on)
+    return [_as_match(row) for row in db.execute(query).mappings()]

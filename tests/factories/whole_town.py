@@ -216,7 +216,7 @@ def visitors(town: Town, browser: Browser, **options: object) -> Iterator[Visito
     in_the_office = (
         "/bureau", "/bureau/arretes/2026-10", "/bureau/commercants/1/comptoir", "/nulle-part",
         "/bureau/exports/fec?year=2026", "/bureau/exports/journal?through=2026-10-31",
-        "/bureau/exports/balance?through=2026-10-31",
+        "/bureau/exports/balance?through=2026-10-31", "/bureau/documents/2026-10",
     )  # fmt: skip
     for name, path, starts in (
         ("till", town.pairing_path(), at_the_till),

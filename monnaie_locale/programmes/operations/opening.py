@@ -14,6 +14,7 @@ from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.errors import ProgrammeClosed, ProgrammeInvalid, ProgrammeNameTaken
+from monnaie_locale.programmes.legal_bases import BASES
 from monnaie_locale.programmes.model import Category, Programme, ProgrammeTerms
 from monnaie_locale.programmes.operations.pin_rule import check_pin_above
 from monnaie_locale.programmes.tables import programme_categories, programmes
@@ -91,6 +92,9 @@ def _check_terms(terms: ProgrammeTerms) -> None:
         raise ProgrammeInvalid(reason=f"la référence de la décision a de 1 à {REFERENCE_LENGTH_MAX} caractères.")
     if not terms.categories:
         raise ProgrammeInvalid(reason="choisissez au moins une catégorie de commerces.")
+    if terms.expired_goes_to not in BASES[terms.legal_basis].expired_goes_to:
+        # CGCT R1611-10: the issuer gives back to the CCAS what was ordered and not paid to shops.
+        raise ProgrammeInvalid(reason="avec le CAP, la monnaie périmée revient au CCAS.")
     check_pin_above(terms.pin_above_cents)
     if not 0 <= terms.grace_days <= GRACE_DAYS_MAX:
         raise ProgrammeInvalid(reason=f"le délai de grâce va de 0 à {GRACE_DAYS_MAX} jours.")

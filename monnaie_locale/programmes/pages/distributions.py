@@ -5,10 +5,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from monnaie_locale import runtime
+from monnaie_locale.database.prepared import look
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
-from monnaie_locale.journal.queries import purses_among
+from monnaie_locale.journal.queries import look_for_purses
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.model import Distribution, DistributionState
@@ -186,7 +187,7 @@ def _show(distribution_id: int, *, refusal: Refusal | None = None) -> Response:
 
 def _purses(db: Connection, distribution: Distribution, wallet_ids: list[int]) -> dict[int, int]:
     """Return the account that the distribution fills in each wallet, when it is open."""
-    found = purses_among(db, territory_id=runtime.current().territory_id, wallet_ids=wallet_ids)
+    found = look(db, look_for_purses(territory_id=runtime.current().territory_id, wallet_ids=wallet_ids))
     return {
         wallet_id: purse.account_id
         for wallet_id, purses in found.items()

@@ -7,10 +7,11 @@ import pathlib
 import pytest
 from hypothesis import given
 
-from monnaie_locale.exports import errors
-from monnaie_locale.exports.fec import fec_file_name, write_fec
+from monnaie_locale.exports import errors, fec
+from monnaie_locale.exports.fec import fec_file_name, fec_parts, write_fec
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
-from tests.factories.books import FIRST_DAY, LAST_DAY, books, entry, month
+from tests.factories.books import FIRST_DAY, LAST_DAY, books, entry, month, named
 from tests.judges.fec import check_fec
 
 DATA = pathlib.Path(__file__).parents[3] / "data" / "fec"
@@ -66,6 +67,14 @@ def test_a_file_written_by_hand_to_the_law_passes_the_judge():
         (changed("\t512100\t", "\tBQ1\t"), "account"),
         (changed("BQ\tBanque\t7\t", "OD\tBanque\t7\t"), "entry"),
         (changed("\t20261103\t\t\r\nBQ\tBanque\t7", "\t20261104\t\t\r\nBQ\tBanque\t7"), "order"),
+        (write(month()).replace(b"\t", b";"), "columns"),
+        (write(month()).replace(b"\t", b","), "columns"),
+        (write(month()).partition(b"\r\n")[2], "columns"),
+        (changed("JournalCode", "JournalCode\tExtra"), "columns"),
+        (changed("1000,00", "1\u202f000,00"), "charset"),
+        (changed("1000,00", "1000,00 €"), "amount"),
+        (changed("1000,00", ""), "amount"),
+        (changed("20261103", "03/11/2026"), "date"),
         (changed("Dotation CCAS", "Dotation CCAS "), None),
         (changed("\tDotation", "\t Dotation"), "spaces"),
     ],
@@ -113,6 +122,31 @@ def test_numbers_stay_continuous_when_two_years_interleave_in_the_ledger():
     content = write(kept)
     assert judge(content) == []
     assert "Remboursement [4]" in content.decode()
+
+
+def test_a_byte_order_mark_is_tolerated_as_the_tax_office_does():
+    assert judge("\ufeff".encode() + write(month())) == []
+
+
+def test_the_balances_brought_forward_take_the_first_number():
+    reserve, funds = named(AccountKind.RESERVE), named(AccountKind.PROGRAMME_FUNDS, "P1")
+    made = entry(1, EntryKind.FUNDING, [(reserve, 500), (funds, -500)], on=FIRST_DAY, label="À nouveau")
+    opening = dataclasses.replace(made, number=0, kind=None, journal_code="AN", journal_label="À nouveaux")
+    content = write_fec(entries=month(), first_day=FIRST_DAY, last_day=LAST_DAY, opening=opening)
+    assert judge(content) == []
+    rows = [line.split("\t") for line in content.decode().split("\r\n")]
+    assert rows[1][:4] + rows[1][10:12] == ["AN", "À nouveaux", "1", "20260101", "À nouveau", "5,00"]
+    assert rows[3][2] == "2"
+
+
+def test_a_long_year_is_given_in_parts_that_are_the_whole(monkeypatch):
+    whole = write(month())
+    monkeypatch.setattr(fec, "ENTRIES_PER_PART", 2)
+    parts = list(fec_parts(entries=month(), first_day=FIRST_DAY, last_day=LAST_DAY))
+    assert len(parts) == 4
+    assert b"".join(parts) == whole
+    with pytest.raises(errors.EntryNumberRepeated):
+        list(fec_parts(entries=reversed(month()), first_day=FIRST_DAY, last_day=LAST_DAY))
 
 
 def test_tabs_line_breaks_and_invisible_characters_cannot_break_a_line():

@@ -1,0 +1,60 @@
+"""A sheet as CSV, row by row: what a spreadsheet in French opens with a double click, and a program reads.
+
+Semicolons, comma decimals, ISO dates, a byte order mark without which Excel breaks every accent. The first line names
+the columns; after the rows come the totals, an empty line, and what the document says of itself, one fact a line.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterator
+
+from monnaie_locale.documents.sheet import Cell, Kind, Row, Sheet
+from monnaie_locale.ledger.money import format_decimal
+
+MEDIA_TYPE = "text/csv; charset=utf-8"
+BYTE_ORDER_MARK = "\ufeff"
+# A cell that starts so may be run as a formula when a spreadsheet opens the file (OWASP, CSV injection).
+# The wide forms of East Asian keyboards count too.
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+ROWS_PER_PART = 500
+CONTROL = "Contrôle"
+
+
+def csv_parts(sheet: Sheet) -> Iterator[bytes]:
+    """Yield the CSV of a sheet in parts of some hundred rows; refuses control_totals_differ before the totals."""
+    kinds = [column.kind for column in sheet.columns]
+    yield BYTE_ORDER_MARK.encode() + _written([[safe_cell(column.title) for column in sheet.columns]])
+    part: list[list[str]] = []
+    for row in sheet.counted_rows():
+        part.append(_cells(row, kinds))
+        if len(part) == ROWS_PER_PART:
+            yield _written(part)
+            part = []
+    facts = [[CONTROL, safe_cell(label), _cell(value, kind)] for label, value, kind in sheet.control_facts()]
+    yield _written([*part, _cells(sheet.totals(), kinds), [], *facts])
+
+
+def safe_cell(text: str) -> str:
+    """Return the text on one line, so written that no spreadsheet runs it as a formula."""
+    kept = (" " if unicodedata.category(each) in {"Cc", "Zl", "Zp"} else each for each in text)
+    plain = " ".join("".join(kept).split())
+    return f"'{plain}" if plain.startswith(FORMULA_STARTS) else plain
+
+
+def _cells(row: Row, kinds: list[Kind]) -> list[str]:
+    return [_cell(value, kind) for value, kind in zip(row, kinds, strict=True)]
+
+
+def _cell(value: Cell, kind: Kind) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return format_decimal(value, point=",") if kind in {Kind.CENTS, Kind.AMOUNT} else str(value)
+    return safe_cell(value) if isinstance(value, str) else value.isoformat()
+
+
+def _written(rows: list[list[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=";", lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()

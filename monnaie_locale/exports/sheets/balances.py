@@ -1,0 +1,175 @@
+"""The balance générale, the développement des soldes and the treasury of a period.
+
+Rows are summed from the transfers, control totals come from the accounts' counters (or from the sums by kind): a
+document that is given proves that both agree. Source: CGCT D1611-25, 1° to 3°.
+"""
+
+from collections import defaultdict
+
+from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
+from monnaie_locale.exports.books import closing_balances
+from monnaie_locale.exports.labels import ENTRY_LABELS
+from monnaie_locale.exports.model import LedgerAccount
+from monnaie_locale.exports.sheets.scope import Scope
+from monnaie_locale.journal.ledger_lines import event_totals
+from monnaie_locale.journal.periods import balances_through, kinds_through
+from monnaie_locale.ledger.accounts import AccountKind, Balance
+
+DEBIT, CREDIT = "Débit", "Crédit"
+BALANCE_COLUMNS = (
+    Column("Compte"),
+    Column("Libellé", share=1),
+    *(
+        Column(f"{what} {side}", Kind.CENTS)
+        for what in ("Report", "Mouvements", "Solde")
+        for side in ("débit", "crédit")
+    ),
+)  # fmt: skip
+OPEN_COLUMNS = (
+    Column("Compte"),
+    Column("Libellé du compte", share=3),
+    Column("Tiers", share=2),
+    Column("Détail", share=4),
+    Column(DEBIT, Kind.CENTS),
+    Column(CREDIT, Kind.CENTS),
+)
+TREASURY_COLUMNS = (
+    Column("Nature", share=1),
+    Column("Opérations", Kind.COUNT),
+    Column("Recettes", Kind.CENTS),
+    Column("Dépenses", Kind.CENTS),
+)
+
+
+def balance_sheet(scope: Scope) -> Sheet:
+    """Return the balance générale: per general account the balance brought forward, what moved, the balance."""
+    accounts = scope.accounts()
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    spans = ({"last_day": scope.day_before}, {"first_day": scope.first_day, "last_day": scope.last_day})
+    for place, span in enumerate(spans):
+        for account_id, moved in balances_through(
+            scope.db,
+            territory_id=scope.territory_id,
+            **span,  # type: ignore[arg-type]
+        ).items():
+            found = sums[accounts[account_id].general_code]
+            found[2 * place] += moved.debits_cents
+            found[2 * place + 1] += moved.credits_cents
+    labels = {account.general_code: account.general_label for account in accounts.values()}
+    rows: list[Row] = []
+    for code in sorted(sums):
+        before_debit, before_credit, debit, credit = sums[code]
+        rows.append((
+            code, labels[code], *_by_side(before_debit - before_credit), debit, credit,
+            *_by_side(before_debit - before_credit + debit - credit),
+        ))  # fmt: skip
+    return Sheet(
+        name="balance", title="Balance générale", standing=scope.standing, columns=BALANCE_COLUMNS,
+        rows=lambda: iter(rows), control=_balance_control(scope, len(rows)), empty="Aucun compte n’a bougé.",
+    )  # fmt: skip
+
+
+def _balance_control(scope: Scope, row_count: int) -> Control:
+    """Return the totals by another way: the sums by kind at both ends of the period."""
+    before = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.day_before)
+    after = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)
+    sums = [0] * 6
+    for kind in AccountKind:
+        sums[0] += max(-before[kind].net_credit_cents, 0)
+        sums[1] += max(before[kind].net_credit_cents, 0)
+        sums[2] += after[kind].debits_cents - before[kind].debits_cents
+        sums[3] += after[kind].credits_cents - before[kind].credits_cents
+        sums[4] += max(-after[kind].net_credit_cents, 0)
+        sums[5] += max(after[kind].net_credit_cents, 0)
+    return Control(row_count, dict(zip([column.title for column in BALANCE_COLUMNS[2:]], sums, strict=True)))
+
+
+def open_balances_sheet(scope: Scope) -> Sheet:
+    """Return the développement des soldes: every account that holds something, purses grouped when they are many."""
+    accounts = scope.accounts()
+    held = {
+        account_id: -moved.net_credit_cents
+        for account_id, moved in balances_through(
+            scope.db, territory_id=scope.territory_id, last_day=scope.last_day
+        ).items()
+        if moved.net_credit_cents
+    }
+    counters = [
+        each.balance_cents
+        for each in closing_balances(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)
+        if each.balance_cents
+    ]
+    is_long = scope.is_long(len(held))
+    rows = _grouped(held, accounts) if is_long else _each(held, accounts)
+    sums = {
+        DEBIT: sum(cents for cents in counters if cents > 0),
+        CREDIT: -sum(cents for cents in counters if cents < 0),
+    }
+    return Sheet(
+        name="developpement-soldes", title="Développement des soldes", standing=scope.standing, columns=OPEN_COLUMNS,
+        rows=lambda: iter(rows), control=Control(len(rows) if is_long else len(counters), sums),
+        empty="Aucun compte n’a de solde.",
+        sums_up="Porte-monnaie groupés par dispositif et par date : chacun est dans le fichier CSV." if is_long else "",
+        signatures=("Certifié conforme à la balance générale",),
+    )  # fmt: skip
+
+
+def _each(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[Row]:
+    ordered = sorted(held, key=lambda account_id: (accounts[account_id].general_code, account_id))
+    return [
+        (
+            accounts[account_id].general_code, accounts[account_id].general_label,
+            accounts[account_id].auxiliary_code, accounts[account_id].auxiliary_label, *_by_side(held[account_id]),
+        )
+        for account_id in ordered
+    ]  # fmt: skip
+
+
+def _grouped(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[Row]:
+    """Return the same with the purses of a programme and an expiry on one line."""
+    purses: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    others: dict[int, int] = {}
+    for account_id, cents in held.items():
+        account = accounts[account_id]
+        if account.kind is AccountKind.PURSE:
+            programme, _, expiry = (part or "" for part in account.auxiliary_code.split("-"))
+            purses[account.general_code, account.general_label, f"{programme}-{expiry}"].append(cents)
+        else:
+            others[account_id] = cents
+    grouped: list[Row] = [
+        (code, label, group, f"{len(cents)} porte-monnaie", *_by_side(sum(cents)))
+        for (code, label, group), cents in purses.items()
+    ]
+    return sorted([*_each(others, accounts), *grouped], key=lambda row: (str(row[0]), str(row[2])))
+
+
+def treasury_sheet(scope: Scope) -> Sheet:
+    """Return what came into the reserve and what left it, by nature, between its two balances."""
+    before = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.day_before)[AccountKind.RESERVE]
+    after = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)[AccountKind.RESERVE]
+    moved = event_totals(
+        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day,
+        kind=AccountKind.RESERVE,
+    )  # fmt: skip
+    rows: list[Row] = [("Solde au début", None, *_by_side(-before.net_credit_cents))]
+    rows += [(ENTRY_LABELS[each.entry_kind], each.entry_count, each.debit_cents, each.credit_cents) for each in moved]
+    rows.append(("Solde à la fin", None, *reversed(_by_side(-after.net_credit_cents))))
+    sums_cents = _treasury_sums(before, after)
+    return Sheet(
+        name="tresorerie", title="Situation de trésorerie", standing=scope.standing, columns=TREASURY_COLUMNS,
+        rows=lambda: iter(rows), control=Control(len(rows), sums_cents),
+        notes=("Le solde à la fin est porté en face pour que les deux colonnes aient le même total.",),
+    )  # fmt: skip
+
+
+def _treasury_sums(before: Balance, after: Balance) -> dict[str, int]:
+    """Return the totals from the two balances alone: both columns add up to the same amount."""
+    opening, closing = -before.net_credit_cents, -after.net_credit_cents
+    receipts = max(opening, 0) + after.debits_cents - before.debits_cents + max(-closing, 0)
+    payments = max(-opening, 0) + after.credits_cents - before.credits_cents + max(closing, 0)
+    return {"Recettes": receipts, "Dépenses": payments}
+
+
+def _by_side(balance_cents: int) -> tuple[int | None, int | None]:
+    """Return a balance in the column of its side, nothing in the other."""
+    return (balance_cents, None) if balance_cents > 0 else (None, -balance_cents or None)

@@ -1,0 +1,147 @@
+"""What shops are owed, what they owe, what was ordered for them: restes à payer, indus, bordereau of the transfers."""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable
+
+from merchants.model import Merchant, Payout, PayoutLine
+from merchants.queries import lines_of, list_merchants, list_payouts
+from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
+from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
+from monnaie_locale.exports.sheets.scope import Scope
+from monnaie_locale.journal.ledger_lines import DayMove, daily_moves, event_totals
+from monnaie_locale.journal.periods import kinds_through
+from monnaie_locale.journal.queries import accounts_of, entries_by_number
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
+
+AMOUNT = "Montant"
+SHOP_COLUMNS = (
+    Column("Commerçant"),
+    Column("Nom", share=4),
+    Column("SIRET"),
+    Column("Depuis le", Kind.DAY),
+    Column("Jours", Kind.COUNT),
+    Column(AMOUNT, Kind.CENTS),
+)
+BORDEREAU_COLUMNS = (
+    Column("Virement", share=2),
+    Column("N°", Kind.COUNT),
+    Column("Commerçant"),
+    Column("Nom", share=3),
+    Column("Compte", share=3),
+    Column("Référence", share=3),
+    Column("Indu retenu", Kind.CENTS),
+    Column(AMOUNT, Kind.CENTS),
+)
+
+
+def payables_sheet(scope: Scope) -> Sheet:
+    """Return the restes à payer: what each shop is owed at the end of the period, and since when."""
+    return _held_by_shops(
+        scope,
+        kind=AccountKind.MERCHANT,
+        name="restes-a-payer",
+        title="Restes à payer aux commerçants",
+        note="Depuis le : jour du plus ancien encaissement qui n’est pas encore viré, les plus anciens étant payés "
+        "d’abord. Les virements ordonnés et pas encore débités sont dans l’état des suspens.",
+    )
+
+
+def debts_sheet(scope: Scope) -> Sheet:
+    """Return the indus: what each shop owes after a refund that came once it was paid, and since when."""
+    return _held_by_shops(
+        scope,
+        kind=AccountKind.MERCHANT_DEBT,
+        name="indus",
+        title="Indus à récupérer",
+        note="Un indu se récupère sur les encaissements suivants du même commerçant, avant tout virement.",
+    )
+
+
+def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, note: str) -> Sheet:
+    """Return what each shop's account of a kind holds, with its age; the total is that of the kind of account."""
+    total = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)[kind]
+    sign = 1 if kind is AccountKind.MERCHANT else -1
+    shop_of = {
+        account.account_id: account.owner.merchant_id
+        for account, _ in accounts_of(scope.db, territory_id=scope.territory_id, kinds=(kind,))
+    }
+    moves: dict[int, list[DayMove]] = defaultdict(list)
+    for move in daily_moves(scope.db, territory_id=scope.territory_id, last_day=scope.last_day, kinds=(kind,)):
+        moves[shop_of[move.account_id]].append(move)
+    rows: list[Row] = []
+    for shop in list_merchants(scope.db, territory_id=scope.territory_id):
+        amount_cents, since = open_since(moves[shop.id], sign=sign)
+        if amount_cents:
+            days = None if since is None else (scope.last_day - since).days
+            rows.append((shop.code, shop.name, siret_shown(shop.siret), since, days, amount_cents))
+    return Sheet(
+        name=name, title=title, standing=scope.standing, columns=SHOP_COLUMNS, rows=lambda: iter(rows),
+        control=Control(len(rows), {AMOUNT: sign * total.net_credit_cents}), notes=(note,), empty="Rien.",
+    )  # fmt: skip
+
+
+def open_since(moves: Iterable[DayMove], *, sign: int) -> tuple[int, datetime.date | None]:
+    """Return what an account holds (credits less debits, times `sign`) and the day of the oldest part still there.
+
+    What goes out takes the oldest first.
+    """
+    parts: list[tuple[datetime.date, int]] = []
+    for move in moves:
+        added, taken = (move.credit_cents, move.debit_cents)[::sign]
+        if added:
+            parts.append((move.accounted_on, added))
+        while taken and parts:
+            day, cents = parts.pop(0)
+            if cents > taken:
+                parts.insert(0, (day, cents - taken))
+            taken = max(taken - cents, 0)
+    return sum(cents for _, cents in parts), parts[0][0] if parts else None
+
+
+def bordereau_sheet(scope: Scope) -> Sheet:
+    """Return the bordereau of the transfers ordered in the period, by the accounting dates of their orders."""
+    found = [
+        (payout, line)
+        for payout in reversed(list_payouts(scope.db, territory_id=scope.territory_id))
+        for line in lines_of(scope.db, territory_id=scope.territory_id, payout_id=payout.id)
+        if line.order_entry_id is not None
+    ]
+    days = {
+        posted.entry.entry_id: posted.entry.accounted_on
+        for posted in entries_by_number(
+            scope.db, territory_id=scope.territory_id,
+            entry_ids=sorted({line.order_entry_id for _, line in found if line.order_entry_id}),
+        )
+    }  # fmt: skip
+    shops = {shop.id: shop for shop in list_merchants(scope.db, territory_id=scope.territory_id)}
+    rows = [
+        _order_row(payout, line, shops[line.merchant_id])
+        for payout, line in found
+        if scope.first_day <= days[line.order_entry_id or 0] <= scope.last_day
+    ]
+    ordered = _event_cents(scope, EntryKind.PAYOUT_ORDER, AccountKind.PAYOUT_TRANSIT)
+    recovered = _event_cents(scope, EntryKind.RECOVERY, AccountKind.MERCHANT_DEBT)
+    return Sheet(
+        name="bordereau", title="Bordereau des virements aux commerçants", standing=scope.standing,
+        columns=BORDEREAU_COLUMNS, rows=lambda: iter(rows),
+        control=Control(len(rows), {"Indu retenu": recovered, AMOUNT: ordered}),
+        empty="Aucun virement n’a été ordonné.", signatures=("Émis par", "Vu par le comptable"),
+        notes=("Un virement retourné par la banque reste sur le bordereau ; son retour est au journal.",),
+    )  # fmt: skip
+
+
+def _order_row(payout: Payout, line: PayoutLine, shop: Merchant) -> Row:
+    return (
+        payout.label, line.line_no, shop.code, line.name, mask_iban(line.iban), reference_shown(line.rf_reference),
+        line.recovered_cents, line.amount_cents,
+    )  # fmt: skip
+
+
+def _event_cents(scope: Scope, event: EntryKind, kind: AccountKind) -> int:
+    """Return what the entries of a kind credited to accounts of a kind in the period."""
+    totals = event_totals(
+        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day, kind=kind
+    )
+    return sum(each.credit_cents for each in totals if each.entry_kind is event)
