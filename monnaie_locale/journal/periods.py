@@ -179,3 +179,24 @@ def flows_through(db: Connection, *, territory_id: int, last_day: datetime.date)
         .order_by(*columns)
     )
     return [Flow(row[0], AccountKind(row[1]), AccountKind(row[2]), int(row[3])) for row in rows]
+
+
+def kinds_through(db: Connection, *, territory_id: int, last_day: datetime.date) -> dict[AccountKind, Balance]:
+    """Return the debits and credits of each kind of account by the entries up to a day; every kind is there."""
+    kinds = (transfers.c.debit_kind, transfers.c.credit_kind)
+    rows = db.execute(
+        select(*kinds, func.sum(transfers.c.amount_cents))
+        .join(
+            journal_entries,
+            (journal_entries.c.territory_id == transfers.c.territory_id)
+            & (journal_entries.c.id == transfers.c.entry_id),
+        )
+        .where(transfers.c.territory_id == territory_id, journal_entries.c.accounted_on <= last_day)
+        .group_by(*kinds)
+    )
+    debits: dict[AccountKind, int] = defaultdict(int)
+    credits_: dict[AccountKind, int] = defaultdict(int)
+    for debit_kind, credit_kind, cents in rows:
+        debits[AccountKind(debit_kind)] += int(cents)
+        credits_[AccountKind(credit_kind)] += int(cents)
+    return {kind: Balance(kind, debits[kind], credits_[kind]) for kind in AccountKind}
