@@ -141,6 +141,21 @@ def unresolved(
     return [_as_match(row, {}) for row in db.execute(query).mappings()]
 
 
+def entered_as(db: Connection, *, territory_id: int, match_kind: MatchKind, resolution: Resolution) -> dict[int, int]:
+    """Return the entries by which lines were matched or said to be of a kind, undone or not, with their cents."""
+    matched = db.execute(
+        select(bank_matches.c.entry_id, func.abs(bank_matches.c.amount_cents)).where(
+            bank_matches.c.territory_id == territory_id, bank_matches.c.kind == match_kind.value
+        )
+    )
+    decided = db.execute(
+        select(bank_decision_entries.c.entry_id, bank_decision_entries.c.amount_cents).where(
+            bank_decision_entries.c.territory_id == territory_id, bank_decision_entries.c.kind == resolution.value
+        )
+    )
+    return {row[0]: int(row[1]) for row in (*matched, *decided)}
+
+
 def bank_position(
     db: Connection, *, territory_id: int, day: datetime.date, as_of_ms: int | None = None
 ) -> BankPosition | None:
