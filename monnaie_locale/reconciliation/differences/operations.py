@@ -65,11 +65,18 @@ def import_noting_refusals(
     engine: Engine, *, territory_id: int, content: bytes, actor: str, now: datetime.datetime
 ) -> ImportReport:
     """Import a statement; when it repeats another or lacks something, note that, then refuse as `import_statement`."""
-    arguments = {"territory_id": territory_id, "content": content, "actor": actor, "now": now}
     try:
-        return transact(engine, import_statement, **arguments)
+        return transact(engine, import_statement, territory_id=territory_id, content=content, actor=actor, now=now)
     except NOTED as refusal:
-        transact(engine, note_refusal, refusal=refusal, **arguments)
+        transact(
+            engine,
+            note_refusal,
+            territory_id=territory_id,
+            content=content,
+            refusal=refusal,
+            actor=actor,
+            now=now,
+        )
         raise
 
 

@@ -7,7 +7,7 @@ parts of a proposal always add up to its lines, and the same facts always give t
 import datetime
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeVar
@@ -85,8 +85,17 @@ class _Open:
         self.fundings = [each for each in self.fundings if each.reference not in paid]
 
 
-def propose(facts: Facts) -> tuple[Proposal, ...]:
-    """Return the proposals about the waiting lines of a month, in the order of their rules and of their lines."""
+ProposalRule = Callable[[_Open], Iterator[Proposal]]
+
+
+def propose(facts: Facts, rules: Sequence[ProposalRule] | None = None) -> tuple[Proposal, ...]:
+    """Return the proposals about the waiting lines of a month, in the order of their rules and of their lines.
+
+    Args:
+        facts: as of the last day of the month.
+        rules: those to ask, in their order; all of them by default.
+
+    """
     still = _Open(
         facts,
         sorted(
@@ -96,7 +105,7 @@ def propose(facts: Facts) -> tuple[Proposal, ...]:
         [each for each in facts.transfers if not each.is_debited(facts.day)],
         [each for each in facts.fundings if not each.is_received(facts.day)],
     )
-    return tuple(proposal for rule in RULES for proposal in rule(still))
+    return tuple(proposal for rule in (RULES if rules is None else rules) for proposal in rule(still))
 
 
 def _named_fundings(still: _Open) -> Iterator[Proposal]:
@@ -223,6 +232,7 @@ def _sums(still: _Open) -> Iterator[Proposal]:
             subset
             for group in _by_payout(still, part).values()
             for subset in _only_sums([each.amount_cents for each in group], -part.waiting_cents, group)
+            if len(subset) < len(group)
         ]
         if len(solutions) == 1:
             order = solutions[0][0].batch_reference
@@ -265,7 +275,7 @@ def _fees(still: _Open) -> Iterator[Proposal]:
             yield proposal
 
 
-RULES = (
+RULES: tuple[ProposalRule, ...] = (
     _named_fundings, _named_transfers, _corrections, _named_returns, _whole_payouts, _same_amounts, _sums, _fees,
 )  # fmt: skip
 
