@@ -299,7 +299,10 @@ def _postgresql_triggers() -> list[str]:
             if on == table
         )
         statements += [
-            f"CREATE FUNCTION {table}_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {wait}{body} RETURN NEW; END $$",
+            (
+                f"CREATE FUNCTION {table}_guard() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN {wait}{body} RETURN NEW; END $$"
+            ),
             f"CREATE TRIGGER {table}_guard BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_guard()",
         ]
     for table in TABLES:

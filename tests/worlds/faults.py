@@ -57,7 +57,7 @@ def _give_back(life: Life, shop: Merchant) -> None:
 
 
 def return_not_said(life: Life) -> None:
-    """A transfer comes back without being said to be a return: proposed, accepted, and nobody has paid the shop again."""
+    """A transfer comes back without being said to be a return: proposed, accepted, and the shop is not paid again."""
     shop = life.shop()
     lines: list[BankLine] = []
 
@@ -168,7 +168,7 @@ def double_scan(life: Life) -> None:
 
 
 def expired_purse(life: Life) -> None:
-    """An entry takes money from a purse days after its last day: the service refuses that, the journal alone does not."""
+    """An entry takes money from a purse after its last day: the service refuses that, the journal alone does not."""
     shop, card, cents = life.shop(), life.card(), life.rng.randint(120, 900)
 
     def spend() -> None:

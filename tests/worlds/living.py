@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
 from sqlalchemy import Engine
 
 from merchants import payouts
@@ -36,6 +37,7 @@ DEBIT = ("PMNT", "ICDT", "ESCT")
 SOON = october(16)
 LATER = datetime.date(2026, 12, 31)
 PERIODS = ((1, 10, moment(11)), (11, 28, moment(29, hour=7)), (29, 31, moment(2, 11)))
+FIRST_MOMENT = moment(5)
 Hook = Callable[[], None]
 Debits = Callable[[PayoutLine], list[BankLine]]
 
@@ -68,7 +70,7 @@ class Life:
     town: Town
     rng: random.Random
     writer: Writer
-    now: datetime.datetime = moment(5)
+    now: datetime.datetime = FIRST_MOMENT
     bank: list[BankLine] = field(default_factory=list)
     truth: list[Callable[[], Expected]] = field(default_factory=list)
     proposals: list[Callable[[], ExpectedProposal]] = field(default_factory=list)
@@ -278,10 +280,7 @@ def _statement(life: Life, number: int) -> None:
 
 def refused(life: Life, content: bytes, code: str) -> None:
     """Import a file that must be refused."""
-    try:
+    with pytest.raises(Refusal) as caught:
         life.import_(content)
-    except Refusal as refusal:
-        assert refusal.code == code, refusal
-        life.refusals.append(code)
-    else:
-        raise AssertionError(code)
+    assert caught.value.code == code
+    life.refusals.append(code)

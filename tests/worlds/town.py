@@ -1,4 +1,4 @@
-"""A town before its month: eleven shops with a till, twenty cards, two fundings announced; founded once, then copied."""
+"""A town before its month: eleven shops, twenty cards, two fundings announced; founded once, then copied."""
 
 import datetime
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from monnaie_locale.journal.reversals import reversals_of
 from monnaie_locale.ledger.accounts import OWED_KINDS, AccountKind
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, paris_date
 from monnaie_locale.programmes.queries import funding_orders_of
-from monnaie_locale.reconciliation.decision_queries import decisions_of, refused_statements_of
+from monnaie_locale.reconciliation.decision_queries import refused_statements_of
 from monnaie_locale.reconciliation.differences.model import (
     BankCharge,
     Facts,
@@ -65,7 +65,7 @@ def facts_of(db: Connection, *, territory_id: int, month: Month, as_of_ms: int |
             IbanChange(merchant_id=int(event.target.rpartition(":")[2]), changed_at_ms=event.at_ms)
             for event in events_of_actions(db, territory_id=territory_id, actions=("merchant.change_iban",))
         ),
-        refusals=_refusals(db, territory_id),
+        refusals=_refusals(db, territory_id, as_of_ms),
     )
 
 
@@ -78,6 +78,7 @@ def part_of(match: StoredMatch) -> Part:
         booked_on=match.booked_on,
         amount_cents=match.amount_cents,
         waiting_cents=match.waiting_cents,
+        label=match.label or match.end_to_end_id,
         text=f"{match.label} {match.reason_fr}",
         end_to_end_id=match.end_to_end_id,
         bank_code=match.bank_code,
@@ -159,10 +160,19 @@ def _bank_charges(db: Connection, territory_id: int, day: datetime.date) -> tupl
     return tuple(charges), sum(topped_up)
 
 
-def _refusals(db: Connection, territory_id: int) -> tuple[RefusedFile, ...]:
-    statements = sorted(statements_of(db, territory_id=territory_id), key=lambda each: each.bank_statement_id)
+def _refusals(db: Connection, territory_id: int, as_of_ms: int | None) -> tuple[RefusedFile, ...]:
+    statements = sorted(
+        (
+            each
+            for each in statements_of(db, territory_id=territory_id)
+            if as_of_ms is None or each.imported_at_ms <= as_of_ms
+        ),
+        key=lambda each: each.bank_statement_id,
+    )
     found = []
     for refused in refused_statements_of(db, territory_id=territory_id):
+        if as_of_ms is not None and refused.refused_at_ms > as_of_ms:
+            continue
         since = [each.bank_statement_id for each in statements if each.imported_at_ms >= refused.refused_at_ms]
         found.append(
             RefusedFile(
@@ -174,12 +184,3 @@ def _refusals(db: Connection, territory_id: int) -> tuple[RefusedFile, ...]:
             )
         )
     return tuple(found)
-
-
-def carried_in(db: Connection, *, territory_id: int, month: Month) -> dict[str, tuple[int, str]]:
-    """Return the number and the reason of the decision by which each difference is carried over the month's end."""
-    return {
-        decision.subject: (decision.decision_id, decision.note)
-        for decision in decisions_of(db, territory_id=territory_id, period_ends_on=month.last_day)
-        if decision.subject and decision.undone_by_id is None
-    }

@@ -72,7 +72,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """So much of a bank line that waits for a person: `waiting_cents` is signed, of a whole of `amount_cents`."""
+    """So much of a bank line that waits for a person: `waiting_cents` is signed, of a whole of `amount_cents`.
+
+    `label` is what the bank says, for people; `text` is all in which a reference is searched.
+    """
 
     bank_statement_id: int
     line_no: int
@@ -80,6 +83,7 @@ class Part:
     booked_on: datetime.date
     amount_cents: int
     waiting_cents: int
+    label: str = ""
     text: str = ""
     end_to_end_id: str = ""
     bank_code: str = ""
