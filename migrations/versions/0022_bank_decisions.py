@@ -253,7 +253,7 @@ def _bring_resolutions_over() -> None:
 def _rules() -> list[tuple[str, str, str]]:
     """Return (table, message, condition that refuses) of every guard on what is inserted."""
     return [
-        ("bank_decisions", "decision_period_closed", CLOSED),
+        ("bank_decisions", "decision_in_closed_month", CLOSED),
         ("bank_decisions", "decision_not_undoable", NOT_UNDOABLE),
         ("bank_decision_parts", "bank_line_overdecided", OVERDECIDED),
     ]

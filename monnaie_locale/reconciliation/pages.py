@@ -11,6 +11,7 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.reconciliation.decisions import NOTE_LENGTH_MAX
+from monnaie_locale.reconciliation.differences.operations import import_noting_refusals
 from monnaie_locale.reconciliation.model import (
     INCOMING_RESOLUTIONS,
     MATCH_LABELS,
@@ -19,7 +20,7 @@ from monnaie_locale.reconciliation.model import (
     Resolution,
     StoredMatch,
 )
-from monnaie_locale.reconciliation.operations import import_statement, rehearse_import, resolve_line
+from monnaie_locale.reconciliation.operations import rehearse_import, resolve_line
 from monnaie_locale.reconciliation.queries import (
     bank_position,
     match_of,
@@ -134,7 +135,7 @@ def _import(content: bytes, *, only_rehearse: bool) -> ImportReport:
     actor, now = access.subject().caller, pages.now()
     if only_rehearse:
         return rehearse_import(rt.engine, territory_id=rt.territory_id, content=content, actor=actor, now=now)
-    return transact(rt.engine, import_statement, territory_id=rt.territory_id, content=content, actor=actor, now=now)
+    return import_noting_refusals(rt.engine, territory_id=rt.territory_id, content=content, actor=actor, now=now)
 
 
 def _index(form: FormReader, refusal: Refusal | None, *, status: int | None = None) -> ResponseReturnValue:
