@@ -336,10 +336,9 @@ def unknown_credit(life: Life) -> None:
 
 
 def unknown_debit(life: Life) -> None:
-    """A debit that names nothing."""
-    line = BankLine(
-        cents=-2 * life.rng.randint(50_000, 59_000), on=october(22), text="PRLV", code=("PMNT", "RDDT", "ESDD")
-    )
+    """A debit that names nothing, with a bank's code or with none that says anything."""
+    code = life.rng.choice([("PMNT", "RDDT", "ESDD"), ("PMNT", "OTHR", "OTHR")])
+    line = BankLine(cents=-2 * life.rng.randint(50_000, 59_000), on=october(22), text="PRLV", code=code)
     life.bank.append(line)
     life.truth.append(lambda: Expected(Kind.DEBIT_UNKNOWN, life.subject(line), -line.cents))
 

@@ -339,4 +339,5 @@ def _only_sums(amounts: Sequence[int], total_cents: int, things: Sequence[T]) ->
 
 
 def _is_fee(part: Part) -> bool:
-    return looks_like_charge(part.bank_code, "" if part.end_to_end_id else part.text)
+    # The bank's own words: the import's reason, which `text` holds too, speaks of charges itself.
+    return looks_like_charge(part.bank_code, "" if part.end_to_end_id else part.label)
