@@ -131,8 +131,8 @@ def test_what_is_carried_is_open_again_the_month_after_and_stays_as_it_was_in_th
     with reading(db_engine) as db:
         november = {each.kind: each.state for each in differences(db, 1, OCTOBER.next())}
         assert month_view(db, 1, OCTOBER).proposals == ()
-    assert november[DifferenceKind.DEBIT_UNKNOWN] is DifferenceState.OPEN
         (charge,) = (each for each in differences(db, 1, OCTOBER) if each.kind is DifferenceKind.BANK_CHARGE)
+    assert november[DifferenceKind.DEBIT_UNKNOWN] is DifferenceState.OPEN
     with pytest.raises(errors.DecisionPeriodClosed):
         transact(db_engine, carry, by=by("Trop tard"), month=OCTOBER, key=charge.key)
 
