@@ -35,28 +35,24 @@ def undo_line_step(db: Connection, *, territory_id: int, entry_id: int) -> str |
     is_debit = row["settled_entry_id"] == entry_id
     if is_debit and row["state"] == LineState.RETURNED.value:
         return str(row["end_to_end_id"])
-    before = (
-        {"state": LineState.ORDERED.value, "settled_entry_id": None}
-        if is_debit
-        else {"state": LineState.SETTLED.value, "returned_entry_id": None}
-    )
+    key = (columns.territory_id == territory_id, columns.payout_id == row["payout_id"])
+    state, entry = (LineState.ORDERED, "settled_entry_id") if is_debit else (LineState.SETTLED, "returned_entry_id")
     db.execute(
-        update(payout_lines)
-        .where(
-            columns.territory_id == territory_id,
-            columns.payout_id == row["payout_id"],
-            columns.line_no == row["line_no"],
-        )
-        .values(**before)
+        update(payout_lines).where(*key, columns.line_no == row["line_no"]).values({"state": state.value, entry: None})
     )
     if is_debit:
-        db.execute(
-            update(payouts)
-            .where(
-                payouts.c.territory_id == territory_id,
-                payouts.c.id == row["payout_id"],
-                payouts.c.state == PayoutState.SETTLED.value,
-            )
-            .values(state=PayoutState.SENT.value, settled_at_ms=None)
-        )
+        _send_again(db, territory_id, row["payout_id"])
     return None
+
+
+def _send_again(db: Connection, territory_id: int, payout_id: int) -> None:
+    """Let a payout that was settled wait for its bank again."""
+    db.execute(
+        update(payouts)
+        .where(
+            payouts.c.territory_id == territory_id,
+            payouts.c.id == payout_id,
+            payouts.c.state == PayoutState.SETTLED.value,
+        )
+        .values(state=PayoutState.SENT.value, settled_at_ms=None)
+    )

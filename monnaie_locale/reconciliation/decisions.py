@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert
 
@@ -165,17 +165,8 @@ def record(
         "undoes_id": undoes_id,
     }
     db.execute(insert(bank_decisions), values)
-    rows = [
-        {
-            "territory_id": territory_id,
-            "decision_id": decision_id,
-            "bank_statement_id": share.bank_statement_id,
-            "line_no": share.line_no,
-            "part_no": share.part_no,
-            "amount_cents": share.amount_cents,
-        }
-        for share in shares
-    ]
+    key = {"territory_id": territory_id, "decision_id": decision_id}
+    rows = [key | asdict(share) for share in shares]
     if rows:
         db.execute(insert(bank_decision_parts), rows)
     audit.record(
