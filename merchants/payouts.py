@@ -44,6 +44,7 @@ from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import single_account, territory_of
 from monnaie_locale.journal.post import post, post_batch
+from monnaie_locale.journal.reversals import standing_key
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
@@ -163,6 +164,7 @@ def settle_line(
     booked_on: datetime.date,
     bank_reference: str,
     now: datetime.datetime,
+    taken_from: AccountKind = AccountKind.RESERVE,
 ) -> Posted:
     """Book that the bank debited a transfer: payouts in transit to reserve. A second time gives the same entry.
 
@@ -173,6 +175,7 @@ def settle_line(
         booked_on: the statement's booking day, which is the accounting date.
         bank_reference: what makes the statement's line unique.
         now: aware UTC.
+        taken_from: the suspense, when the debit waits there; by default the reserve.
 
     Refuses, in this order: payout_line_unknown, payout_line_not_ordered, payout_line_rejected,
     idempotency_key_reused, period_closed.
@@ -184,8 +187,8 @@ def settle_line(
     if line.state is LineState.REJECTED:
         raise PayoutLineRejected
     transit_id = single_account(db, territory_id=territory_id, kind=AccountKind.PAYOUT_TRANSIT)
-    reserve_id = single_account(db, territory_id=territory_id, kind=AccountKind.RESERVE)
-    draw = Draw((transit_id,), reserve_id, line.amount_cents)
+    bank_id = single_account(db, territory_id=territory_id, kind=taken_from)
+    draw = Draw((transit_id,), bank_id, line.amount_cents)
     step = _Step(EntryKind.PAYOUT_SETTLED, "settled", booked_on, bank_reference)
     posted = _book(db, territory_id, line, draw, step, now_ms=instant_ms(now))
     if line.state is LineState.ORDERED:
@@ -204,6 +207,7 @@ def return_line(
     booked_on: datetime.date,
     bank_reference: str,
     now: datetime.datetime,
+    taken_from: AccountKind = AccountKind.RESERVE,
 ) -> Posted:
     """Book that the bank returned a transfer: reserve to the shop, which is owed again. Arguments as `settle_line`.
 
@@ -212,9 +216,9 @@ def return_line(
     line = line_by_end_to_end(db, territory_id=territory_id, end_to_end_id=end_to_end_id)
     if line.settled_entry_id is None:
         raise PayoutLineNotSettled
-    reserve_id = single_account(db, territory_id=territory_id, kind=AccountKind.RESERVE)
+    bank_id = single_account(db, territory_id=territory_id, kind=taken_from)
     account_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=line.merchant_id)
-    draw = Draw((reserve_id,), account_id, line.amount_cents)
+    draw = Draw((bank_id,), account_id, line.amount_cents)
     step = _Step(EntryKind.PAYOUT_RETURNED, "returned", booked_on, bank_reference)
     posted = _book(db, territory_id, line, draw, step, now_ms=instant_ms(now))
     if line.state is LineState.SETTLED:
@@ -302,7 +306,9 @@ def _order(db: Connection, territory_id: int, payout: Payout, *, now_ms: int) ->
 
 
 def _book(db: Connection, territory_id: int, line: PayoutLine, draw: Draw, step: _Step, *, now_ms: int) -> Posted:
-    return post(db, _posting(territory_id, line, (draw,), step, now_ms), recorded_at_ms=now_ms)
+    posting = _posting(territory_id, line, (draw,), step, now_ms)
+    key = standing_key(db, territory_id=territory_id, caller=CALLER, idempotency_key=posting.idempotency_key)
+    return post(db, posting._replace(idempotency_key=key), recorded_at_ms=now_ms)
 
 
 def _posting(territory_id: int, line: PayoutLine, draws: tuple[Draw, ...], step: _Step, now_ms: int) -> Posting:

@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 from monnaie_locale.closing.facts import in_transit
 from monnaie_locale.journal.queries import entries_by_number
 from monnaie_locale.ledger.periods import Month
-from monnaie_locale.reconciliation.queries import suspense_matches
+from monnaie_locale.reconciliation.queries import waiting_through
+
+LAST_DAY = datetime.date.max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,27 +40,22 @@ def aged_items(db: Connection, *, territory_id: int, month: Month) -> list[AgedI
         )
         for each in in_transit(db, territory_id=territory_id, month=month)
     ]
-    matches = suspense_matches(db, territory_id=territory_id, through_on=month.last_day)
-    numbers = {each.entry_id for each in matches if each.entry_id}
-    numbers |= {each.resolved.reversal_entry_id or each.resolved.entry_id for each in matches if each.resolved}
+    matches = waiting_through(db, territory_id=territory_id, through_on=month.last_day)
+    numbers = sorted({each.entry_id for each in matches if each.entry_id})
     days = {
         posted.entry.entry_id: posted.entry.accounted_on
-        for posted in entries_by_number(
-            db, territory_id=territory_id, entry_ids=sorted(number for number in numbers if number)
-        )
+        for posted in entries_by_number(db, territory_id=territory_id, entry_ids=numbers)
     }
-    for match in matches:
-        cleared = match.resolved and days.get(match.resolved.reversal_entry_id or match.resolved.entry_id or 0)
-        booked = days.get(match.entry_id or 0)
-        if booked is None or booked > month.last_day or (cleared and cleared <= month.last_day):
-            continue
-        items.append(
-            AgedItem(
-                since=match.booked_on,
-                nature_fr="Mouvement bancaire à classer",
-                reference=match.end_to_end_id or match.bank_reference,
-                explanation_fr=match.reason_fr,
-                suspense_cents=match.amount_cents,
-            )
+    items += [
+        AgedItem(
+            since=match.booked_on,
+            nature_fr="Mouvement bancaire à classer",
+            reference=match.end_to_end_id or match.bank_reference,
+            explanation_fr=match.reason_fr,
+            suspense_cents=match.waiting_cents,
         )
+        for match in matches
+        # A line imported after its month was closed waits in the month that took it.
+        if days.get(match.entry_id or 0, LAST_DAY) <= month.last_day
+    ]
     return sorted(items, key=lambda item: (item.since, item.reference))

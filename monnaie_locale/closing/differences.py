@@ -26,7 +26,7 @@ def open_differences(
         OpenDifference(
             booked_on=each.booked_on,
             age_days=_age_days(each.booked_on, month),
-            amount_cents=each.amount_cents,
+            amount_cents=each.waiting_cents,
             reason_fr=each.reason_fr,
         )
         for each in sorted(found, key=lambda match: (match.booked_on, match.bank_statement_id, match.line_no))

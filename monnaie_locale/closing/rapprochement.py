@@ -65,7 +65,7 @@ def reconciliation_of(
         bank_items=(),
         book_items=(),
         differences=tuple(
-            Difference(each.booked_on, "Mouvement à classer", each.amount_cents, each.reason_fr)
+            Difference(each.booked_on, "Mouvement à classer", each.waiting_cents, each.reason_fr)
             for each in unresolved(
                 db,
                 territory_id=territory_id,

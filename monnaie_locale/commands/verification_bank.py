@@ -9,7 +9,16 @@ from monnaie_locale.commands.told import Told
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.reconciliation.model import MatchKind, Resolution, StoredMatch
+from monnaie_locale.reconciliation.decision_queries import decisions_of
+from monnaie_locale.reconciliation.decisions import REVERSAL_WORD, SUSPENSE_WORD
+from monnaie_locale.reconciliation.model import (
+    DecidedEntry,
+    Decision,
+    DecisionKind,
+    MatchKind,
+    Resolution,
+    StoredMatch,
+)
 from monnaie_locale.reconciliation.queries import bank_position, matches_of, statements_of
 
 MATCHED: dict[MatchKind, EntryKind] = {
@@ -28,6 +37,12 @@ RESOLVED: dict[Resolution, EntryKind] = {
     Resolution.PAYOUT_RETURNED: EntryKind.PAYOUT_RETURNED,
     Resolution.BANK_CHARGE: EntryKind.BANK_CHARGE,
     Resolution.EXPIRED_REPAID: EntryKind.EXPIRED_REPAID,
+    Resolution.BANK_CORRECTION: EntryKind.SUSPENSE,
+}
+ENTRY_KINDS: dict[str, EntryKind] = {
+    **{resolution.value: kind for resolution, kind in RESOLVED.items()},
+    REVERSAL_WORD: EntryKind.REVERSAL,
+    SUSPENSE_WORD: EntryKind.SUSPENSE,
 }
 
 
@@ -46,13 +61,14 @@ def check_bank(db: Connection, *, territory_id: int, told: Told) -> Iterator[Fin
             )
         closing_cents = statement.closing_cents
         for each in matches:
-            if not (_match_stands(each, told) and _resolution_stands(each, told)):
+            if not _match_stands(each, told):
                 yield Finding(
                     "bank_line_differs",
                     f"{subject} line {each.line_no}",
                     f"La ligne {each.line_no} du relevé {statement.statement_id} n’est pas aux comptes pour son"
                     f" montant ({format_euros(abs(each.amount_cents))}) et sa nature.",
                 )
+    yield from _check_decisions(db, territory_id, told)
     position = bank_position(db, territory_id=territory_id, day=datetime.date.max)
     if position is not None and position.balance_cents != closing_cents:
         yield Finding(
@@ -70,11 +86,41 @@ def _match_stands(match: StoredMatch, told: Told) -> bool:
     return told.is_told(match.entry_id, MATCHED[match.kind], abs(match.amount_cents))
 
 
-def _resolution_stands(match: StoredMatch, told: Told) -> bool:
-    """Return whether what a person decided is in the books: the suspense undone, and what the line really is."""
-    if match.resolved is None:
-        return True
-    cents = abs(match.amount_cents)
-    undone = told.is_told(match.resolved.reversal_entry_id, EntryKind.REVERSAL, cents)
-    is_its_own = told.reversed.get(match.resolved.reversal_entry_id) == match.entry_id
-    return undone and is_its_own and told.is_told(match.resolved.entry_id, RESOLVED[match.resolved.kind], cents)
+def _check_decisions(db: Connection, territory_id: int, told: Told) -> Iterator[Finding]:
+    """Each decision's entries are what they are said to be; they make its lines, or undo those of another decision."""
+    decisions = decisions_of(db, territory_id=territory_id)
+    by_number = {each.decision_id: each for each in decisions}
+    for each in decisions:
+        undone = None if each.undoes_id is None else by_number.get(each.undoes_id)
+        entries_stand = all(_entry_stands(entry, told) for entry in each.entries)
+        if not (entries_stand and _adds_up(each, undone, told)):
+            yield Finding(
+                "decision_differs",
+                f"decision {each.decision_id}",
+                f"La décision n° {each.decision_id} sur le relevé n’est pas aux comptes comme elle est écrite.",
+            )
+
+
+def _entry_stands(entry: DecidedEntry, told: Told) -> bool:
+    return told.is_told(entry.entry_id, ENTRY_KINDS[entry.kind], entry.amount_cents)
+
+
+def _adds_up(decision: Decision, undone: Decision | None, told: Told) -> bool:
+    """Return whether the entries of a decision are those of its lines, to the cent."""
+    if decision.kind is DecisionKind.CARRY:
+        return not decision.shares and not decision.entries
+    if decision.kind is DecisionKind.UNDO:
+        if undone is None:
+            return False
+        reversed_ids = [told.reversed.get(entry.entry_id) for entry in reversed(decision.entries)]
+        opposite = [-share.amount_cents for share in decision.shares]
+        return reversed_ids == [entry.entry_id for entry in undone.entries] and opposite == [
+            share.amount_cents for share in undone.shares
+        ]
+    amounts = [share.amount_cents for share in decision.shares]
+    if decision.kind is DecisionKind.UNMATCH:
+        return amounts == [0] and [entry.kind for entry in decision.entries] == [REVERSAL_WORD, SUSPENSE_WORD]
+    # A correction of the bank's is a debit and a credit: each side makes the whole.
+    lines_cents = max(sum(cents for cents in amounts if cents > 0), -sum(cents for cents in amounts if cents < 0))
+    said = [entry.amount_cents for entry in decision.entries if entry.kind != REVERSAL_WORD]
+    return sum(said) == lines_cents

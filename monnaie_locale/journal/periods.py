@@ -85,6 +85,16 @@ def closed_days(db: Connection, *, territory_id: int) -> list[datetime.date]:
     return list(db.scalars(query.order_by(closed_periods.c.ends_on)))
 
 
+def closed_at_ms(db: Connection, *, territory_id: int, month: Month) -> int | None:
+    """Return the instant at which a month was locked, milliseconds UTC, or None while it is open."""
+    at_ms: int | None = db.scalar(
+        select(closed_periods.c.closed_at_ms).where(
+            closed_periods.c.territory_id == territory_id, closed_periods.c.ends_on == month.last_day
+        )
+    )
+    return at_ms
+
+
 def first_month(db: Connection, *, territory_id: int) -> Month | None:
     """Return the month of the earliest entry, or None while the books are empty."""
     earliest: datetime.date | None = db.scalar(

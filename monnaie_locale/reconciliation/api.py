@@ -12,9 +12,10 @@ from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
 from monnaie_locale.api.schema import Body, Reply
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.reconciliation import errors
+from monnaie_locale.reconciliation.decisions import NOTE_LENGTH_MAX
 from monnaie_locale.reconciliation.formats.reading import MEBIBYTE, MEBIBYTES_MAX
 from monnaie_locale.reconciliation.model import ImportReport, MatchKind, Resolution, StoredMatch, StoredStatement
-from monnaie_locale.reconciliation.operations import NOTE_LENGTH_MAX, import_statement, rehearse_import, resolve_line
+from monnaie_locale.reconciliation.operations import import_statement, rehearse_import, resolve_line
 from monnaie_locale.reconciliation.queries import matches_of, statement_of, statements_of
 
 BASE64_GROWTH = 2
@@ -183,6 +184,7 @@ def show_statement(db: Connection, *, call: Call, statement_number: int) -> Line
         errors.LineAlreadyResolved,
         errors.LineNotInSuspense,
         errors.ResolutionImpossible,
+        errors.DecisionPeriodClosed,
     ),
     idempotent="stored",
 )

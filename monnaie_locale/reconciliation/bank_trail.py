@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, or_, select
 
-from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
+from monnaie_locale.reconciliation.tables import (
+    bank_decision_entries,
+    bank_decision_parts,
+    bank_lines,
+    bank_matches,
+    bank_statements,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,7 @@ class BankLineOfEntry:
 
 
 def bank_lines_of_entry(db: Connection, *, territory_id: int, entry_id: int) -> list[BankLineOfEntry]:
-    """Return what the bank said that an entry records, or that a person resolved by it."""
+    """Return what the bank said that an entry records, or that a person decided by it."""
     matches = bank_matches.c
     same_statement = (bank_statements.c.territory_id == matches.territory_id) & (
         bank_statements.c.id == matches.bank_statement_id
@@ -31,10 +37,13 @@ def bank_lines_of_entry(db: Connection, *, territory_id: int, entry_id: int) -> 
         & (bank_lines.c.line_no == matches.line_no)
     )
     same_part = (
-        (bank_resolutions.c.territory_id == matches.territory_id)
-        & (bank_resolutions.c.bank_statement_id == matches.bank_statement_id)
-        & (bank_resolutions.c.line_no == matches.line_no)
-        & (bank_resolutions.c.part_no == matches.part_no)
+        (bank_decision_parts.c.territory_id == matches.territory_id)
+        & (bank_decision_parts.c.bank_statement_id == matches.bank_statement_id)
+        & (bank_decision_parts.c.line_no == matches.line_no)
+        & (bank_decision_parts.c.part_no == matches.part_no)
+    )
+    same_decision = (bank_decision_entries.c.territory_id == bank_decision_parts.c.territory_id) & (
+        bank_decision_entries.c.decision_id == bank_decision_parts.c.decision_id
     )
     rows = db.execute(
         select(
@@ -46,15 +55,13 @@ def bank_lines_of_entry(db: Connection, *, territory_id: int, entry_id: int) -> 
         )
         .join(bank_statements, same_statement)
         .join(bank_lines, same_line)
-        .outerjoin(bank_resolutions, same_part)
+        .outerjoin(bank_decision_parts, same_part)
+        .outerjoin(bank_decision_entries, same_decision)
         .where(
             matches.territory_id == territory_id,
-            or_(
-                matches.entry_id == entry_id,
-                bank_resolutions.c.entry_id == entry_id,
-                bank_resolutions.c.reversal_entry_id == entry_id,
-            ),
+            or_(matches.entry_id == entry_id, bank_decision_entries.c.entry_id == entry_id),
         )
+        .distinct()
         .order_by(matches.bank_statement_id, matches.line_no, matches.part_no)
     ).mappings()
     return [BankLineOfEntry(**row) for row in rows]

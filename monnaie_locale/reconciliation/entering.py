@@ -35,6 +35,12 @@ SIMPLE: dict[MatchKind, tuple[EntryKind, AccountKind, AccountKind]] = {
     MatchKind.SUSPENSE_IN: (EntryKind.SUSPENSE, AccountKind.RESERVE, AccountKind.SUSPENSE_IN),
     MatchKind.SUSPENSE_OUT: (EntryKind.SUSPENSE, AccountKind.SUSPENSE_OUT, AccountKind.RESERVE),
 }
+# Decided about a line in suspense: kind of the entry, account debited, account credited.
+OUT_OF_SUSPENSE: dict[Resolution, tuple[EntryKind, AccountKind, AccountKind]] = {
+    Resolution.BANK_CHARGE: (EntryKind.BANK_CHARGE, AccountKind.BANK_CHARGES, AccountKind.SUSPENSE_OUT),
+    Resolution.RESERVE_TOP_UP: (EntryKind.RESERVE_TOP_UP, AccountKind.SUSPENSE_IN, AccountKind.BANK_CHARGES),
+    Resolution.BANK_CORRECTION: (EntryKind.SUSPENSE, AccountKind.SUSPENSE_IN, AccountKind.SUSPENSE_OUT),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +70,7 @@ def open_day(db: Connection, *, territory_id: int, booked_on: datetime.date) -> 
 
 def enter_simple(db: Connection, *, kind: MatchKind, movement: Movement) -> Posted:
     """Enter bank charges, a top-up or a suspense."""
-    entry_kind, debited, credited = SIMPLE[kind]
-    territory_id = movement.territory_id
-    draw = Draw(
-        (single_account(db, territory_id=territory_id, kind=debited),),
-        single_account(db, territory_id=territory_id, kind=credited),
-        movement.amount_cents,
-    )
-    return _post(db, movement, entry_kind, (draw,))
-
-
-def enter_expired_repaid(db: Connection, *, movement: Movement) -> Posted:
-    """Enter expired money given back to the CCAS; refuses insufficient_funds when less has expired."""
-    expired = tuple(
-        account.account_id
-        for account, _ in accounts_of(db, territory_id=movement.territory_id, kinds=[AccountKind.EXPIRED])
-    )
-    reserve = single_account(db, territory_id=movement.territory_id, kind=AccountKind.RESERVE)
-    return _post(db, movement, EntryKind.EXPIRED_REPAID, (Draw(expired, reserve, movement.amount_cents),))
+    return _enter_between(db, movement, *SIMPLE[kind])
 
 
 def reverse(db: Connection, *, entry_id: int, movement: Movement) -> Posted:
@@ -101,11 +90,11 @@ def enter_match(db: Connection, *, each: Match, expected: Expected, movement: Mo
     return enter_simple(db, kind=each.kind, movement=movement).entry.entry_id
 
 
-def enter_resolution(db: Connection, *, kind: Resolution, reference: str, movement: Movement) -> int:
-    """Enter what a person said a line is; return the entry's number.
+def enter_item(db: Connection, *, kind: Resolution, reference: str, movement: Movement) -> int:
+    """Enter what a person said that money in suspense is; return the entry's number.
 
-    Refuses resolution_impossible when nothing carries the reference or the amounts differ, payout_line_unknown, and
-    what the payout's own step refuses.
+    Refuses resolution_impossible when nothing carries the reference or the amounts differ, payout_line_unknown,
+    insufficient_funds when less has expired, and what the payout's own step refuses.
     """
     if kind is Resolution.FUNDING:
         orders = funding_orders_of(db, territory_id=movement.territory_id, state=FundingState.EXPECTED)
@@ -113,15 +102,40 @@ def enter_resolution(db: Connection, *, kind: Resolution, reference: str, moveme
         if not known:
             raise ResolutionImpossible(why=f"aucun financement attendu ne porte la référence {reference or '(vide)'}")
         _refuse_other_amount(known[0].amount_cents, movement)
-        return _receive(db, known[0].funding_order_id, movement)
+        return _receive(db, known[0].funding_order_id, movement, taken_from=AccountKind.SUSPENSE_IN)
     if kind in {Resolution.PAYOUT_SETTLED, Resolution.PAYOUT_RETURNED}:
         line = line_by_end_to_end(db, territory_id=movement.territory_id, end_to_end_id=reference)
         _refuse_other_amount(line.amount_cents, movement)
-        step = settle_line if kind is Resolution.PAYOUT_SETTLED else return_line
-        return _step_payout(db, step, reference, movement)
+        is_debit = kind is Resolution.PAYOUT_SETTLED
+        if (not is_debit and line.returned_entry_id is not None) or (is_debit and line.settled_entry_id is not None):
+            raise ResolutionImpossible(why=f"le virement {reference} est déjà {'débité' if is_debit else 'retourné'}")
+        step = settle_line if is_debit else return_line
+        taken_from = AccountKind.SUSPENSE_OUT if is_debit else AccountKind.SUSPENSE_IN
+        return _step_payout(db, step, reference, movement, taken_from=taken_from)
     if kind is Resolution.EXPIRED_REPAID:
-        return enter_expired_repaid(db, movement=movement).entry.entry_id
-    return enter_simple(db, kind=MatchKind(kind.value), movement=movement).entry.entry_id
+        return _enter_expired_repaid(db, movement).entry.entry_id
+    return _enter_between(db, movement, *OUT_OF_SUSPENSE[kind]).entry.entry_id
+
+
+def _enter_between(
+    db: Connection, movement: Movement, kind: EntryKind, debited: AccountKind, credited: AccountKind
+) -> Posted:
+    territory_id = movement.territory_id
+    draw = Draw(
+        (single_account(db, territory_id=territory_id, kind=debited),),
+        single_account(db, territory_id=territory_id, kind=credited),
+        movement.amount_cents,
+    )
+    return _post(db, movement, kind, (draw,))
+
+
+def _enter_expired_repaid(db: Connection, movement: Movement) -> Posted:
+    expired = tuple(
+        account.account_id
+        for account, _ in accounts_of(db, territory_id=movement.territory_id, kinds=[AccountKind.EXPIRED])
+    )
+    suspense = single_account(db, territory_id=movement.territory_id, kind=AccountKind.SUSPENSE_OUT)
+    return _post(db, movement, EntryKind.EXPIRED_REPAID, (Draw(expired, suspense, movement.amount_cents),))
 
 
 def _refuse_other_amount(expected_cents: int, movement: Movement) -> None:
@@ -132,7 +146,9 @@ def _refuse_other_amount(expected_cents: int, movement: Movement) -> None:
         )
 
 
-def _receive(db: Connection, funding_order_id: int, movement: Movement) -> int:
+def _receive(
+    db: Connection, funding_order_id: int, movement: Movement, *, taken_from: AccountKind = AccountKind.RESERVE
+) -> int:
     order = receive_funding(
         db,
         territory_id=movement.territory_id,
@@ -141,12 +157,20 @@ def _receive(db: Connection, funding_order_id: int, movement: Movement) -> int:
         booked_on=open_day(db, territory_id=movement.territory_id, booked_on=movement.booked_on),
         now=movement.now,
         actor=movement.actor,
+        taken_from=taken_from,
     )
     # The order is received: it names its entry.
     return order.entry_id or 0
 
 
-def _step_payout(db: Connection, step: Callable[..., Posted], end_to_end_id: str, movement: Movement) -> int:
+def _step_payout(
+    db: Connection,
+    step: Callable[..., Posted],
+    end_to_end_id: str,
+    movement: Movement,
+    *,
+    taken_from: AccountKind = AccountKind.RESERVE,
+) -> int:
     posted = step(
         db,
         territory_id=movement.territory_id,
@@ -154,6 +178,7 @@ def _step_payout(db: Connection, step: Callable[..., Posted], end_to_end_id: str
         booked_on=open_day(db, territory_id=movement.territory_id, booked_on=movement.booked_on),
         bank_reference=movement.reference,
         now=movement.now,
+        taken_from=taken_from,
     )
     return posted.entry.entry_id
 

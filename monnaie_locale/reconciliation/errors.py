@@ -190,6 +190,70 @@ class ResolutionImpossible(Refusal):
     french = "Cette ligne ne peut pas être classée ainsi : {why}."
 
 
+class DecisionUnbalanced(Refusal):
+    """What the lines are does not add up to the lines."""
+
+    code = "decision_unbalanced"
+    nature = Nature.INVALID
+    french = "Le total indiqué ({items_cents}) n'est pas celui des lignes choisies ({lines_cents})."
+
+
+class ProposalGone(Refusal):
+    """What was proposed is not proposed any more: the books or the lines have changed since the page was read."""
+
+    code = "proposal_gone"
+    nature = Nature.CONFLICT
+    french = "Cette proposition n'est plus à jour : relisez la page, puis décidez."
+
+
+class DecisionUnknown(Refusal):
+    """There is no such decision."""
+
+    code = "decision_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cette décision n'existe pas."
+
+
+class DecisionNotUndoable(Refusal):
+    """An undo, or a match taken back, is for good: decide again."""
+
+    code = "decision_not_undoable"
+    nature = Nature.CONFLICT
+    french = "Cette décision ne s'annule pas : prenez-en une nouvelle."
+
+
+class DecisionAlreadyUndone(Refusal):
+    """A decision is undone once."""
+
+    code = "decision_already_undone"
+    nature = Nature.CONFLICT
+    french = "Cette décision est déjà annulée."
+
+
+class DecisionUsed(Refusal):
+    """A later step rests on this decision: that one is undone first."""
+
+    code = "decision_used"
+    nature = Nature.CONFLICT
+    french = "Une étape suivante repose sur cette décision ({reference}) : annulez-la d'abord."
+
+
+class DecisionPeriodClosed(Refusal):
+    """Nothing is decided, carried or undone in a closed month."""
+
+    code = "decision_period_closed"
+    nature = Nature.CONFLICT
+    french = "Ce mois est clos : rien ne s'y décide ni ne s'y annule plus."
+
+
+class DifferenceUnknown(Refusal):
+    """There is no such difference at the end of this month."""
+
+    code = "difference_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cet écart n'est plus dans la liste du mois."
+
+
 REFUSALS: tuple[type[Refusal], ...] = (
     StatementTooLarge,
     StatementNotXml,
@@ -213,4 +277,12 @@ REFUSALS: tuple[type[Refusal], ...] = (
     LineNotInSuspense,
     LineAlreadyResolved,
     ResolutionImpossible,
+    DecisionUnbalanced,
+    ProposalGone,
+    DecisionUnknown,
+    DecisionNotUndoable,
+    DecisionAlreadyUndone,
+    DecisionUsed,
+    DecisionPeriodClosed,
+    DifferenceUnknown,
 )

@@ -7,16 +7,14 @@ person to resolve: a wrong match hides money, a suspense only waits. The parts o
 import dataclasses
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.reconciliation.model import Detail, Expectation, ExpectationKind, Line, Match, MatchKind
+from monnaie_locale.reconciliation.references import mentions, plain
 
-# A shorter reference would be found by chance in a free text.
-REFERENCE_LENGTH_MIN = 4
 RETURNED_SUBFAMILIES = frozenset({"RRTN", "RPCR"})
 CHARGE_SUBFAMILIES = frozenset({"CHRG", "FEES", "COMM", "BRFE"})
 # Families of payments made on order: their free text belongs to the payer and says nothing about bank charges.
@@ -24,7 +22,6 @@ ORDERED_FAMILIES = frozenset({"ICDT", "IRCT", "IDDT", "RDDT", "ICHQ", "CCRD", "M
 CHARGE_WORDS = re.compile(r"(?<![A-Z])(FRAIS|COMMISSIONS?)(?![A-Z])")
 # Above this, what looks like bank charges is looked at by a person: 500 €.
 CHARGE_CENTS_MAX = 50_000
-RF_REFERENCE = re.compile(r"^RF[0-9]{2}[0-9A-Z]{1,21}$")
 INCOMING = {
     ExpectationKind.FUNDING: (MatchKind.FUNDING, "Financement reconnu par sa référence {reference} et son montant."),
     ExpectationKind.RESERVE_TOP_UP: (
@@ -124,7 +121,7 @@ def _parts(line: Line) -> Iterator[_Part]:
         remittance=line.remittance,
         text=line.label,
         bank_code=line.bank_code,
-        is_return=line.is_reversal or bool(line.return_reason) or _sub_family(line.bank_code) in RETURNED_SUBFAMILIES,
+        is_return=line.is_reversal or bool(line.return_reason) or is_return_code(line.bank_code),
         batch_reference=line.batch_reference,
     )
 
@@ -139,7 +136,7 @@ def _part_of_detail(line: Line, detail: Detail, number: int, amount_cents: int) 
         remittance=detail.remittance,
         text=detail.label,
         bank_code=bank_code,
-        is_return=line.is_reversal or bool(detail.return_reason) or _sub_family(bank_code) in RETURNED_SUBFAMILIES,
+        is_return=line.is_reversal or bool(detail.return_reason) or is_return_code(bank_code),
         batch_reference="",
     )
 
@@ -271,33 +268,25 @@ def _charge(part: _Part, charge_cents_max: int) -> Match:
 
 
 def _looks_like_charge(part: _Part) -> bool:
-    """Return whether a debit is bank charges: by its code, else by its text when no order of ours can have set it."""
-    if _sub_family(part.bank_code) in CHARGE_SUBFAMILIES:
-        return True
-    if part.end_to_end_id or _family(part.bank_code) in ORDERED_FAMILIES:
-        return False
-    return CHARGE_WORDS.search(_plain(part.text)) is not None
+    """Return whether a debit is bank charges; its text is not asked when an order of ours may have set it."""
+    return looks_like_charge(part.bank_code, "" if part.end_to_end_id else part.text)
 
 
 def _mentions(part: _Part, reference: str) -> bool:
-    """Return whether the line carries the reference: as its reference, or as a whole word of its text.
+    """Return whether the line carries the reference: as its reference, or as a whole word of its text."""
+    return mentions(reference, text=f"{part.remittance} {part.text}", fields=(part.remittance, part.end_to_end_id))
 
-    A creditor reference is often printed in groups of four, so spaces inside it do not count.
-    """
-    wanted = _plain(reference)
-    if len(wanted) < REFERENCE_LENGTH_MIN:
-        return False
-    if wanted in {_plain(part.remittance), _plain(part.end_to_end_id)}:
+
+def is_return_code(bank_code: str) -> bool:
+    """Return whether an ISO code says that a transfer came back ("PMNT/ICDT/RRTN")."""
+    return _sub_family(bank_code) in RETURNED_SUBFAMILIES
+
+
+def looks_like_charge(bank_code: str, text: str) -> bool:
+    """Return whether a debit without a reference of ours is bank charges: by its code, else by its text."""
+    if _sub_family(bank_code) in CHARGE_SUBFAMILIES:
         return True
-    squeezed = "".join(wanted.split())
-    pattern = r"\s*".join(squeezed) if RF_REFERENCE.match(squeezed) else re.escape(wanted)
-    return re.search(rf"(?<![0-9A-Z]){pattern}(?![0-9A-Z])", _plain(f"{part.remittance} {part.text}")) is not None
-
-
-def _plain(text: str) -> str:
-    """Return the text in capitals without accents, single spaces."""
-    letters = unicodedata.normalize("NFKD", text.upper())
-    return " ".join("".join(each for each in letters if not unicodedata.combining(each)).split())
+    return _family(bank_code) not in ORDERED_FAMILIES and CHARGE_WORDS.search(plain(text)) is not None
 
 
 def _family(bank_code: str) -> str:

@@ -111,6 +111,9 @@ class MatchKind(StrEnum):
     NOTHING_MOVED = "nothing_moved"
 
 
+SUSPENSE = frozenset({MatchKind.SUSPENSE_IN, MatchKind.SUSPENSE_OUT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """What a line is, or one part of it: the parts of a line always add up to the line.
@@ -135,6 +138,8 @@ class Resolution(StrEnum):
     PAYOUT_RETURNED = "payout_returned"
     BANK_CHARGE = "bank_charge"
     EXPIRED_REPAID = "expired_repaid"
+    # A debit and a credit that make nothing together: only both at once are said to be this.
+    BANK_CORRECTION = "bank_correction"
 
 
 RESOLUTION_LABELS: dict[Resolution, str] = {
@@ -144,6 +149,7 @@ RESOLUTION_LABELS: dict[Resolution, str] = {
     Resolution.PAYOUT_RETURNED: "Virement à un commerçant, retourné",
     Resolution.BANK_CHARGE: "Frais bancaires",
     Resolution.EXPIRED_REPAID: "Monnaie périmée rendue au CCAS",
+    Resolution.BANK_CORRECTION: "Erreur de la banque, corrigée par elle",
 }
 # The direction of the bank line that each resolution fits: money in, or money out.
 INCOMING_RESOLUTIONS = frozenset({Resolution.FUNDING, Resolution.RESERVE_TOP_UP, Resolution.PAYOUT_RETURNED})
@@ -183,11 +189,11 @@ class StoredStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What a person decided about a line in suspense, and the two entries that it made."""
+    """What a person decided last about a line in suspense, and the entry that says it."""
 
+    decision_id: int
     kind: Resolution
     note: str
-    reversal_entry_id: int
     entry_id: int
     resolved_by: str
     resolved_at_ms: int
@@ -195,7 +201,11 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMatch:
-    """One part of one imported line: what the bank said, what it is in the books, and under which entry."""
+    """One part of one imported line: what the bank said, what it is in the books, and under which entry.
+
+    `decided_cents` is what people said of it since, signed like the line; `is_taken_back` says that a person took back
+    what the import had matched it with, so that it waits like any other. `resolved` is there once nothing waits.
+    """
 
     bank_statement_id: int
     line_no: int
@@ -209,12 +219,80 @@ class StoredMatch:
     end_to_end_id: str
     bank_reference: str
     return_reason: str
+    bank_code: str = ""
+    decided_cents: int = 0
+    is_taken_back: bool = False
     resolved: Resolved | None = None
 
     @property
+    def waiting_cents(self) -> int:
+        """Return what a person still has to say of it, signed like the line."""
+        if self.kind in SUSPENSE or self.is_taken_back:
+            return self.amount_cents - self.decided_cents
+        return 0
+
+    @property
     def is_in_suspense(self) -> bool:
-        """Return whether a person still has to say what it is."""
-        return self.kind in {MatchKind.SUSPENSE_IN, MatchKind.SUSPENSE_OUT} and self.resolved is None
+        """Return whether a person still has to say what it is, or what a part of it is."""
+        return self.waiting_cents != 0
+
+
+class DecisionKind(StrEnum):
+    """What a person decided: what lines are, that a match was wrong, a reason to wait, or that a decision was wrong."""
+
+    MATCH = "match"
+    UNMATCH = "unmatch"
+    CARRY = "carry"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """So much of one part of a bank line, signed like the line."""
+
+    bank_statement_id: int
+    line_no: int
+    part_no: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What so much money is: `amount_cents` is positive, `reference` names the funding order or the transfer."""
+
+    kind: Resolution
+    amount_cents: int
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedEntry:
+    """An entry of a decision; `kind` is a resolution's, "reversal" or "suspense"."""
+
+    kind: str
+    reference: str
+    amount_cents: int
+    entry_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A decision, its dated reason, the parts of lines it speaks of, its entries, and what undid it if anything did.
+
+    `subject` is the key of the difference that is carried over the end of the month `period_ends_on`.
+    """
+
+    decision_id: int
+    kind: DecisionKind
+    period_ends_on: datetime.date
+    subject: str
+    note: str
+    decided_by: str
+    decided_at_ms: int
+    undoes_id: int | None
+    undone_by_id: int | None
+    shares: tuple[Share, ...] = ()
+    entries: tuple[DecidedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,17 +21,10 @@ from monnaie_locale.reconciliation.acceptance import (
     refuse_repeated,
     refuse_too_early,
 )
-from monnaie_locale.reconciliation.entering import (
-    BANK_CALLER,
-    Movement,
-    enter_match,
-    enter_resolution,
-    reverse,
-)
+from monnaie_locale.reconciliation.decisions import By, decide
+from monnaie_locale.reconciliation.entering import BANK_CALLER, Movement, enter_match
 from monnaie_locale.reconciliation.errors import (
     LineAlreadyResolved,
-    LineNotInSuspense,
-    ResolutionImpossible,
     StatementAlreadyImported,
     StatementDoesNotFollow,
 )
@@ -41,10 +34,11 @@ from monnaie_locale.reconciliation.formats.reading import read_bank_file
 from monnaie_locale.reconciliation.hearing import hear_message
 from monnaie_locale.reconciliation.matching import match
 from monnaie_locale.reconciliation.model import (
-    INCOMING_RESOLUTIONS,
     ImportReport,
+    Item,
     MatchKind,
     Resolution,
+    Share,
     Statement,
     StoredMatch,
 )
@@ -56,10 +50,9 @@ from monnaie_locale.reconciliation.queries import (
     matches_of,
     statement_of,
 )
-from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_resolutions, bank_statements
+from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_statements
 
 LABEL_LENGTH_MAX = 500
-NOTE_LENGTH_MAX = 300
 
 
 class Rehearsed(Exception):
@@ -168,54 +161,25 @@ def resolve_line(
     actor: str,
     now: datetime.datetime,
 ) -> StoredMatch:
-    """Say what a line in suspense is: its entry is reversed, and the right one is made.
+    """Say what all that waits of a line is: one decision of one part and one entry (`decisions.decide`).
 
     `reference` names the funding order (RF…) or the transfer (end-to-end), for the kinds that need one; `note` says
     why in a few words, never a person's name; `actor` decides ("staff:3"); `now` is aware.
 
     Refuses, in this order: bank_line_unknown, bank_line_already_resolved, bank_line_not_in_suspense,
-    resolution_impossible, then what the right entry refuses.
+    resolution_impossible, decision_period_closed, then what the right entry refuses.
     """
-    lock_territory(db, territory_id=territory_id)
     key = {"bank_statement_id": bank_statement_id, "line_no": line_no, "part_no": part_no}
     line = match_of(db, territory_id=territory_id, **key)
-    suspense_entry_id = _refuse_unresolvable(line, kind)
-    movement = Movement(
-        territory_id=territory_id,
-        amount_cents=abs(line.amount_cents),
-        booked_on=line.booked_on,
-        caller=actor,
-        key=f"resolve:{bank_statement_id}:{line_no}:{part_no}",
-        reference=_reference(bank_statement_id, line_no, part_no),
-        actor=actor,
-        now=now,
-    )
-    reversal = reverse(db, entry_id=suspense_entry_id, movement=movement)
-    entry_id = enter_resolution(db, kind=kind, reference=reference.strip().upper(), movement=movement)
-    decided = {"kind": kind.value, "note": note[:NOTE_LENGTH_MAX], "resolved_by": actor}
-    made = {"reversal_entry_id": reversal.entry.entry_id, "entry_id": entry_id, "resolved_at_ms": instant_ms(now)}
-    db.execute(insert(bank_resolutions), {"territory_id": territory_id, **key, **decided, **made})
-    audit.record(
-        db,
-        territory_id=territory_id,
-        at=now,
-        actor=actor,
-        action="statement.resolve",
-        target=f"statement:{bank_statement_id}:{line_no}:{part_no}",
-        detail={"kind": kind.value, "entry": entry_id},
-    )
-    return match_of(db, territory_id=territory_id, **key)
-
-
-def _refuse_unresolvable(line: StoredMatch, kind: Resolution) -> int:
-    """Return the entry by which the line is in suspense, when it may be said to be of this kind."""
     if line.resolved is not None:
         raise LineAlreadyResolved
-    if not line.is_in_suspense or line.entry_id is None:
-        raise LineNotInSuspense
-    if (line.amount_cents > 0) != (kind in INCOMING_RESOLUTIONS):
-        raise ResolutionImpossible(why="ce n'est pas le bon sens (argent reçu, argent sorti)")
-    return line.entry_id
+    decide(
+        db,
+        by=By(territory_id=territory_id, actor=actor, note=note, now=now),
+        shares=[Share(amount_cents=line.waiting_cents, **key)],
+        items=[Item(kind=kind, reference=reference, amount_cents=abs(line.waiting_cents))],
+    )
+    return match_of(db, territory_id=territory_id, **key)
 
 
 def _refuse_known(db: Connection, territory_id: int, digest: bytes, statement: Statement) -> None:

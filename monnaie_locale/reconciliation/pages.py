@@ -10,6 +10,8 @@ from monnaie_locale.identity.queries import name_of_caller
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import paris_date
+from monnaie_locale.reconciliation.decisions import NOTE_LENGTH_MAX
+from monnaie_locale.reconciliation.differences.operations import import_noting_refusals
 from monnaie_locale.reconciliation.model import (
     INCOMING_RESOLUTIONS,
     MATCH_LABELS,
@@ -19,12 +21,7 @@ from monnaie_locale.reconciliation.model import (
     Resolution,
     StoredMatch,
 )
-from monnaie_locale.reconciliation.operations import (
-    NOTE_LENGTH_MAX,
-    import_statement,
-    rehearse_import,
-    resolve_line,
-)
+from monnaie_locale.reconciliation.operations import rehearse_import, resolve_line
 from monnaie_locale.reconciliation.queries import (
     bank_position,
     match_of,
@@ -150,9 +147,8 @@ def _import(content: bytes, *, only_rehearse: bool, accepts_gap: bool) -> Import
             now=now,
             accepts_gap=accepts_gap,
         )
-    return transact(
+    return import_noting_refusals(
         rt.engine,
-        import_statement,
         territory_id=rt.territory_id,
         content=content,
         actor=actor,
@@ -207,4 +203,8 @@ def _line(bank_statement_id: int, line_no: int, part_no: int) -> StoredMatch:
 
 def _fitting(line: StoredMatch) -> list[Resolution]:
     """Return what a line of this direction may be."""
-    return [each for each in Resolution if (each in INCOMING_RESOLUTIONS) == (line.amount_cents > 0)]
+    return [
+        each
+        for each in Resolution
+        if each is not Resolution.BANK_CORRECTION and (each in INCOMING_RESOLUTIONS) == (line.amount_cents > 0)
+    ]

@@ -2,11 +2,13 @@
 
 import datetime
 from collections import defaultdict
+from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, case, func, or_, select
 
 from monnaie_locale.reconciliation.errors import LineUnknown, StatementUnknown
 from monnaie_locale.reconciliation.model import (
+    SUSPENSE,
     BankPosition,
     LineMark,
     MatchKind,
@@ -16,14 +18,17 @@ from monnaie_locale.reconciliation.model import (
     StoredStatement,
 )
 from monnaie_locale.reconciliation.tables import (
+    bank_decision_entries,
+    bank_decision_parts,
+    bank_decisions,
     bank_lines,
     bank_matches,
     bank_messages,
-    bank_resolutions,
     bank_statements,
 )
 
-SUSPENSE_KINDS = (MatchKind.SUSPENSE_IN.value, MatchKind.SUSPENSE_OUT.value)
+SUSPENSE_KINDS = tuple(kind.value for kind in SUSPENSE)
+PART_KEYS = ("territory_id", "bank_statement_id", "line_no", "part_no")
 
 
 def statements_of(db: Connection, *, territory_id: int) -> list[StoredStatement]:
@@ -109,7 +114,8 @@ def marks_between(
 def matches_of(db: Connection, *, territory_id: int, bank_statement_id: int) -> list[StoredMatch]:
     """Return each part of each line of a statement, in its order."""
     query = _matches(territory_id).where(bank_matches.c.bank_statement_id == bank_statement_id)
-    return [_as_match(row) for row in db.execute(query).mappings()]
+    resolved = _resolved(db, territory_id, bank_statement_id)
+    return [_as_match(row, resolved) for row in db.execute(query).mappings()]
 
 
 def match_of(db: Connection, *, territory_id: int, bank_statement_id: int, line_no: int, part_no: int) -> StoredMatch:
@@ -122,7 +128,7 @@ def match_of(db: Connection, *, territory_id: int, bank_statement_id: int, line_
     row = db.execute(query).mappings().first()
     if row is None:
         raise LineUnknown(line_no=line_no)
-    return _as_match(row)
+    return _as_match(row, _resolved(db, territory_id, bank_statement_id))
 
 
 def unresolved(
@@ -137,15 +143,43 @@ def unresolved(
         as_of_ms: what waited at an earlier instant, milliseconds UTC: what was done since does not count.
 
     """
-    still_open: ColumnElement[bool] = bank_resolutions.c.entry_id.is_(None)
-    if as_of_ms is not None:
-        still_open = still_open | (bank_resolutions.c.resolved_at_ms > as_of_ms)
-    query = _matches(territory_id).where(bank_matches.c.kind.in_(SUSPENSE_KINDS), still_open)
+    decided = _decided(territory_id, as_of_ms=as_of_ms)
+    in_suspense = or_(bank_matches.c.kind.in_(SUSPENSE_KINDS), decided.c.taken_back > 0)
+    query = _matches(territory_id, decided).where(
+        in_suspense, bank_matches.c.amount_cents != func.coalesce(decided.c.decided_cents, 0)
+    )
     if as_of_ms is not None:
         query = query.where(_imported_by(as_of_ms))
     if through_on is not None:
         query = query.where(bank_lines.c.booked_on <= through_on)
-    return [_as_match(row) for row in db.execute(query).mappings()]
+    return [_as_match(row, {}) for row in db.execute(query).mappings()]
+
+
+def waiting_through(db: Connection, *, territory_id: int, through_on: datetime.date) -> list[StoredMatch]:
+    """Return the lines booked until a day that waited then, by the months that decisions are accounted in."""
+    decided = _decided(territory_id, through_on=through_on)
+    in_suspense = or_(bank_matches.c.kind.in_(SUSPENSE_KINDS), decided.c.taken_back > 0)
+    query = _matches(territory_id, decided).where(
+        in_suspense,
+        bank_matches.c.amount_cents != func.coalesce(decided.c.decided_cents, 0),
+        bank_lines.c.booked_on <= through_on,
+    )
+    return [_as_match(row, {}) for row in db.execute(query).mappings()]
+
+
+def entered_as(db: Connection, *, territory_id: int, match_kind: MatchKind, resolution: Resolution) -> dict[int, int]:
+    """Return the entries by which lines were matched or said to be of a kind, undone or not, with their cents."""
+    matched = db.execute(
+        select(bank_matches.c.entry_id, func.abs(bank_matches.c.amount_cents)).where(
+            bank_matches.c.territory_id == territory_id, bank_matches.c.kind == match_kind.value
+        )
+    )
+    decided = db.execute(
+        select(bank_decision_entries.c.entry_id, bank_decision_entries.c.amount_cents).where(
+            bank_decision_entries.c.territory_id == territory_id, bank_decision_entries.c.kind == resolution.value
+        )
+    )
+    return {row[0]: int(row[1]) for row in (*matched, *decided)}
 
 
 def bank_position(
@@ -186,17 +220,41 @@ def _imported_by(as_of_ms: int) -> ColumnElement[bool]:
     )
 
 
-def _matches(territory_id: int) -> Select[tuple[object, ...]]:
+def _decided(territory_id: int, *, as_of_ms: int | None = None, through_on: datetime.date | None = None) -> Subquery:
+    """Return what was decided of each part: the sum, and whether a match was taken back (an amount of zero)."""
+    parts = bank_decision_parts.c
+    query = (
+        select(
+            *(parts[key] for key in PART_KEYS),
+            func.sum(parts.amount_cents).label("decided_cents"),
+            func.sum(case((parts.amount_cents == 0, 1), else_=0)).label("taken_back"),
+        )
+        .where(parts.territory_id == territory_id)
+        .group_by(*(parts[key] for key in PART_KEYS))
+    )
+    if as_of_ms is not None or through_on is not None:
+        query = query.join(
+            bank_decisions,
+            (bank_decisions.c.territory_id == parts.territory_id) & (bank_decisions.c.id == parts.decision_id),
+        )
+    if as_of_ms is not None:
+        query = query.where(bank_decisions.c.decided_at_ms <= as_of_ms)
+    if through_on is not None:
+        query = query.where(bank_decisions.c.period_ends_on <= through_on)
+    return query.subquery()
+
+
+def _matches(territory_id: int, decided: Subquery | None = None) -> Select[tuple[object, ...]]:
     same_line = (
         (bank_lines.c.territory_id == bank_matches.c.territory_id)
         & (bank_lines.c.bank_statement_id == bank_matches.c.bank_statement_id)
         & (bank_lines.c.line_no == bank_matches.c.line_no)
     )
+    decided = _decided(territory_id) if decided is None else decided
     same_part = (
-        (bank_resolutions.c.territory_id == bank_matches.c.territory_id)
-        & (bank_resolutions.c.bank_statement_id == bank_matches.c.bank_statement_id)
-        & (bank_resolutions.c.line_no == bank_matches.c.line_no)
-        & (bank_resolutions.c.part_no == bank_matches.c.part_no)
+        (decided.c.bank_statement_id == bank_matches.c.bank_statement_id)
+        & (decided.c.line_no == bank_matches.c.line_no)
+        & (decided.c.part_no == bank_matches.c.part_no)
     )
     return (
         select(
@@ -206,18 +264,52 @@ def _matches(territory_id: int) -> Select[tuple[object, ...]]:
             bank_lines.c.end_to_end_id,
             bank_lines.c.bank_reference,
             bank_lines.c.return_reason,
-            bank_resolutions.c.kind.label("resolved_kind"),
-            bank_resolutions.c.note,
-            bank_resolutions.c.reversal_entry_id,
-            bank_resolutions.c.entry_id.label("resolved_entry_id"),
-            bank_resolutions.c.resolved_by,
-            bank_resolutions.c.resolved_at_ms,
+            bank_lines.c.bank_code,
+            func.coalesce(decided.c.decided_cents, 0).label("decided_cents"),
+            func.coalesce(decided.c.taken_back, 0).label("taken_back"),
         )
         .join(bank_lines, same_line)
-        .outerjoin(bank_resolutions, same_part)
+        .outerjoin(decided, same_part)
         .where(bank_matches.c.territory_id == territory_id)
         .order_by(bank_matches.c.bank_statement_id, bank_matches.c.line_no, bank_matches.c.part_no)
     )
+
+
+def _resolved(db: Connection, territory_id: int, bank_statement_id: int) -> dict[tuple[int, int, int], Resolved]:
+    """Return the last decision that stands on each part of a statement's lines, with its first entry."""
+    undo = bank_decisions.alias("undo")
+    parts, entries, decisions = bank_decision_parts.c, bank_decision_entries.c, bank_decisions.c
+    rows = db.execute(
+        select(
+            parts.line_no, parts.part_no, decisions.id, entries.kind, decisions.note, entries.entry_id,
+            decisions.decided_by, decisions.decided_at_ms,
+        )
+        .join(bank_decisions, (decisions.territory_id == parts.territory_id) & (decisions.id == parts.decision_id))
+        .join(
+            bank_decision_entries,
+            (entries.territory_id == parts.territory_id) & (entries.decision_id == parts.decision_id),
+        )
+        .outerjoin(undo, (undo.c.territory_id == decisions.territory_id) & (undo.c.undoes_id == decisions.id))
+        .where(
+            parts.territory_id == territory_id,
+            parts.bank_statement_id == bank_statement_id,
+            decisions.kind == "match",
+            undo.c.id.is_(None),
+            entries.item_no == 1,
+        )
+        .order_by(decisions.id)
+    )  # fmt: skip
+    return {
+        (bank_statement_id, row[0], row[1]): Resolved(
+            decision_id=row[2],
+            kind=Resolution(row[3]),
+            note=row[4],
+            entry_id=row[5],
+            resolved_by=row[6],
+            resolved_at_ms=row[7],
+        )
+        for row in rows
+    }
 
 
 def _as_statement(row: RowMapping) -> StoredStatement:
@@ -233,18 +325,8 @@ def _as_statement(row: RowMapping) -> StoredStatement:
     )
 
 
-def _as_match(row: RowMapping) -> StoredMatch:
-    resolved = None
-    if row["resolved_kind"] is not None:
-        resolved = Resolved(
-            kind=Resolution(row["resolved_kind"]),
-            note=row["note"],
-            reversal_entry_id=row["reversal_entry_id"],
-            entry_id=row["resolved_entry_id"],
-            resolved_by=row["resolved_by"],
-            resolved_at_ms=row["resolved_at_ms"],
-        )
-    return StoredMatch(
+def _as_match(row: RowMapping, resolved: dict[tuple[int, int, int], Resolved]) -> StoredMatch:
+    match = StoredMatch(
         bank_statement_id=row["bank_statement_id"],
         line_no=row["line_no"],
         part_no=row["part_no"],
@@ -257,11 +339,9 @@ def _as_match(row: RowMapping) -> StoredMatch:
         end_to_end_id=row["end_to_end_id"],
         bank_reference=row["bank_reference"],
         return_reason=row["return_reason"],
-        resolved=resolved,
+        bank_code=row["bank_code"],
+        decided_cents=int(row["decided_cents"]),
+        is_taken_back=bool(row["taken_back"]),
     )
-
-
-def suspense_matches(db: Connection, *, territory_id: int, through_on: datetime.date) -> list[StoredMatch]:
-    """Return every line booked until a day that went to suspense, resolved since or not, oldest first."""
-    query = _matches(territory_id).where(bank_matches.c.kind.in_(SUSPENSE_KINDS), bank_lines.c.booked_on <= through_on)
-    return [_as_match(row) for row in db.execute(query).mappings()]
+    decision = resolved.get((match.bank_statement_id, match.line_no, match.part_no))
+    return match if match.is_in_suspense or decision is None else replace(match, resolved=decision)

@@ -1,10 +1,16 @@
-"""Bank tables. Only this package imports this module; migrations 0006 and 0021 hold constraints and triggers."""
+"""Bank tables. Only this package imports this module; migrations 0006, 0021 and 0026 hold constraints and triggers."""
 
 from sqlalchemy import BigInteger, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
-from monnaie_locale.reconciliation.errors import LineAlreadyResolved, StatementAlreadyImported
+from monnaie_locale.reconciliation.errors import (
+    DecisionAlreadyUndone,
+    DecisionNotUndoable,
+    DecisionPeriodClosed,
+    LineAlreadyResolved,
+    StatementAlreadyImported,
+)
 
 bank_statements = Table(
     "bank_statements",
@@ -51,19 +57,54 @@ bank_matches = Table(
     Column("entry_id", BigInteger, nullable=True),
 )
 
-bank_resolutions = Table(
-    "bank_resolutions",
+bank_decisions = Table(
+    "bank_decisions",
     metadata,
-    Column("territory_id", SmallInteger, primary_key=True),
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("period_ends_on", Date, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at_ms", BigInteger, nullable=False),
+    Column("undoes_id", Integer, nullable=True),
+)
+
+bank_decision_parts = Table(
+    "bank_decision_parts",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("decision_id", Integer, primary_key=True, autoincrement=False),
     Column("bank_statement_id", Integer, primary_key=True, autoincrement=False),
     Column("line_no", Integer, primary_key=True, autoincrement=False),
     Column("part_no", Integer, primary_key=True, autoincrement=False),
+    Column("amount_cents", BigInteger, nullable=False),
+)
+
+bank_decision_entries = Table(
+    "bank_decision_entries",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("decision_id", Integer, primary_key=True, autoincrement=False),
+    Column("item_no", Integer, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("reversal_entry_id", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
     Column("entry_id", BigInteger, nullable=False),
-    Column("resolved_by", Text, nullable=False),
-    Column("resolved_at_ms", BigInteger, nullable=False),
+)
+
+refused_statements = Table(
+    "refused_statements",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("file_digest", LargeBinary, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("sentence_fr", Text, nullable=False),
+    Column("gap_cents", BigInteger, nullable=False),
+    Column("refused_by", Text, nullable=False),
+    Column("refused_at_ms", BigInteger, nullable=False),
 )
 
 # What the bank tells apart from its statements; the news themselves are the merchants' (payout_news).
@@ -84,4 +125,7 @@ names("uq_bank_statements_statement", StatementAlreadyImported)
 # SQLite names the columns of a broken UNIQUE, not the constraint.
 names("bank_statements.territory_id, bank_statements.statement_id", StatementAlreadyImported)
 names("uq_bank_messages_digest", StatementAlreadyImported)
-names("pk_bank_resolutions", LineAlreadyResolved)
+names("bank_line_overdecided", LineAlreadyResolved)
+names("uq_bank_decisions_undoes", DecisionAlreadyUndone)
+names("decision_in_closed_month", DecisionPeriodClosed)
+names("decision_not_undoable", DecisionNotUndoable)

@@ -8,6 +8,7 @@ from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import Owner, open_account, single_account
 from monnaie_locale.journal.post import post
+from monnaie_locale.journal.reversals import standing_key
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.entries import EntryKind
@@ -72,6 +73,7 @@ def receive_funding(
     booked_on: datetime.date,
     now: datetime.datetime,
     actor: str = BANK_CALLER,
+    taken_from: AccountKind = AccountKind.RESERVE,
 ) -> FundingOrder:
     """Post the euros that the bank shows: the reserve is debited, the programme's funds are credited.
 
@@ -83,6 +85,7 @@ def receive_funding(
         booked_on: the bank's booking date, on which the entry is accounted.
         now: aware UTC.
         actor: who imported the statement, for the audit trail.
+        taken_from: the suspense, when the money waits there; by default the reserve.
 
     Refuses: funding_unknown, funding_already_received, period_closed.
 
@@ -90,7 +93,7 @@ def receive_funding(
     order = queries.funding_order_of(db, territory_id=territory_id, funding_order_id=funding_order_id, lock=True)
     if order.state is FundingState.RECEIVED:
         raise FundingAlreadyReceived(funding_order_id=funding_order_id)
-    posting = _posting(db, territory_id=territory_id, order=order, booked_on=booked_on, now=now)
+    posting = _posting(db, territory_id=territory_id, order=order, booked_on=booked_on, now=now, taken_from=taken_from)
     posted = post(db, posting, recorded_at_ms=instant_ms(now))
     db.execute(
         update(funding_orders)
@@ -109,20 +112,39 @@ def receive_funding(
     return queries.funding_order_of(db, territory_id=territory_id, funding_order_id=funding_order_id)
 
 
+def expect_again(db: Connection, *, territory_id: int, entry_id: int) -> None:
+    """Let the order that an entry received wait for its money again; the entry must be reversed in the transaction.
+
+    The database refuses it otherwise (funding_order_frozen); an entry that received nothing changes nothing.
+    """
+    db.execute(
+        update(funding_orders)
+        .where(funding_orders.c.territory_id == territory_id, funding_orders.c.entry_id == entry_id)
+        .values(state=FundingState.EXPECTED, entry_id=None)
+    )
+
+
 def _posting(
-    db: Connection, *, territory_id: int, order: FundingOrder, booked_on: datetime.date, now: datetime.datetime
+    db: Connection,
+    *,
+    territory_id: int,
+    order: FundingOrder,
+    booked_on: datetime.date,
+    now: datetime.datetime,
+    taken_from: AccountKind,
 ) -> Posting:
     owner = Owner(AccountKind.PROGRAMME_FUNDS, order.programme_id)
     funds = open_account(db, territory_id=territory_id, owner=owner, now_ms=instant_ms(now))
-    reserve = single_account(db, territory_id=territory_id, kind=AccountKind.RESERVE)
+    bank = single_account(db, territory_id=territory_id, kind=taken_from)
+    key = f"funding:{order.funding_order_id}"
     booked_at = datetime.datetime.combine(booked_on, datetime.time(), PARIS)
     return Posting(
         territory_id=territory_id,
         caller=BANK_CALLER,
-        idempotency_key=f"funding:{order.funding_order_id}",
+        idempotency_key=standing_key(db, territory_id=territory_id, caller=BANK_CALLER, idempotency_key=key),
         request_digest=request_digest(funding_order_id=order.funding_order_id, amount_cents=order.amount_cents),
         kind=EntryKind.FUNDING,
-        draws=(Draw((reserve,), funds, order.amount_cents),),
+        draws=(Draw((bank,), funds, order.amount_cents),),
         happened_at_ms=instant_ms(booked_at),
         accounted_on=booked_on,
         reference=order.reference,

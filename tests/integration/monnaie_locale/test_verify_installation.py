@@ -84,12 +84,12 @@ FAULTS = {
         ("bank_line_differs", "statement REL-2026-10-B line 3"),
     ),
     "an unknown credit said to be settled otherwise": (
-        "UPDATE bank_resolutions SET kind = 'funding'",
-        ("bank_line_differs", "statement REL-2026-10-A line 2"),
+        "UPDATE bank_decision_entries SET kind = 'funding'",
+        ("decision_differs", "decision 1"),
     ),
     "an unknown credit settled by somebody else's entries": (
-        "UPDATE bank_resolutions SET reversal_entry_id = 1",
-        ("bank_line_differs", "statement REL-2026-10-A line 2"),
+        "UPDATE bank_decision_entries SET entry_id = 1",
+        ("decision_differs", "decision 1"),
     ),
     "a checklist that is none": ("UPDATE closes SET checklist = 'x'", ("row_unreadable", "closes")),
 }
