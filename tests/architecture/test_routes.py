@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event
 from werkzeug.routing import IntegerConverter
 
 from monnaie_locale.api.marks import OPEN_TO_ALL, mark_of
+from monnaie_locale.database.engine import READ_ONLY
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import STAFF_ROLES, Permission, permits
 from monnaie_locale.web.navigation import entries_of
@@ -129,6 +130,10 @@ def test_looking_at_pages_writes_nothing(db_engine: Engine):
     written: list[str] = []
     event.listen(
         db_engine, "before_cursor_execute", lambda *call: written.append(call[2]) if _writes(call[2]) else None
+    )
+    # On SQLite whoever may write begins straight on the driver.
+    event.listen(
+        db_engine, "begin", lambda db: None if db.get_execution_options().get(READ_ONLY) else written.append("BEGIN")
     )
 
     looked_at = 0

@@ -20,11 +20,18 @@ from merchants.model import Till
 from merchants.operations import PAIRING_PATH, renew_pairing
 from merchants.payment_requests import REQUEST_PATH, request_payment
 from monnaie_locale.app import create_app
+from monnaie_locale.closing import desk, runs
+from monnaie_locale.closing.queries import closes_of
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.invitations import household_with_most_left
 from monnaie_locale.demo.run import Demo
 from monnaie_locale.identity.operations import create_sign_in_link, create_staff
 from monnaie_locale.identity.roles import STAFF_ROLES
+from monnaie_locale.ledger.periods import Month
+from monnaie_locale.reconciliation.decisions import By
+from monnaie_locale.reconciliation.differences.model import DifferenceState
+from monnaie_locale.reconciliation.differences.operations import carry
+from monnaie_locale.reconciliation.differences.queries import differences
 from monnaie_locale.reconciliation.operations import import_statement
 from monnaie_locale.reconciliation.queries import last_statement
 from monnaie_locale.runtime import Runtime, open_home
@@ -147,6 +154,7 @@ def open_town(folder: Path) -> Town:
     rt = open_home(demo.home, base_url=demo.rt.base_url)
     rt.clock = lambda: TODAY
     town = Town(demo, rt, create_app(rt), household_with_most_left(rt, demo.ended))
+    _close_again(town)
     with reading(rt.engine) as db:
         last = last_statement(db, territory_id=rt.territory_id)
     assert last is not None
@@ -154,9 +162,11 @@ def open_town(folder: Path) -> Town:
     iban = rt_iban(demo)
     statement = statement_xml(
         BankLine(cents=-500, on=day, text="PRLV INCONNU"),
+        BankLine(cents=-300, on=day, text="FRAIS DE TENUE DE COMPTE", code=("ACMT", "MDOP", "CHRG")),
         identifier="REL-SUITE", opening=last.closing_cents, from_on=day, to_on=day, iban=iban,
     )  # fmt: skip
     transact(rt.engine, import_statement, content=statement, actor=SOMEBODY, **town.common())  # type: ignore[arg-type]
+    _decide(town)
     card_id = demo.ended.counters.cards[town.household].card_id
     transact(
         rt.engine, bind_phone, card_id=card_id, public_key=pocket_phone().public_key, actor=f"holder:{card_id}",
@@ -168,6 +178,36 @@ def open_town(folder: Path) -> Town:
         **town.common(),  # type: ignore[arg-type]
     )  # fmt: skip
     return town
+
+
+def _decide(town: Town) -> None:
+    """Carry what nothing explains over the end of the month, so that a decision can be undone."""
+    by = By(territory_id=town.rt.territory_id, actor=SOMEBODY, note="La banque cherche", now=TODAY)
+    month = Month.of(TODAY.date())
+    with reading(town.rt.engine) as db:
+        (first, *_) = [
+            each for each in differences(db, town.rt.territory_id, month) if each.state is DifferenceState.OPEN
+        ]
+    transact(town.rt.engine, carry, by=by, month=month, key=first.key)
+
+
+def _close_again(town: Town) -> None:
+    """Reopen the closed month and close it again, so that two closes of it are kept; the page of a run is there."""
+    rt, month = town.rt, Month(2026, 10)
+    with reading(rt.engine) as db:
+        (close,) = closes_of(db, territory_id=rt.territory_id)
+    one, other = {"actor": "staff:901", "now": TODAY}, {"actor": "staff:902", "now": TODAY}
+    desk.ask_reopening(rt, close_id=close.close_id, reason="Une facture de frais oubliée", **one)  # type: ignore[arg-type]
+    desk.reopen(rt, close_id=close.close_id, **other)  # type: ignore[arg-type]
+    run = runs.start(
+        rt, month=month, step=runs.PREPARE, actor="staff:901",
+        work=lambda tell: desk.prepare(rt, month=month, carried_reason="Rien à reporter", tell=tell, **one),  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert run.wait(60)
+    with reading(rt.engine) as db:
+        again = max(closes_of(db, territory_id=rt.territory_id), key=lambda each: each.close_id)
+    later = TODAY + datetime.timedelta(minutes=1)
+    desk.approve(rt, close_id=again.close_id, actor="staff:902", now=later)
 
 
 def rt_iban(demo: Demo) -> str:
@@ -217,6 +257,7 @@ def visitors(town: Town, browser: Browser, **options: object) -> Iterator[Visito
         "/bureau", "/bureau/arretes/2026-10", "/bureau/commercants/1/comptoir", "/nulle-part",
         "/bureau/exports/fec?year=2026", "/bureau/exports/journal?through=2026-10-31",
         "/bureau/exports/balance?through=2026-10-31", "/bureau/documents/2026-10",
+        "/bureau/arretes/en-cours/1", "/bureau/banque/4", "/bureau/ecarts/2026-11",
     )  # fmt: skip
     for name, path, starts in (
         ("till", town.pairing_path(), at_the_till),

@@ -169,11 +169,16 @@ def payout_doubled(db: Connection, rng: random.Random) -> Named:
 
 
 def hidden(db: Connection, rng: random.Random) -> Named:
-    """A payment is no longer in the history of its purse: the next one names the one before it."""
+    """A payment is no longer in the history of its purse: the next one names the one before it.
+
+    In a small town no purse may have paid twice: then it is a transfer of whatever account was debited twice.
+    """
     found = rows(
         db, "SELECT later.entry_id, later.debit_account_id, hidden.debit_previous_id FROM transfers hidden"
             " JOIN transfers later ON later.debit_account_id = hidden.debit_account_id"
-            " AND later.debit_previous_id = hidden.entry_id WHERE hidden.debit_kind = 3",
+            " AND later.debit_previous_id = hidden.entry_id"
+            " WHERE hidden.debit_kind = 3 OR NOT EXISTS (SELECT 1 FROM transfers a JOIN transfers b"
+            " ON b.debit_account_id = a.debit_account_id AND b.debit_previous_id = a.entry_id WHERE a.debit_kind = 3)",
     )  # fmt: skip
     entry, account, before = rng.choice(found)
     run(
