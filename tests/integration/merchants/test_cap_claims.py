@@ -86,6 +86,15 @@ def test_what_is_not_certified_waits_and_the_rest_is_paid(db_engine: Engine) -> 
     assert [line.amount_cents for line in payout.lines] == [AID_CENTS]
 
 
+def test_a_refund_since_the_payout_was_prepared_does_not_let_it_take_what_is_kept(db_engine: Engine) -> None:
+    world = town(db_engine)
+    payout = prepared(world, OCTOBER)
+    world.do(EntryKind.REFUND, Draw((world.shop(1),), world.purse(7, 2), AID_CENTS))
+    with pytest.raises(payout_errors.PayoutBalanceChanged):
+        transact(db_engine, approve_payout, territory_id=1, payout_id=payout.id, actor=APPROVER, now=OCTOBER)
+    assert held(world, world.shop(1)) == CAP_CENTS
+
+
 def test_once_certified_everything_is_paid(db_engine: Engine) -> None:
     world = town(db_engine)
     certify(world, OCTOBER)
