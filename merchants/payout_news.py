@@ -5,6 +5,8 @@ comes back is on a camt.053, and moves them then.
 """
 
 import datetime
+import hashlib
+import json
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, insert, select
@@ -108,6 +110,22 @@ def news_of(db: Connection, *, territory_id: int, payout_id: int) -> dict[int, L
         .order_by(payout_news.c.told_on, payout_news.c.bank_message_id, payout_news.c.news_no)
     ).mappings()
     return {row["line_no"]: LineNews(**{**row, "status": PaymentStatus(row["status"])}) for row in rows}
+
+
+def news_digests(db: Connection, *, territory_id: int, bank_message_id: int | None = None) -> dict[int, str]:
+    """Return the SHA-256, in hexadecimal, of the news of each message of the bank that has any, by its number."""
+    columns = payout_news.c
+    query = (
+        select(columns.bank_message_id, *(columns[name] for name in NEWS_NAMES))
+        .where(columns.territory_id == territory_id)
+        .order_by(columns.bank_message_id, columns.news_no)
+    )
+    if bank_message_id is not None:
+        query = query.where(columns.bank_message_id == bank_message_id)
+    digests: dict[int, hashlib._Hash] = {}
+    for number, *said in db.execute(query):
+        digests.setdefault(number, hashlib.sha256()).update(json.dumps(said, default=str).encode())
+    return {number: digest.hexdigest() for number, digest in digests.items()}
 
 
 def lines_named(db: Connection, *, territory_id: int, end_to_end_ids: Collection[str]) -> dict[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports it; migrations 0005, 0016 to 0018, 0021, 0029 hold checks, triggers."""
+"""Tables of the merchants. Only `merchants` imports it; migrations 5, 16 to 18, 21 and 29 hold checks, triggers."""
 
 from sqlalchemy import (
     BigInteger,
