@@ -24,6 +24,7 @@ from monnaie_locale.ledger.reversal import mirror
 
 NEWS_NAMES = ("payout_id", "line_no", "status", "reason", "told_on")
 REASON_LENGTH_MAX = 35
+LOOKUP_MAX = 5_000
 
 
 def hear(
@@ -130,12 +131,18 @@ def news_digests(db: Connection, *, territory_id: int, bank_message_id: int | No
 
 def lines_named(db: Connection, *, territory_id: int, end_to_end_ids: Collection[str]) -> dict[str, tuple[int, int]]:
     """Return the payout and the number of the lines that carry these identifiers; an unknown one is left out."""
-    rows = db.execute(
-        select(payout_lines.c.end_to_end_id, payout_lines.c.payout_id, payout_lines.c.line_no).where(
-            payout_lines.c.territory_id == territory_id, payout_lines.c.end_to_end_id.in_(list(end_to_end_ids))
+    found: dict[str, tuple[int, int]] = {}
+    wanted = sorted(end_to_end_ids)
+    # A statement has no more than 65 535 parameters on PostgreSQL, fewer on SQLite; a bank's message may name more.
+    for start in range(0, len(wanted), LOOKUP_MAX):
+        rows = db.execute(
+            select(payout_lines.c.end_to_end_id, payout_lines.c.payout_id, payout_lines.c.line_no).where(
+                payout_lines.c.territory_id == territory_id,
+                payout_lines.c.end_to_end_id.in_(wanted[start : start + LOOKUP_MAX]),
+            )
         )
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
+        found.update((row[0], (row[1], row[2])) for row in rows)
+    return found
 
 
 def lines_of_order(db: Connection, *, territory_id: int, order_ids: Collection[str]) -> list[PayoutLine]:

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from merchants import payouts
 from merchants.model import Payout, PayoutLine
 from merchants.payout_errors import PayoutBalanceChanged, PayoutEmpty
-from monnaie_locale.database.transaction import transact
+from merchants.payout_news import lines_named
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.reconciliation.decisions import By, decide, take_match_back, undo
 from monnaie_locale.reconciliation.model import Item, Resolution, Share
 from tests.factories.month import CHECKER, MAKER, BankLine, Month2026, moment, open_month
@@ -87,6 +88,15 @@ def test_a_debit_that_was_taken_back_and_then_rejected_waits_too(month: Month202
     reject(month, payout, payout.lines[0])
     with pytest.raises(PayoutEmpty):
         prepared(month)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_message_that_names_more_payments_than_a_statement_has_parameters_is_heard(month: Month2026) -> None:
+    payout = month.pay()
+    ours = {line.end_to_end_id: (payout.id, line.line_no) for line in payout.lines}
+    with reading(month.engine) as db:
+        named = lines_named(db, territory_id=1, end_to_end_ids=[*ours, *(f"X{number}" for number in range(66_000))])
+    assert named == ours
 
 
 def test_what_was_rejected_and_never_debited_is_paid_by_the_next_order(month: Month2026) -> None:
