@@ -39,6 +39,26 @@ def taken_from_purses(
         through_on: only entries accounted until this day.
 
     """
+    first_on = datetime.date.min if after_on is None else after_on + datetime.timedelta(days=1)
+    net = _net_of_purses(db, territory_id, programme_ids, year=year, first_on=first_on, through_on=through_on)
+    late = _given_back_late(db, territory_id, programme_ids, first_on=first_on, through_on=through_on)
+    from_year = _of_purses_of(db, territory_id, {charge for charge, *_ in late}, year=year)
+    for charge, merchant_id, programme_id, cents in late:
+        if (charge, programme_id) in from_year:
+            net[merchant_id, programme_id] -= cents
+    return dict(net)
+
+
+def _net_of_purses(
+    db: Connection,
+    territory_id: int,
+    programme_ids: Collection[int],
+    *,
+    year: int,
+    first_on: datetime.date,
+    through_on: datetime.date,
+) -> dict[tuple[int, int], int]:
+    """Return what each shop took from purses less what it gave back to them."""
     purse, shop = accounts.alias("purse"), accounts.alias("shop")
     ours = transfers.c.territory_id
     conditions: list[ColumnElement[bool]] = [
@@ -47,10 +67,8 @@ def taken_from_purses(
         purse.c.programme_id.in_(list(programme_ids)),
         purse.c.expires_on.between(datetime.date(year, 1, 1), datetime.date(year, 12, 31)),
         shop.c.kind.in_(GIVING_KINDS),
-        journal_entries.c.accounted_on <= through_on,
+        journal_entries.c.accounted_on.between(first_on, through_on),
     ]
-    if after_on is not None:
-        conditions.append(journal_entries.c.accounted_on > after_on)
     net: dict[tuple[int, int], int] = defaultdict(int)
     taken = (transfers.c.debit_account_id, transfers.c.credit_account_id, 1)
     given_back = (transfers.c.credit_account_id, transfers.c.debit_account_id, -1)
@@ -68,13 +86,7 @@ def taken_from_purses(
         )
         for merchant_id, programme_id, cents in rows:
             net[merchant_id, programme_id] += sign * int(cents)
-    first_on = datetime.date.min if after_on is None else after_on + datetime.timedelta(days=1)
-    late = _given_back_late(db, territory_id, programme_ids, first_on=first_on, through_on=through_on)
-    from_year = _of_purses_of(db, territory_id, {charge for charge, *_ in late}, year=year)
-    for charge, merchant_id, programme_id, cents in late:
-        if (charge, programme_id) in from_year:
-            net[merchant_id, programme_id] -= cents
-    return dict(net)
+    return net
 
 
 def _given_back_late(
