@@ -109,6 +109,26 @@ def _lapsed(db: Connection, territory_id: int, year: int) -> dict[int, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
+def certifications_of(db: Connection, *, territory_id: int) -> list[tuple[int, int, str]]:
+    """Return every certification: (shop, year, who recorded it)."""
+    columns = cap_certifications.c
+    rows = db.execute(
+        select(columns.merchant_id, columns.year, columns.recorded_by).where(columns.territory_id == territory_id)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def lapses_of(db: Connection, *, territory_id: int) -> list[tuple[int, int, int, int]]:
+    """Return every claim that lapsed: (entry, shop, year, cents)."""
+    columns = cap_lapses.c
+    rows = db.execute(
+        select(columns.entry_id, columns.merchant_id, columns.year, columns.amount_cents).where(
+            columns.territory_id == territory_id
+        )
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
 def record_certification(
     db: Connection,
     *,

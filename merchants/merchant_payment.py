@@ -1,6 +1,8 @@
 """A shop pays a shop: the currency circulates instead of being redeemed."""
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
@@ -8,15 +10,16 @@ from merchants.charge import check_cents, open_shop, replayed_receipt
 from merchants.errors import MerchantSuspended, PaymentToItself
 from merchants.model import Merchant, Receipt, Till
 from merchants.open_till import OpenTill
+from merchants.payable import kept_back
 from merchants.queries import merchant_accounts, merchant_by_code
 from merchants.receipts import receipt_of
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.queries import balance_of, balances_of, find_posted
 from monnaie_locale.journal.writer import Writer
-from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.entries import EntryKind, Transfer
 from monnaie_locale.ledger.errors import InsufficientFunds
-from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.ledger.posting import Draw, Posting, key_digest, request_digest
+from monnaie_locale.ledger.periods import instant_ms, paris_date
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
 
 
 def pay_merchant(
@@ -48,7 +51,9 @@ def pay_merchant(
         payer = open_shop(db, territory_id=territory_id, till=till)
         payee = _payee(db, territory_id=territory_id, payer=payer, code=to_code)
         source_id, debt_id = merchant_accounts(db, territory_id=territory_id, merchant_id=payer.id)
-        _check_debt_is_kept(db, territory_id=territory_id, accounts=(source_id, debt_id), amount_cents=amount_cents)
+        debt_cents = -balance_of(db, territory_id=territory_id, account_id=debt_id)
+        kept = kept_back(db, territory_id=territory_id, through_on=paris_date(instant_ms(now)))
+        held_back = HeldBack(source_id, debt_cents + kept[payer.id], amount_cents)
         target_id, _ = merchant_accounts(db, territory_id=territory_id, merchant_id=payee.id)
     posted = writer.submit(
         Posting(
@@ -60,7 +65,7 @@ def pay_merchant(
             draws=(Draw((source_id,), target_id, amount_cents),),
             happened_at_ms=instant_ms(now),
             reference=f"SHOP:{payee.id}",
-            companions=(OpenTill(till.id, key_digest(**key)),),
+            companions=(OpenTill(till.id, key_digest(**key)), held_back),
         )
     )
     with reading(engine) as db:
@@ -68,14 +73,44 @@ def pay_merchant(
     return receipt_of(posted, merchant=payer, remaining_cents=left_cents, replayed=posted.replayed)
 
 
-def _check_debt_is_kept(db: Connection, *, territory_id: int, accounts: tuple[int, int], amount_cents: int) -> None:
-    """Refuse to let a shop pay another one with what it owes: the debt is recovered from its redemptions first."""
-    source_id, debt_id = accounts
-    balances = balances_of(db, territory_id=territory_id, account_ids=accounts)
-    debt_cents = -balances[debt_id].net_credit_cents
-    free_cents = max(0, balances[source_id].net_credit_cents - debt_cents)
-    if debt_cents and amount_cents > free_cents:
-        raise InsufficientFunds(available_cents=free_cents, amount_cents=amount_cents)
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Companion: what a shop owes, and what no payout would pay it, it pays no other shop with either.
+
+    The debt is recovered from its redemptions first; what is kept back (`payable.kept_back`) would be redeemed by the
+    other shop. Looked at before the posting only, two payments at once would each leave enough.
+    """
+
+    account_id: int
+    held_back_cents: int
+    amount_cents: int
+
+    @classmethod
+    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["HeldBack"]) -> "_HeldBack":
+        """Read what the shops of the batch hold; the posting lock is held."""
+        wanted = {companion.account_id for companion in companions}
+        balances = balances_of(db, territory_id=territory_id, account_ids=wanted)
+        return _HeldBack({account_id: balance.net_credit_cents for account_id, balance in balances.items()})
+
+
+@dataclass(slots=True)
+class _HeldBack:
+    """What the shops of a batch hold, as their payments take from it."""
+
+    held_cents: dict[int, int]
+
+    def check(self, companion: HeldBack, _transfers: Sequence[Transfer]) -> None:
+        """Refuse insufficient_funds."""
+        free_cents = max(0, self.held_cents[companion.account_id] - companion.held_back_cents)
+        if companion.held_back_cents and companion.amount_cents > free_cents:
+            raise InsufficientFunds(available_cents=free_cents, amount_cents=companion.amount_cents)
+
+    def accept(self, companion: HeldBack, _posted: Posted) -> None:
+        """Count the payment."""
+        self.held_cents[companion.account_id] -= companion.amount_cents
+
+    def save(self, db: Connection) -> None:
+        """Write nothing: the balances are the journal's."""
 
 
 def _payee(db: Connection, *, territory_id: int, payer: Merchant, code: str) -> Merchant:

@@ -231,7 +231,12 @@ def _answer(db: Connection, taken: _Taken) -> OfflineAnswer | None:
     same = offline_charges.c.key_digest == taken.key_digest
     row = db.execute(select(offline_charges).where(offline_charges.c.territory_id == taken.territory_id, same)).first()
     if row is None:
-        number = (offline_charges.c.signer == taken.signer, offline_charges.c.sequence == taken.signed.sequence)
+        number = (
+            offline_charges.c.signer == taken.signer,
+            offline_charges.c.sequence == taken.signed.sequence,
+            # The same charge, sent twice at once, may have been answered since the look above.
+            offline_charges.c.key_digest != taken.key_digest,
+        )
         if db.scalar(
             select(offline_charges.c.till_id).where(offline_charges.c.territory_id == taken.territory_id, *number)
         ):

@@ -12,6 +12,8 @@ from monnaie_locale.identity import audit
 from monnaie_locale.ledger.money import CENTS_MAX
 from monnaie_locale.ledger.periods import instant_ms
 
+NAMES = ("payment_cents", "card_day_cents", "till_cents")
+
 
 def set_offline_caps(
     db: Connection, *, territory_id: int, caps: OfflineCaps, actor: str, now: datetime.datetime
@@ -31,7 +33,7 @@ def set_offline_caps(
     is_ordered = 0 <= caps.payment_cents <= caps.card_day_cents <= caps.till_cents <= CENTS_MAX
     if not is_ordered or caps.payment_cents > OFFLINE_PAYMENT_CENTS_MAX:
         raise OfflineCapsInvalid(limit_cents=OFFLINE_PAYMENT_CENTS_MAX)
-    limits = {name: getattr(caps, name) for name in ("payment_cents", "card_day_cents", "till_cents")}
+    limits = {name: getattr(caps, name) for name in NAMES}
     number = next_id(db, offline_limits, territory_id=territory_id)
     decided = {"decided_by": actor, "decided_at_ms": instant_ms(now)}
     db.execute(insert(offline_limits), {"territory_id": territory_id, "id": number, **limits, **decided})
@@ -39,6 +41,14 @@ def set_offline_caps(
         db, territory_id=territory_id, at=now, actor=actor, action="offline.limits",
         target=f"territory:{territory_id}", detail=limits,
     )  # fmt: skip
+
+
+def limits_decided(db: Connection, *, territory_id: int) -> list[tuple[str, int, dict[str, object]]]:
+    """Return every decision in its order: by whom, when, and what."""
+    rows = db.execute(
+        select(offline_limits).where(offline_limits.c.territory_id == territory_id).order_by(offline_limits.c.id)
+    ).mappings()
+    return [(row["decided_by"], row["decided_at_ms"], {name: row[name] for name in NAMES}) for row in rows]
 
 
 def offline_caps(db: Connection, *, territory_id: int) -> OfflineCaps:

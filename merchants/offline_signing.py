@@ -17,6 +17,7 @@ from merchants.tables import till_keys
 from monnaie_locale.identity import audit
 from monnaie_locale.ledger.periods import instant_ms
 from wallets.card_token import LOOKALIKES, SEPARATORS
+from wallets.phone_code import find_phone_code
 
 SIGNATURE_LENGTH = 64
 
@@ -37,8 +38,14 @@ class SignedCharge:
 
     @property
     def card_digest(self) -> bytes:
-        """Return what tells cards apart in the list of offline charges, however a code is spelled; it is not kept."""
+        """Return what tells cards apart in the list of offline charges, however a code is spelled; it is not kept.
+
+        A phone is known by its number: each of its codes is another.
+        """
         secret = self.card_code.strip().upper().rpartition("/")[2].translate(SEPARATORS).translate(LOOKALIKES)
+        phone = find_phone_code(secret)
+        if phone is not None:
+            secret = f"phone:{phone.phone_id}"
         return hashlib.sha256(secret.encode()).digest()
 
 

@@ -2,13 +2,15 @@
 
 import datetime
 from collections import defaultdict
+from collections.abc import Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from merchants.cap_claims import claims_kept
-from merchants.model import LineState, Merchant, PayoutTerms
+from merchants.model import LineState, Merchant, PayoutLine, PayoutTerms
 from merchants.queries import list_merchants
 from merchants.redemption import Redemption, end_to_end_id, redeem, rf_reference
+from merchants.tables import rejected_debits
 from monnaie_locale.journal.queries import accounts_of, credited_after
 from monnaie_locale.ledger.accounts import AccountKind
 
@@ -18,12 +20,9 @@ def shops_due(
 ) -> list[tuple[Merchant, Redemption]]:
     """Return the shops to pay and how much: what they have, less what came in after the day and what is kept back.
 
-    What went out since, by refunds or an earlier payout, is taken from the older units first. Kept back are the CAP
-    claims that the shop has not certified (`cap_claims.claims_kept`).
+    What went out since, by refunds or an earlier payout, is taken from the older units first (`kept_back`: the rest).
     """
-    kept: dict[int, int] = defaultdict(int)
-    for claim in claims_kept(db, territory_id=territory_id, through_on=cutoff_on):
-        kept[claim.merchant_id] += claim.amount_cents
+    kept = kept_back(db, territory_id=territory_id, through_on=cutoff_on)
     held: dict[int, int] = {}
     debts: dict[int, int] = {}
     later = credited_after(db, territory_id=territory_id, kind=AccountKind.MERCHANT, day=cutoff_on)
@@ -44,6 +43,39 @@ def shops_due(
         if redemption.paid_cents:
             due.append((merchant, redemption))
     return due
+
+
+def kept_back(db: Connection, *, territory_id: int, through_on: datetime.date) -> dict[int, int]:
+    """Return the cents that each shop holds and is not paid, 0 for the others.
+
+    They are the CAP claims accounted until the day that it has not certified (`cap_claims.claims_kept`), and what the
+    bank debited though it had rejected the transfer, as long as nobody has said what that debit is.
+    """
+    kept: dict[int, int] = defaultdict(int)
+    for claim in claims_kept(db, territory_id=territory_id, through_on=through_on):
+        kept[claim.merchant_id] += claim.amount_cents
+    columns = rejected_debits.c
+    for merchant_id, cents in db.execute(
+        select(columns.merchant_id, columns.waiting_cents).where(columns.territory_id == territory_id)
+    ):
+        kept[merchant_id] += int(cents)
+    return kept
+
+
+def first_short(
+    db: Connection, *, territory_id: int, lines: Sequence[PayoutLine], through_on: datetime.date
+) -> PayoutLine | None:
+    """Return the first line that its shop's balance does not cover any more beside what is kept back, or None."""
+    kept = kept_back(db, territory_id=territory_id, through_on=through_on)
+    held = {
+        account.owner.merchant_id: balance.net_credit_cents
+        for account, balance in accounts_of(db, territory_id=territory_id, kinds=[AccountKind.MERCHANT])
+    }
+    for line in lines:
+        taken_cents = line.amount_cents + line.fee_cents + line.recovered_cents
+        if taken_cents > held.get(line.merchant_id, 0) - kept[line.merchant_id]:
+            return line
+    return None
 
 
 def line_row(merchant: Merchant, redemption: Redemption, *, at: tuple[int, int, int], code: str) -> dict[str, object]:

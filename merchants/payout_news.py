@@ -5,6 +5,8 @@ comes back is on a camt.053, and moves them then.
 """
 
 import datetime
+import hashlib
+import json
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, insert, select
@@ -22,6 +24,7 @@ from monnaie_locale.ledger.reversal import mirror
 
 NEWS_NAMES = ("payout_id", "line_no", "status", "reason", "told_on")
 REASON_LENGTH_MAX = 35
+LOOKUP_MAX = 5_000
 
 
 def hear(
@@ -110,14 +113,36 @@ def news_of(db: Connection, *, territory_id: int, payout_id: int) -> dict[int, L
     return {row["line_no"]: LineNews(**{**row, "status": PaymentStatus(row["status"])}) for row in rows}
 
 
+def news_digests(db: Connection, *, territory_id: int, bank_message_id: int | None = None) -> dict[int, str]:
+    """Return the SHA-256, in hexadecimal, of the news of each message of the bank that has any, by its number."""
+    columns = payout_news.c
+    query = (
+        select(columns.bank_message_id, *(columns[name] for name in NEWS_NAMES))
+        .where(columns.territory_id == territory_id)
+        .order_by(columns.bank_message_id, columns.news_no)
+    )
+    if bank_message_id is not None:
+        query = query.where(columns.bank_message_id == bank_message_id)
+    digests: dict[int, hashlib._Hash] = {}
+    for number, *said in db.execute(query):
+        digests.setdefault(number, hashlib.sha256()).update(json.dumps(said, default=str).encode())
+    return {number: digest.hexdigest() for number, digest in digests.items()}
+
+
 def lines_named(db: Connection, *, territory_id: int, end_to_end_ids: Collection[str]) -> dict[str, tuple[int, int]]:
     """Return the payout and the number of the lines that carry these identifiers; an unknown one is left out."""
-    rows = db.execute(
-        select(payout_lines.c.end_to_end_id, payout_lines.c.payout_id, payout_lines.c.line_no).where(
-            payout_lines.c.territory_id == territory_id, payout_lines.c.end_to_end_id.in_(list(end_to_end_ids))
+    found: dict[str, tuple[int, int]] = {}
+    wanted = sorted(end_to_end_ids)
+    # A statement has no more than 65 535 parameters on PostgreSQL, fewer on SQLite; a bank's message may name more.
+    for start in range(0, len(wanted), LOOKUP_MAX):
+        rows = db.execute(
+            select(payout_lines.c.end_to_end_id, payout_lines.c.payout_id, payout_lines.c.line_no).where(
+                payout_lines.c.territory_id == territory_id,
+                payout_lines.c.end_to_end_id.in_(wanted[start : start + LOOKUP_MAX]),
+            )
         )
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
+        found.update((row[0], (row[1], row[2])) for row in rows)
+    return found
 
 
 def lines_of_order(db: Connection, *, territory_id: int, order_ids: Collection[str]) -> list[PayoutLine]:

@@ -52,6 +52,14 @@ def set_payout_terms(
     )  # fmt: skip
 
 
+def terms_decided(db: Connection, *, territory_id: int) -> list[tuple[str, int, dict[str, object]]]:
+    """Return every decision in its order: by whom, when, and what."""
+    rows = db.execute(
+        select(payout_terms).where(payout_terms.c.territory_id == territory_id).order_by(payout_terms.c.id)
+    ).mappings()
+    return [(row["decided_by"], row["decided_at_ms"], {name: row[name] for name in NAMES}) for row in rows]
+
+
 def terms_of(db: Connection, *, territory_id: int, minimum_cents: int | None = None) -> PayoutTerms:
     """Return the terms in force now, with another minimum when one is given."""
     row = (

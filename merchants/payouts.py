@@ -15,7 +15,7 @@ from merchants.model import (
     PayoutLine,
     PayoutState,
 )
-from merchants.payable import line_row, shops_due
+from merchants.payable import first_short, line_row, shops_due
 from merchants.payout_errors import (
     PayoutBalanceChanged,
     PayoutDateInPast,
@@ -42,7 +42,7 @@ from merchants.redemption import Redemption, message_id
 from merchants.tables import payout_lines, payouts
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
-from monnaie_locale.journal.directory import single_account, territory_of
+from monnaie_locale.journal.directory import lock_territory, single_account, territory_of
 from monnaie_locale.journal.post import post, post_batch
 from monnaie_locale.journal.reversals import standing_key
 from monnaie_locale.ledger.accounts import AccountKind
@@ -123,10 +123,15 @@ def approve_payout(db: Connection, *, territory_id: int, payout_id: int, actor: 
 
     Refuses, in this order: payout_unknown, payout_state_wrong, payout_same_person, payout_balance_changed.
     """
+    # The posting lock first, as every posting does: what is kept back of the shops cannot change any more.
+    lock_territory(db, territory_id=territory_id)
     payout = _in_state(db, territory_id, payout_id, PayoutState.PREPARED)
     if payout.prepared_by == actor:
         raise PayoutSamePerson
     now_ms = instant_ms(now)
+    short = first_short(db, territory_id=territory_id, lines=payout.lines, through_on=paris_date(now_ms))
+    if short is not None:
+        raise PayoutBalanceChanged(merchant=short.name)
     db.execute(
         _payout(territory_id, payout_id).values(
             state=PayoutState.APPROVED.value, approved_by=actor, approved_at_ms=now_ms

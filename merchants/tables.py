@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports it; migrations 0005, 0016 to 0018, 0021 hold checks, triggers."""
+"""Tables of the merchants. Only `merchants` imports it; migrations 5, 16 to 18, 21 and 29 hold checks, triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +13,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
+    table,
 )
 
 from merchants.errors import PaymentRequestUsed, RefundExceedsCharge, SiretAlreadyAdmitted
@@ -277,6 +279,11 @@ payout_rejections = Table(
     Column("line_no", Integer, primary_key=True, autoincrement=False),
     Column("entry_id", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+# A view: debits in suspense that name a rejected transfer (migration 0029).
+rejected_debits = table(
+    "rejected_debits", column("territory_id"), column("merchant_id"), column("end_to_end_id"), column("waiting_cents")
 )
 
 payout_news = Table(

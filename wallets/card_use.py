@@ -36,7 +36,8 @@ WHERE cards.territory_id = %s AND cards.id = used.id
 class CardUse:
     """The companion of a payment: which card, with or without PIN, and which purses ask for one.
 
-    `may_have_ended` is of a payment taken offline, whose card may have ended before it came in.
+    `may_have_ended` is of a payment taken offline, whose card may have ended before it came in; the limits hold then
+    as before, since whoever found a card would otherwise pay at every till that is away.
     """
 
     card_id: int
@@ -49,8 +50,9 @@ class CardUse:
         """Lock the cards of the batch, in the order of their numbers, and read their counters."""
         card_ids = sorted({use.card_id for use in companions})
         rows = select_among(db, LOAD, card_ids, territory_id)
-        counters = {row[0]: Unpinned(row[2], row[3]) for row in rows if row[1] == CardState.ACTIVE}
-        return CardUses(territory_id=territory_id, counters=counters)
+        counters = {row[0]: Unpinned(row[2], row[3]) for row in rows}
+        ended = frozenset(row[0] for row in rows if row[1] != CardState.ACTIVE)
+        return CardUses(territory_id=territory_id, counters=counters, ended=ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,17 @@ class Unpinned:
 
 @dataclass(slots=True, kw_only=True)
 class CardUses:
-    """The counters of the cards of one batch of postings; a card that is not active has none."""
+    """The counters of the cards of one batch of postings, and which of them have ended."""
 
     territory_id: int
     counters: dict[int, Unpinned]
+    ended: frozenset[int] = frozenset()
     changed: set[int] = field(default_factory=set)
 
     def check(self, companion: CardUse, transfers: Sequence[Transfer]) -> None:
         """Refuse card_refused when the card ended meanwhile, pin_required when a limit would be passed."""
         counters = self.counters.get(companion.card_id)
-        if counters is None:
-            if companion.may_have_ended:
-                return
+        if counters is None or (companion.card_id in self.ended and not companion.may_have_ended):
             raise CardRefused
         if companion.with_pin:
             return
@@ -93,9 +94,7 @@ class CardUses:
 
     def accept(self, companion: CardUse, posted: Posted) -> None:
         """Count the payment, or start again at zero after a PIN."""
-        counters = self.counters.get(companion.card_id)
-        if counters is None:
-            return
+        counters = self.counters[companion.card_id]
         if companion.with_pin:
             after = Unpinned(0, 0)
         else:

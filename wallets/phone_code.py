@@ -94,18 +94,25 @@ def parse_shown_code(text: str, *, host: str, now_ms: int | None = None) -> Show
 
 def read_phone_code(written: str, *, now_ms: int | None) -> PhoneCode:
     """Return the code written in 125 characters; refuses card_malformed."""
+    code = find_phone_code(written)
+    if code is None:
+        raise CardMalformed
+    is_fresh = now_ms is not None and -CODE_AHEAD_MAX_MS <= now_ms - code.made_at_ms <= CODE_LIFE_MS
+    return PhoneCode(code.payload, code.signature, is_fresh)
+
+
+def find_phone_code(written: str) -> PhoneCode | None:
+    """Return the code written in 125 characters, None when they are anything else."""
     digits = [ALPHABET.find(character) for character in written.upper()]
     if len(digits) != CODE_LENGTH or -1 in digits:
-        raise CardMalformed
+        return None
     value = 0
     for digit in digits:
         value = value << 5 | digit
     if value & ((1 << PAD_BITS) - 1):
-        raise CardMalformed
+        return None
     content = (value >> PAD_BITS).to_bytes(CODE_BYTES)
-    code = PhoneCode(content[:PAYLOAD_BYTES], content[PAYLOAD_BYTES:])
-    is_fresh = now_ms is not None and -CODE_AHEAD_MAX_MS <= now_ms - code.made_at_ms <= CODE_LIFE_MS
-    return PhoneCode(code.payload, code.signature, is_fresh)
+    return PhoneCode(content[:PAYLOAD_BYTES], content[PAYLOAD_BYTES:])
 
 
 def phone_code_url(*, host: str, payload: bytes, signature: bytes) -> str:

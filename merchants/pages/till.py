@@ -26,6 +26,7 @@ from merchants.statement import as_movement, charged_cents, day_movements, month
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.documents.sheet_csv import safe_cell
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission, SubjectKind
 from monnaie_locale.journal.queries import entries_by_number
@@ -174,7 +175,8 @@ def month_csv(month: str) -> ResponseReturnValue:
         moment = moment_of(line.happened_at_ms).astimezone(PARIS)
         name = MOVEMENT_NAMES.get(line.kind, "Autre")
         amount = format_decimal(line.amount_cents, point=",")
-        stamp = [who.get(line.entry_id, "")] if who else []
+        # A cashier's name is anybody's text, and a spreadsheet runs what looks like a formula.
+        stamp = [safe_cell(who.get(line.entry_id, ""))] if who else []
         rows.writerow([f"{moment:%d/%m/%Y}", f"{moment:%H:%M}", name, line.entry_id, amount, *stamp])
     response = Response("\ufeff" + table.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="caisse-{chosen}.csv"'

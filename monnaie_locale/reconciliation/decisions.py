@@ -12,6 +12,7 @@ from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import lock_territory
 from monnaie_locale.journal.queries import closed_through, entry_of
 from monnaie_locale.ledger.periods import Month, instant_ms
+from monnaie_locale.ledger.posting import request_digest
 from monnaie_locale.programmes.operations.funding import expect_again
 from monnaie_locale.reconciliation.decision_queries import decision_of
 from monnaie_locale.reconciliation.entering import Movement, enter_item, enter_simple, open_day, reverse
@@ -176,9 +177,24 @@ def record(
         actor=by.actor,
         action=f"statement.{kind.value}",
         target=f"decision:{decision_id}",
-        detail={"undoes": undoes_id} if undoes_id else {},
+        detail={"sha256": decision_digest(decision_of(db, territory_id=territory_id, decision_id=decision_id))},
     )
     return decision_id
+
+
+def decision_digest(decision: Decision) -> str:
+    """Return the SHA-256, in hexadecimal, of what was decided of which lines and why, for the audit trail."""
+    shares = ";".join(
+        f"{share.bank_statement_id}/{share.line_no}.{share.part_no}:{share.amount_cents}" for share in decision.shares
+    )
+    return request_digest(
+        kind=decision.kind.value,
+        period_ends_on=decision.period_ends_on.isoformat(),
+        subject=decision.subject,
+        note=decision.note,
+        undoes_id=decision.undoes_id,
+        shares=shares,
+    ).hex()
 
 
 def _waiting(db: Connection, territory_id: int, share: Share) -> StoredMatch:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, insert
 
 from merchants.model import LineNews, PaymentStatus, PayoutLine
-from merchants.payout_news import hear, lines_named, lines_of_order
+from merchants.payout_news import hear, lines_named, lines_of_order, news_digests
 from merchants.queries import find_payout
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
@@ -49,7 +49,10 @@ def hear_message(
     }
     audit.record(
         db, territory_id=territory_id, at=now, actor=actor, action="statement.hear", target=f"bank-message:{number}",
-        detail={"format": file.format, "news": len(news), "rejected": len(rejected)},
+        detail={
+            "format": file.format, "news": len(news), "rejected": len(rejected),
+            "sha256": news_digests(db, territory_id=territory_id, bank_message_id=number).get(number, ""),
+        },
     )  # fmt: skip
     heard = tuple(
         HeardNews(

@@ -45,6 +45,7 @@ from monnaie_locale.reconciliation.model import (
 from monnaie_locale.reconciliation.queries import (
     imported_before,
     last_statement,
+    lines_digests,
     marks_between,
     match_of,
     matches_of,
@@ -226,7 +227,11 @@ def _import_one(db: Connection, job: _Import, statement: Statement) -> ImportRep
         actor=job.actor,
         action="statement.import",
         target=f"statement:{stored_id}",
-        detail={"lines": len(statement.lines), "in_suspense": len(report.in_suspense)},
+        detail={
+            "lines": len(statement.lines),
+            "in_suspense": len(report.in_suspense),
+            "sha256": lines_digests(db, territory_id=job.territory_id, bank_statement_id=stored_id).get(stored_id, ""),
+        },
     )
     return report
 

@@ -1,6 +1,8 @@
 """Read imported statements, their lines and what the bank says the reserve holds."""
 
 import datetime
+import hashlib
+import json
 from collections import defaultdict
 from dataclasses import replace
 
@@ -86,6 +88,22 @@ def file_known(db: Connection, *, territory_id: int, file_digest: bytes) -> bool
     same = (bank_statements.c.territory_id == territory_id) & (bank_statements.c.file_digest == file_digest)
     is_statement = db.scalar(select(func.count()).select_from(bank_statements).where(same))
     return bool(is_statement) or message_known(db, territory_id=territory_id, file_digest=file_digest)
+
+
+def lines_digests(db: Connection, *, territory_id: int, bank_statement_id: int | None = None) -> dict[int, str]:
+    """Return the SHA-256, in hexadecimal, of the lines of each statement that has any, by its number."""
+    columns = bank_lines.c
+    query = (
+        select(*(column for column in columns if column.name != "territory_id"))
+        .where(columns.territory_id == territory_id)
+        .order_by(columns.bank_statement_id, columns.line_no)
+    )
+    if bank_statement_id is not None:
+        query = query.where(columns.bank_statement_id == bank_statement_id)
+    digests: dict[int, hashlib._Hash] = {}
+    for number, *line in db.execute(query):
+        digests.setdefault(number, hashlib.sha256()).update(json.dumps(line, default=str).encode())
+    return {number: digest.hexdigest() for number, digest in digests.items()}
 
 
 def marks_between(

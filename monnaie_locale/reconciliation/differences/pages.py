@@ -32,6 +32,7 @@ from monnaie_locale.web.forms import FormReader
 KEY_LENGTH_MAX = 120
 REFERENCE_LENGTH_MAX = 40
 SPLIT_ROWS = 4
+YEAR_MIN = 2000
 NEEDS_REFERENCE = frozenset({Resolution.FUNDING, Resolution.PAYOUT_SETTLED, Resolution.PAYOUT_RETURNED})
 MATCH_TITLES = {
     "wallets": "Porte-monnaie et dettes",
@@ -342,9 +343,13 @@ def _by(note: str) -> By:
 def _month(typed: str) -> Month:
     """Return the month of an address, "2026-10"; anything else is no page."""
     try:
-        return Month.parse(typed)
+        month = Month.parse(typed)
     except ValueError:
         abort(404)
+    if month.year < YEAR_MIN:
+        # Before the calendar itself begins, there is no month before to compare with.
+        abort(404)
+    return month
 
 
 def _next_month() -> Month:

@@ -22,6 +22,7 @@ from tests.factories.merchants import APPROVER, MANAGER, admit
 from tests.factories.vandal import run
 
 OCTOBER = datetime.datetime(2026, 10, 20, 9, tzinfo=datetime.UTC)
+JANUARY = datetime.datetime(2027, 1, 20, 9, tzinfo=datetime.UTC)
 LAST_DAY = datetime.datetime(2027, 2, 28, 9, tzinfo=datetime.UTC)
 MARCH = datetime.datetime(2027, 3, 1, 9, tzinfo=datetime.UTC)
 CAP_CENTS, AID_CENTS = 3_000, 500
@@ -85,6 +86,15 @@ def test_what_is_not_certified_waits_and_the_rest_is_paid(db_engine: Engine) -> 
     assert [line.amount_cents for line in payout.lines] == [AID_CENTS]
 
 
+def test_a_refund_since_the_payout_was_prepared_does_not_let_it_take_what_is_kept(db_engine: Engine) -> None:
+    world = town(db_engine)
+    payout = prepared(world, OCTOBER)
+    world.do(EntryKind.REFUND, Draw((world.shop(1),), world.purse(7, 2), AID_CENTS))
+    with pytest.raises(payout_errors.PayoutBalanceChanged):
+        transact(db_engine, approve_payout, territory_id=1, payout_id=payout.id, actor=APPROVER, now=OCTOBER)
+    assert held(world, world.shop(1)) == CAP_CENTS
+
+
 def test_once_certified_everything_is_paid(db_engine: Engine) -> None:
     world = town(db_engine)
     certify(world, OCTOBER)
@@ -95,6 +105,30 @@ def test_once_certified_everything_is_paid(db_engine: Engine) -> None:
 def test_what_was_refunded_to_the_cheques_is_not_kept(db_engine: Engine) -> None:
     world = town(db_engine)
     world.do(EntryKind.REFUND, Draw((world.shop(1),), world.purse(7), 1_000))
+    assert kept(world, OCTOBER) == [(1, CAP_CENTS - 1_000, False)]
+
+
+def test_what_was_refunded_after_the_cheques_expired_is_not_taken_from_the_shop_again(db_engine: Engine) -> None:
+    world = town(db_engine)
+    expired = world.account(AccountKind.EXPIRED, programme=1)
+    cheques = world.charge(7, 1, 400).entry.entry_id
+    aid = world.do(EntryKind.CHARGE, Draw((world.purse(7, 2),), world.shop(1), 300)).entry.entry_id
+    world.now_ms = instant_ms(JANUARY)
+    world.do(EntryKind.REFUND, Draw((world.shop(1),), expired, 400), reference=f"CHARGE:{cheques}")
+    # The control: what another aid paid lessens no claim on chèques.
+    other = world.account(AccountKind.EXPIRED, programme=2)
+    world.do(EntryKind.REFUND, Draw((world.shop(1),), other, 300), reference=f"CHARGE:{aid}")
+
+    assert kept(world, JANUARY) == [(1, CAP_CENTS, False)]
+    assert lapse(world, MARCH) == CAP_CENTS
+    assert held(world, expired) == CAP_CENTS + 400, "each chèque goes back to the CCAS once"
+    assert held(world, world.shop(1)) == AID_CENTS
+
+
+def test_what_a_shop_refunds_by_owing_it_is_not_kept(db_engine: Engine) -> None:
+    world = town(db_engine)
+    debt = world.account(AccountKind.MERCHANT_DEBT, merchant=1)
+    world.do(EntryKind.REFUND, Draw((debt,), world.purse(7), 1_000))
     assert kept(world, OCTOBER) == [(1, CAP_CENTS - 1_000, False)]
 
 

@@ -1,5 +1,6 @@
 """Cashiers and offline limits on the pages, without script: the office adds, the till asks, the lists show who."""
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -74,6 +75,16 @@ def test_from_the_office_to_the_list_of_the_day(site: Site, market: Market, till
     assert "Léa" not in desk.get(people).text
     assert "5,00;caissier n° 1" in till.get("/caisse/mois/2026-10.csv").get_data(as_text=True)
     assert till.get("/caisse").status_code == 200  # nobody is left to be asked for
+
+
+def test_a_cashier_named_as_a_formula_is_text_in_the_table(site: Site, market: Market, till: FlaskClient):
+    desk, people = site.client_of(Role.AGENT), f"{OFFICE}/1/caissiers"
+    assert post(desk, people, people, name='=HYPERLINK("http://x";1)', code="4821").status_code == 303
+    assert post(till, "/caisse/qui", "/caisse/qui", cashier="1", code="4821").status_code == 303
+    card = {"amount": "5", "card": card_url(host=HOST, token=market.card.token)}
+    assert post(till, "/caisse", "/caisse", key="k1", **card).status_code == 303
+    rows = list(csv.reader(till.get("/caisse/mois/2026-10.csv").get_data(as_text=True).splitlines(), delimiter=";"))
+    assert rows[1][-1] == '\'=HYPERLINK("http://x";1)'
 
 
 def test_a_shop_without_cashiers_sees_nothing_of_it(market: Market, till: FlaskClient):

@@ -12,11 +12,13 @@ from merchants.model import Merchant, Receipt
 from merchants.operations import suspend_merchant
 from merchants.queries import merchant_accounts
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds, Refusal
 from monnaie_locale.ledger.posting import Draw
 from tests.factories.market import Market, open_market
 from tests.factories.merchants import MANAGER, NOW, admit
+from tests.factories.vandal import run
 
 
 @pytest.fixture
@@ -49,6 +51,33 @@ def test_what_one_shop_is_owed_becomes_the_other_s(market: Market, garage: Merch
     receipt = pay(market, garage, 400)
     assert (receipt.kind, receipt.amount_cents, receipt.remaining_cents) == (EntryKind.MERCHANT_PAYMENT, 400, 600)
     assert (market.owed(), market.cents(market.world.shop(garage.id))) == (600, 400)
+
+
+def test_cheques_that_are_not_certified_pay_no_other_shop_which_would_redeem_them(
+    market: Market, garage: Merchant
+) -> None:
+    run(market.engine, "UPDATE programmes SET legal_basis = 'cap' WHERE id = 1")
+    with pytest.raises(InsufficientFunds):
+        pay(market, garage, 1)
+    # 6 € of another aid come in: they may be paid, also by two payments at once, and no more.
+    market.world.do(EntryKind.FUNDING, Draw((market.world.single(AccountKind.RESERVE),), market.world.funds(2), 600))
+    market.world.do(EntryKind.DISTRIBUTION, Draw((market.world.funds(2),), market.world.purse(7, 2), 600))
+    market.world.do(EntryKind.CHARGE, Draw((market.world.purse(7, 2),), market.world.shop(market.merchant.id), 600))
+    answers: list[object] = []
+
+    def pay_or_be_refused(number: int) -> None:
+        try:
+            answers.append(pay(market, garage, 400, key=f"at-once-{number}").amount_cents)
+        except InsufficientFunds as refusal:
+            answers.append(refusal.code)
+
+    threads = [threading.Thread(target=pay_or_be_refused, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, answers)) == ["400", *["insufficient_funds"] * 3]
+    assert market.owed() == 1_200
 
 
 def test_the_same_key_pays_once(market: Market, garage: Merchant) -> None:

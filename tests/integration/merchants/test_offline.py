@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
@@ -21,6 +21,8 @@ from tests.factories.till_device import Device
 from wallets.card_token import card_url
 
 HOUR = datetime.timedelta(hours=1)
+# An offline charge is looked for when it comes in, then again in the transaction that keeps its answer.
+BEFORE_IT_IS_KEPT = 2
 
 
 @pytest.fixture
@@ -63,6 +65,24 @@ def send(market: Market, signed: SignedCharge, **more: object) -> OfflineAnswer:
         signed=signed,
         **asked,  # type: ignore[arg-type]
     )
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_charge_answered_while_it_comes_in_again_gets_the_same_answer(market: Market, device: Device):
+    """What two requests at once may do: the other one is answered between two looks of this one, before it is kept."""
+    signed, looks, others = device.sign(card(market), 3_001, at=market.now - HOUR), [], []
+
+    def answer_the_other(_db, _cursor, statement, *_more):
+        if "FROM offline_charges" not in statement or "key_digest = " not in statement or others:
+            return
+        looks.append(statement)
+        if len(looks) == BEFORE_IT_IS_KEPT:
+            others.append(None)
+            others[0] = send(market, signed)
+
+    event.listen(market.engine, "after_cursor_execute", answer_the_other)
+    assert send(market, signed) == others[0]
+    assert len(refused(market)) == 1
 
 
 def refused(market: Market) -> list[tuple[int, bool]]:

@@ -27,6 +27,7 @@ from tests.factories.guarantee import TOWN, code_of, device_of, guarantee_cents,
 from tests.factories.ledger import NOON_MS
 from tests.factories.market import Market, issue, open_market
 from tests.factories.merchants import NOW
+from tests.factories.phones import bound_phone
 from tests.factories.till_device import Device
 from tests.factories.vandal import run, take_the_guards_down
 from wallets.errors import CardRefused
@@ -227,6 +228,28 @@ def test_the_caps_bound_what_the_guarantee_pays(market: Market, device: Device) 
     answers = [take(market, device, cents) for cents in (2_001, 2_000, 2_000, 1)]
     assert [answer.refusal_code for answer in answers] == ["offline_cap_reached", None, None, "offline_cap_reached"]
     assert guarantee_cents(market.engine) == 5_000
+
+
+def test_a_phone_is_bounded_as_a_card_is_though_each_of_its_codes_is_another(market: Market, device: Device) -> None:
+    guaranteed(market.engine, 30_000)
+    phone = bound_phone(market.engine, market.card.card_id)
+    answers = [
+        send(
+            market,
+            device.sign(phone.code(chance=number), 2_000, at=market.now - datetime.timedelta(seconds=9 - number)),
+        )
+        for number in range(4)
+    ]
+    assert [answer.refusal_code for answer in answers] == [None, None, "offline_cap_reached", "offline_cap_reached"]
+
+
+def test_a_card_that_ended_pays_offline_no_more_often_without_pin_than_before(market: Market, device: Device) -> None:
+    """Found by whoever tries each till that is away, it would otherwise empty the guarantee for three days."""
+    guaranteed(market.engine, 90_000)
+    block(market, at=market.now - 70 * HOUR)
+    answers = [take(market, device, 100, at=market.now - number * HOUR) for number in range(60, 53, -1)]
+    assert [answer.refusal_code for answer in answers] == [None] * 5 + ["pin_required"] * 2
+    assert guarantee_cents(market.engine) == 89_500
 
 
 def test_charges_sent_at_once_never_bring_the_guarantee_below_zero(market: Market, device: Device) -> None:

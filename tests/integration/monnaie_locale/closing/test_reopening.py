@@ -184,6 +184,7 @@ def attacks(close_id: int) -> list[tuple[str, ...]]:
         f" approved_at_ms, act) VALUES (1, {close_id}, 'x', 'staff:3', 1, 'staff:3', 2, 'x')"
     )
     unreasoned = alone.replace("'x', 'staff:3', 1, 'staff:3'", "' ', 'staff:3', 1, 'staff:4'")
+    at_once = alone.replace("'staff:3', 2", f"'staff:4', {REOPENED_MS}")
     remembered = (
         "INSERT INTO reopened_periods (territory_id, ends_on, closed_at_ms, starts_on, last_entry_id,"
         " reopened_entry_id, reopened_at_ms) SELECT territory_id, ends_on, closed_at_ms, starts_on, last_entry_id,"
@@ -196,6 +197,7 @@ def attacks(close_id: int) -> list[tuple[str, ...]]:
         ("UPDATE closes SET state = 'prepared', approved_by = NULL, certificate = '', closed_at_ms = NULL",),
         (alone,),
         (unreasoned,),
+        (at_once, remembered, "DELETE FROM closed_periods"),
         (remembered, "DELETE FROM closed_periods"),
         (asked, remembered, "DELETE FROM closed_periods"),
         (asked, "UPDATE close_reopenings SET approved_by = 'staff:3', approved_at_ms = 2, act = 'x'"),

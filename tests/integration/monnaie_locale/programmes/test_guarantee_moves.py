@@ -38,6 +38,11 @@ def funds(engine: Engine) -> int:
         return funds_of(db, **TOWN, programme_id=1)
 
 
+POSTED_BY = (
+    "UPDATE guarantee_moves SET state = 'posted', approved_by = '{}', ended_at_ms = 1, entry_id = 1 WHERE id = 2"
+)
+
+
 def code_of(asked: object, *args: object, **more: object) -> str:
     with pytest.raises(Refusal) as refused:
         asked(*args, **more)  # type: ignore[operator]
@@ -112,6 +117,9 @@ def test_a_closed_programme_takes_back_and_is_given_nothing_more(engine: Engine)
         "UPDATE guarantee_moves SET state = 'prepared', approved_by = NULL, ended_at_ms = NULL, entry_id = NULL",
         "UPDATE guarantee_moves SET state = 'posted', approved_by = prepared_by, ended_at_ms = 1, entry_id = 9",
         "UPDATE guarantee_moves SET state = 'posted', approved_by = 'staff:8', ended_at_ms = 1 WHERE id = 2",
+        # Neither a person's name, nor who prepared it under a blank more.
+        POSTED_BY.format(" staff:3"),
+        POSTED_BY.format("Camille"),
         "DELETE FROM guarantee_moves WHERE id = 2",
         "INSERT INTO guarantee_moves VALUES (1, 3, 1, 'fund', 5, 'posted', 'staff:1', 0, 'staff:2', 1, 1)",
         "INSERT INTO guarantee_moves VALUES (1, 3, 1, 'fund', 0, 'prepared', 'staff:1', 0, NULL, NULL, NULL)",

@@ -111,7 +111,9 @@ def test_who_may_only_read_sees_no_button_and_is_refused(month: Month2026) -> No
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("path", ["/bureau/ecarts/octobre", "/bureau/ecarts/2026-13", f"{PAGE}/reporter?ecart=x"])
+@pytest.mark.parametrize(
+    "path", ["/bureau/ecarts/octobre", "/bureau/ecarts/2026-13", "/bureau/ecarts/0001-01", f"{PAGE}/reporter?ecart=x"]
+)
 def test_a_page_that_is_none_says_so(month: Month2026, path: str) -> None:
     assert site_of(month).client_of(Role.ACCOUNTANT).get(path).status_code == 404
 
