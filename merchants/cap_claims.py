@@ -22,6 +22,7 @@ from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import instant_ms, paris_date
 from monnaie_locale.ledger.posting import Draw, Posting, request_digest
+from monnaie_locale.programmes.legal_bases import last_of_february
 from monnaie_locale.programmes.model import LegalBasis
 from monnaie_locale.programmes.queries import programmes_by_id
 
@@ -43,8 +44,11 @@ class Claim:
 
 
 def claims_deadline(year: int) -> datetime.date:
-    """Return the last day on which a year's claims are presented (CGCT R1611-6)."""
-    return datetime.date(year + 1, 2, 28)
+    """Return the last day on which a year's claims are presented: the end of the second month after it (CGCT L1611-6).
+
+    The decree (R1611-6) says 28 February; in a leap year the law gives a day more.
+    """
+    return last_of_february(year + 1)
 
 
 def claims_kept(

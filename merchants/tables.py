@@ -281,7 +281,7 @@ payout_rejections = Table(
     Column("reason", Text, nullable=False),
 )
 
-# A view: debits in suspense that name a rejected transfer (migration 0029).
+# A view: debits in suspense that name a rejected transfer (migration 0027).
 rejected_debits = table(
     "rejected_debits", column("territory_id"), column("merchant_id"), column("end_to_end_id"), column("waiting_cents")
 )

