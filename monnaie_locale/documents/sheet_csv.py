@@ -17,6 +17,7 @@ BYTE_ORDER_MARK = "\ufeff"
 # A cell that starts so may be run as a formula when a spreadsheet opens the file (OWASP, CSV injection).
 # The wide forms of East Asian keyboards count too.
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+BREAKS = frozenset({"Cc", "Zl", "Zp"})
 ROWS_PER_PART = 500
 CONTROL = "Contrôle"
 
@@ -37,8 +38,9 @@ def csv_parts(sheet: Sheet) -> Iterator[bytes]:
 
 def safe_cell(text: str) -> str:
     """Return the text on one line, so written that no spreadsheet runs it as a formula."""
-    kept = (" " if unicodedata.category(each) in {"Cc", "Zl", "Zp"} else each for each in text)
-    plain = " ".join("".join(kept).split())
+    # Printable text holds no break: nearly all of a long file.
+    kept = text if text.isprintable() else "".join(" " if unicodedata.category(each) in BREAKS else each for each in text)
+    plain = " ".join(kept.split())
     return f"'{plain}" if plain.startswith(FORMULA_STARTS) else plain
 
 
