@@ -13,7 +13,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,13 +47,18 @@ MIB_IN_KIB = 1024
 STARTING = "Début"
 
 
+def _now() -> tuple[float, float, float]:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter(), time.process_time(), ended.ru_utime + ended.ru_stime
+
+
 @dataclass(slots=True)
 class Clock:
     """What each part of a run took: seconds of the clock, and of the processors here and in children that ended."""
 
     parts: dict[str, list[float]] = field(default_factory=dict)
     label: str = STARTING
-    began: tuple[float, float, float] = field(default_factory=lambda: _now())
+    began: tuple[float, float, float] = field(default_factory=_now)
 
     def tell(self, stage: Stage) -> None:
         """Take a stage: a new one ends the one before."""
@@ -254,11 +259,6 @@ def _months(count: int) -> list[Month]:
 def _ninth_hour(month: Month) -> datetime.datetime:
     """Return the morning after a month."""
     return datetime.datetime.combine(month.next().first_day, datetime.time(9), tzinfo=datetime.UTC)
-
-
-def _now() -> tuple[float, float, float]:
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.perf_counter(), time.process_time(), ended.ru_utime + ended.ru_stime
 
 
 def _say(words: str) -> None:

@@ -39,7 +39,9 @@ def csv_parts(sheet: Sheet) -> Iterator[bytes]:
 def safe_cell(text: str) -> str:
     """Return the text on one line, so written that no spreadsheet runs it as a formula."""
     # Printable text holds no break: nearly all of a long file.
-    kept = text if text.isprintable() else "".join(" " if unicodedata.category(each) in BREAKS else each for each in text)
+    kept = (
+        text if text.isprintable() else "".join(" " if unicodedata.category(each) in BREAKS else each for each in text)
+    )
     plain = " ".join(kept.split())
     return f"'{plain}" if plain.startswith(FORMULA_STARTS) else plain
 

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from merchants.queries import find_merchant
 from merchants.statement import day_movements, month_movements
 from monnaie_locale.database.migrate import downgrade, upgrade
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.exports.shop_statements import shop_statement
 from monnaie_locale.journal.account_history import entries_touching, movement_before, numbers_touching
-from monnaie_locale.journal.directory import Owner, open_accounts, open_purses, territory_of
+from monnaie_locale.journal.directory import Owner, open_accounts, open_purses
 from monnaie_locale.journal.post import post_batch
 from monnaie_locale.journal.queries import entries, numbers_accounted
 from monnaie_locale.journal.verify import verify
@@ -194,13 +192,8 @@ READS: dict[str, Callable[[Connection, Market], object]] = {
     "till's day": lambda db, market: day_movements(
         db, **TOWN, merchant_id=market.merchant.id, day=datetime.date(2026, 10, 5)
     ),
-    "shop's month": lambda db, market: shop_statement(
-        db,
-        territory=territory_of(db, **TOWN),
-        merchant=find_merchant(db, **TOWN, merchant_id=market.merchant.id),
-        month=Month(2026, 10),
-        head=None,
-        paid={},
+    "shop's month": lambda db, market: month_movements(
+        db, **TOWN, merchant_id=market.merchant.id, month=Month(2026, 10)
     ),
     "export of a month": lambda db, _market: list(
         entries(db, **TOWN, accounted_from=datetime.date(2026, 10, 1), accounted_to=datetime.date(2026, 10, 31))
