@@ -179,10 +179,12 @@ def _charging(rt: Runtime, *, quiet: bool) -> Iterator[Till]:
     thread = threading.Thread(target=till.charge)
     if not quiet:
         thread.start()
-    yield till
-    till.stopped.set()
-    if not quiet:
-        thread.join()
+    try:
+        yield till
+    finally:
+        till.stopped.set()
+        if not quiet:
+            thread.join()
 
 
 def _furnish(db: Connection, *, shops: int) -> None:

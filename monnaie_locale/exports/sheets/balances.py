@@ -129,8 +129,8 @@ def _grouped(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[R
     for account_id, cents in held.items():
         account = accounts[account_id]
         if account.kind is AccountKind.PURSE:
-            programme, _, expiry = (part or "" for part in account.auxiliary_code.split("-"))
-            purses[account.general_code, account.general_label, f"{programme}-{expiry}"].append(cents)
+            programme, _, *expiry = account.auxiliary_code.split("-")
+            purses[account.general_code, account.general_label, "-".join((programme, *expiry))].append(cents)
         else:
             others[account_id] = cents
     grouped: list[Row] = [
