@@ -19,7 +19,6 @@ from monnaie_locale.journal.ledger_lines import SHOP_KINDS, ShopMove, shop_moves
 from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of
-from monnaie_locale.ledger.accounts import Balance
 from monnaie_locale.ledger.periods import PARIS, Month, moment_of, paris_date
 
 ONE_DAY = datetime.timedelta(days=1)
@@ -38,7 +37,7 @@ Paid = tuple[PayoutLine, datetime.date]
 
 @dataclass(frozen=True, slots=True)
 class ShopMonth:
-    """A shop's statement, its code, and what its lines must add up to, in cents, found from its accounts alone."""
+    """A shop's statement, its code, and what its lines must add up to, in cents, by its accounts' counters."""
 
     code: str
     statement: MerchantStatement
@@ -66,14 +65,7 @@ def month_statements(
 
     """
     territory_id, first, last = territory.territory_id, month.first_day, month.last_day
-    opening = _by_shop(
-        db, balances_at_end(db, territory_id=territory_id, last_day=first - ONE_DAY), territory_id=territory_id
-    )
-    moved = _by_shop(
-        db,
-        balances_through(db, territory_id=territory_id, first_day=first, last_day=last, kinds=frozenset(SHOP_KINDS)),
-        territory_id=territory_id,
-    )
+    opening, closing = _held_by_shops(db, territory_id=territory_id, month=month)
     groups = itertools.groupby(
         shop_moves(db, territory_id=territory_id, first_day=first, last_day=last), key=lambda move: move.merchant_id
     )
@@ -104,17 +96,27 @@ def month_statements(
                     head=head,
                     is_demo=territory.is_demo,
                 ),
-                control_cents=moved[merchant.id] - ordered_cents,
+                control_cents=closing[merchant.id] - opening[merchant.id] - ordered_cents,
             )
 
 
-def _by_shop(db: Connection, balances: Mapping[int, Balance], *, territory_id: int) -> dict[int, int]:
-    """Return the sum of what these balances say of each shop's accounts, in cents; 0 for one that they do not name."""
-    found: dict[int, int] = defaultdict(int)
-    for account, _ in accounts_of(db, territory_id=territory_id, kinds=SHOP_KINDS):
-        if account.account_id in balances:
-            found[account.owner.merchant_id] += balances[account.account_id].net_credit_cents
-    return found
+def _held_by_shops(db: Connection, *, territory_id: int, month: Month) -> tuple[dict[int, int], dict[int, int]]:
+    """Return what each shop is owed before a month, by the entries, and at its end, by the counters; in cents."""
+    before = balances_at_end(db, territory_id=territory_id, last_day=month.first_day - ONE_DAY)
+    later = balances_through(
+        db,
+        territory_id=territory_id,
+        first_day=month.last_day + ONE_DAY,
+        last_day=datetime.date.max,
+        kinds=frozenset(SHOP_KINDS),
+    )
+    opening: dict[int, int] = defaultdict(int)
+    closing: dict[int, int] = defaultdict(int)
+    for account, counter in accounts_of(db, territory_id=territory_id, kinds=SHOP_KINDS):
+        number, shop = account.account_id, account.owner.merchant_id
+        opening[shop] += before[number].net_credit_cents if number in before else 0
+        closing[shop] += counter.net_credit_cents - (later[number].net_credit_cents if number in later else 0)
+    return opening, closing
 
 
 def statement_sheet(shop: ShopMonth, *, standing: Standing) -> Sheet:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event, text
 from merchants.statement import day_movements, month_movements
 from monnaie_locale.database.migrate import downgrade, upgrade
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.journal.account_history import entries_touching, movement_before, numbers_touching
+from monnaie_locale.journal.account_history import entries_touching, numbers_touching
 from monnaie_locale.journal.directory import Owner, open_accounts, open_purses
 from monnaie_locale.journal.post import post_batch
 from monnaie_locale.journal.queries import entries, numbers_accounted
@@ -98,19 +98,6 @@ def test_the_bounds_of_a_span_hold_all_of_its_entries(market: Market) -> None:
                 assert [each.entry.entry_id for each in span] == inside
         assert numbers_accounted(db, **TOWN, first_day=datetime.date(2027, 1, 1)) is None
         assert numbers_accounted(db, **TOWN, first_day=datetime.date.min) == (1, everything[-1].entry.entry_id)
-
-
-def test_an_opening_balance_is_the_sum_of_all_before(market: Market) -> None:
-    shop, everything = merchant_account(market), told(market.world)
-    with reading(market.engine) as db:
-        for day in DAYS:
-            summed = sum(
-                line.amount_cents * ((line.credit_account_id == shop) - (line.debit_account_id == shop))
-                for each in everything
-                if each.entry.accounted_on < day
-                for line in each.entry.transfers
-            )
-            assert movement_before(db, **TOWN, account_id=shop, day=day) == summed
 
 
 def test_a_history_is_read_page_by_page_without_a_gap(market: Market) -> None:
