@@ -83,21 +83,36 @@ def month_statements(
         if lines or payout is not None or opening[merchant.id]:
             yield ShopMonth(
                 code=merchant.code,
-                statement=MerchantStatement(
-                    issuer=issuer_of(territory),
-                    merchant=_party(merchant),
-                    currency_name=territory.currency_name,
-                    month=month,
-                    opening_cents=opening[merchant.id],
-                    lines=lines,
-                    payout_cents=0 if payout is None else payout[0].amount_cents,
-                    payout_on=None if payout is None else payout[1],
-                    payout_reference="" if payout is None else payout[0].rf_reference,
-                    head=head,
-                    is_demo=territory.is_demo,
+                statement=_statement(
+                    territory, merchant, payout, month=month, head=head, lines=lines, opening_cents=opening[merchant.id]
                 ),
                 control_cents=closing[merchant.id] - opening[merchant.id] - ordered_cents,
             )
+
+
+def _statement(
+    territory: Territory,
+    merchant: Merchant,
+    payout: Paid | None,
+    *,
+    month: Month,
+    head: LogHead | None,
+    lines: tuple[StatementLine, ...],
+    opening_cents: int,
+) -> MerchantStatement:
+    return MerchantStatement(
+        issuer=issuer_of(territory),
+        merchant=_party(merchant),
+        currency_name=territory.currency_name,
+        month=month,
+        opening_cents=opening_cents,
+        lines=lines,
+        payout_cents=0 if payout is None else payout[0].amount_cents,
+        payout_on=None if payout is None else payout[1],
+        payout_reference="" if payout is None else payout[0].rf_reference,
+        head=head,
+        is_demo=territory.is_demo,
+    )
 
 
 def _held_by_shops(db: Connection, *, territory_id: int, month: Month) -> tuple[dict[int, int], dict[int, int]]:
