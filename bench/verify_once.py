@@ -20,6 +20,7 @@ from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import head_of
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.keyring import Keyring
+from monnaie_locale.ledger.periods import Month
 from monnaie_locale.reconciliation.tables import bank_lines, bank_matches, bank_statements
 
 # Nothing secret: benchmarks sign with it, and the process that verifies must have the same.
@@ -64,8 +65,8 @@ def _close(engine: Engine) -> Verdict:
     return verdict
 
 
-def import_one_statement(engine: Engine) -> None:
-    """Let the bank say what the books say: one statement of the month, its one line the funding."""
+def import_one_statement(engine: Engine, *, through: Month = FIRST_MONTH) -> None:
+    """Let the bank say what the books say: one statement until the end of a month, its one line the funding."""
     with reading(engine) as db:
         cents = head_of(db, territory_id=TERRITORY_ID).reserve_cents
     key = {"territory_id": TERRITORY_ID, "bank_statement_id": 1, "line_no": 1}
@@ -77,7 +78,7 @@ def import_one_statement(engine: Engine) -> None:
         "opening_cents": 0,
         "closing_cents": cents,
         "from_on": FIRST_MONTH.first_day,
-        "to_on": FIRST_MONTH.last_day,
+        "to_on": through.last_day,
         "imported_by": "bench:1",
         "imported_at_ms": 0,
     }

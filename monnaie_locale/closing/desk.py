@@ -6,14 +6,15 @@ Verifying reads every entry and counting a month of them; done under the posting
 import datetime
 from collections.abc import Callable
 
-from monnaie_locale.closing.documents import are_kept, keep_documents
+from monnaie_locale.closing.documents import Packing, are_kept, keep_documents
 from monnaie_locale.closing.errors import CloseNotClosed, MonthMalformed
 from monnaie_locale.closing.model import Close, Reopening, Stage
 from monnaie_locale.closing.operations import approve_close, prepare_close
-from monnaie_locale.closing.package import month_package
+from monnaie_locale.closing.package import document_count_max, month_documents
 from monnaie_locale.closing.queries import close_of
 from monnaie_locale.closing.reopening import approve_reopening, prepare_reopening
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.exports.finishing import STEPS_OF_READING, finished
 from monnaie_locale.journal.period_balances import Counted, count_month
 from monnaie_locale.journal.sealer import seal
 from monnaie_locale.journal.verify import Verdict, verify
@@ -127,20 +128,24 @@ def keep(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime, tell
             raise CloseNotClosed(month=close.month.genitive_fr)
         if are_kept(db, territory_id=rt.territory_id, close_id=close_id):
             return False
-        tell(Stage(RENDERING, 0, 0))
-        files = month_package(
-            db,
-            territory_id=rt.territory_id,
-            month=close.month,
-            public_key_pem=rt.keyring.public_key_pem,
-            now=now,
+        steps = STEPS_OF_READING + document_count_max(db, territory_id=rt.territory_id)
+        documents = finished(
+            month_documents(
+                db,
+                territory_id=rt.territory_id,
+                month=close.month,
+                public_key_pem=rt.keyring.public_key_pem,
+                now=now,
+            ),
+            sink=Packing,
+            tell=lambda done: tell(Stage(RENDERING, done, steps)),
         )
     return transact(
         rt.engine,
         keep_documents,
         territory_id=rt.territory_id,
         close_id=close_id,
-        files=files,
+        documents=documents,
         actor=actor,
         now=now,
     )

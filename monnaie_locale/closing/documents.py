@@ -4,13 +4,18 @@ import datetime
 import hashlib
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
-from monnaie_locale.closing.queries import close_of
+from monnaie_locale.closing.queries import close_of, close_of_month
 from monnaie_locale.closing.tables import close_documents
-from monnaie_locale.exports.operations import ExportFile
+from monnaie_locale.exports.operations import ExportFile, StreamedFile
 from monnaie_locale.identity import audit
+from monnaie_locale.ledger.periods import Month
+
+# Twice as fast as the usual level, and a tenth larger: long files of figures compress well at any.
+COMPRESSION_LEVEL = 3
 
 
 def are_kept(db: Connection, *, territory_id: int, close_id: int) -> bool:
@@ -21,12 +26,43 @@ def are_kept(db: Connection, *, territory_id: int, close_id: int) -> bool:
     return bool(db.scalar(found))
 
 
+@dataclass(frozen=True, slots=True)
+class PackedDocument:
+    """A document ready to be kept: its name, its media type, the digest of its bytes, and them compressed."""
+
+    name: str
+    media_type: str
+    sha256: bytes
+    compressed: bytes
+
+
+class Packing:
+    """A document compressed and digested while it is made: it is never whole in memory."""
+
+    def __init__(self, file: StreamedFile) -> None:
+        """Begin a document."""
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._compressor = zlib.compressobj(COMPRESSION_LEVEL)
+        self._compressed: list[bytes] = []
+
+    def add(self, part: bytes) -> None:
+        """Take a part."""
+        self._digest.update(part)
+        self._compressed.append(self._compressor.compress(part))
+
+    def done(self) -> PackedDocument:
+        """Return the document."""
+        self._compressed.append(self._compressor.flush())
+        return PackedDocument(self._file.name, self._file.media_type, self._digest.digest(), b"".join(self._compressed))
+
+
 def keep_documents(
     db: Connection,
     *,
     territory_id: int,
     close_id: int,
-    files: Sequence[ExportFile],
+    documents: Sequence[PackedDocument],
     actor: str,
     now: datetime.datetime,
 ) -> bool:
@@ -36,7 +72,7 @@ def keep_documents(
         db: a connection in a transaction.
         territory_id: whose books.
         close_id: the close they belong to.
-        files: all of them, in the order in which they are given out.
+        documents: all of them, in the order in which they are given out, packed before the transaction.
         actor: who asked, "staff:4".
         now: the present instant, aware.
 
@@ -46,18 +82,17 @@ def keep_documents(
     close_of(db, territory_id=territory_id, close_id=close_id, lock=True)
     if are_kept(db, territory_id=territory_id, close_id=close_id):
         return False
-    digests = [(file.name, hashlib.sha256(file.content).digest()) for file in files]
     rows = [
         {
             "territory_id": territory_id,
             "close_id": close_id,
             "position": position,
-            "name": file.name,
-            "media_type": file.media_type,
-            "sha256": digest,
-            "compressed": zlib.compress(file.content),
+            "name": document.name,
+            "media_type": document.media_type,
+            "sha256": document.sha256,
+            "compressed": document.compressed,
         }
-        for position, (file, (_, digest)) in enumerate(zip(files, digests, strict=True), start=1)
+        for position, document in enumerate(documents, start=1)
     ]
     db.execute(insert(close_documents), rows)
     audit.record(
@@ -67,7 +102,7 @@ def keep_documents(
         actor=actor,
         action="close.documents",
         target=f"close:{close_id}",
-        detail={"sha256": list_digest(digests)},
+        detail={"sha256": list_digest([(document.name, document.sha256) for document in documents])},
     )
     return True
 
@@ -81,6 +116,15 @@ def kept_documents(db: Connection, *, territory_id: int, close_id: int, name: st
         query = query.where(close_documents.c.name == name)
     rows = db.execute(query.order_by(close_documents.c.position))
     return [ExportFile(name, media_type, zlib.decompress(compressed)) for name, media_type, compressed in rows]
+
+
+def kept_document(db: Connection, *, territory_id: int, month: Month, name: str) -> ExportFile | None:
+    """Return a document of a month as its close rendered it; None for an open month, or when it is not kept."""
+    close = close_of_month(db, territory_id=territory_id, month=month)
+    if close is None or not close.is_closed:
+        return None
+    found = kept_documents(db, territory_id=territory_id, close_id=close.close_id, name=name)
+    return found[0] if found else None
 
 
 def kept_digests(db: Connection, *, territory_id: int, close_id: int) -> list[tuple[str, bytes, bytes]]:

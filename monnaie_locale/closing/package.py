@@ -3,12 +3,14 @@
 import datetime
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from merchants.queries import list_merchants
 from monnaie_locale.closing.certificate import certified_head
 from monnaie_locale.closing.documents import kept_documents
 from monnaie_locale.closing.facts import facts_of
@@ -19,16 +21,20 @@ from monnaie_locale.closing.sheets import MONTH_SHEETS, MonthBooks, month_books,
 from monnaie_locale.documents.model import LogHead
 from monnaie_locale.documents.reconciliation_statement import reconciliation_statement
 from monnaie_locale.documents.sheet import Sheet
+from monnaie_locale.exports.finishing import whole
 from monnaie_locale.exports.operations import (
     ExportFile,
-    beancount_of,
-    fec_of,
+    StreamedFile,
+    beancount_stream_of,
+    books_through,
+    fec_stream_of,
+    feed_from,
     payment_orders_of,
     shop_statements_of,
-    trial_balance_of,
+    trial_balance_stream_of,
 )
 from monnaie_locale.exports.paper import printed_head
-from monnaie_locale.exports.sheets.rendering import Format, rendered
+from monnaie_locale.exports.sheets.rendering import Format, streaming
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
@@ -37,6 +43,9 @@ from monnaie_locale.ledger.periods import Month, moment_of
 CERTIFICATE_NAME = "close-certificate.json"
 RECONCILIATION_NAME = "reconciliation.pdf"
 UNVERIFIED = Verdict(0, ())
+# The sheet that has every entry takes them from the reading that it shares with the books.
+SHARED_SHEET = ("journal", Format.CSV)
+OTHER_FILES = 8
 # ZIP knows no date before 1980; a fixed one keeps the bytes of a package the same.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -46,8 +55,23 @@ def month_package(
 ) -> list[ExportFile]:
     """Return every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
 
-    The documents of a closed month are dated at its close and bear the head signed then; once they are kept, they are
-    given as they were rendered.
+    Those of a closed month, once they are kept, are given as they were rendered. Arguments as `month_documents`.
+    """
+    close = close_of_month(db, territory_id=territory_id, month=month)
+    if close is not None and close.is_closed:
+        kept = kept_documents(db, territory_id=territory_id, close_id=close.close_id)
+        if kept:
+            return kept
+    files = month_documents(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
+    return list(whole(files))
+
+
+def month_documents(
+    db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
+) -> Iterator[StreamedFile]:
+    """Yield every file of a month, each to be made part by part, by `exports.finishing`.
+
+    The documents of a closed month are dated at its close and bear the head signed then.
 
     Args:
         db: a connection that sees one state of the books.
@@ -58,35 +82,48 @@ def month_package(
 
     """
     close = close_of_month(db, territory_id=territory_id, month=month)
-    if close is not None and close.is_closed:
-        kept = kept_documents(db, territory_id=territory_id, close_id=close.close_id)
-        if kept:
-            return kept
     territory = territory_of(db, territory_id=territory_id)
+    is_closed = close is not None and close.is_closed
     created_at = now if close is None or close.closed_at_ms is None else moment_of(close.closed_at_ms)
-    sealed = certified_head(close.certificate).size if close is not None and close.is_closed else None
     head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
-    files = [
-        *shop_statements_of(
-            db, territory=territory, month=month, head=head, created_at=created_at, through_entry_id=sealed
-        ),
-        *payment_orders_of(db, territory_id=territory_id, month=month),
-        fec_of(db, territory_id=territory_id, year=month.year, last_day=month.last_day),
-        beancount_of(db, territory_id=territory_id, last_day=month.last_day),
-        trial_balance_of(db, territory_id=territory_id, last_day=month.last_day),
-        reconciliation_file(db, territory_id=territory_id, month=month, close=close, head=head, created_at=created_at),
-        *sheet_files(month_books(db, territory=territory, month=month, close=close, head=head, created_at=created_at)),
-    ]
-    if close is not None and close.is_closed:
-        files += [certificate_file(close), *superseded_files(db, territory_id=territory_id, month=month)]
-    return files
+    books = month_books(db, territory=territory, month=month, close=close, head=head, created_at=created_at)
+    yield from _books_of(db, territory_id, books)
+    yield from map(StreamedFile.of, payment_orders_of(db, territory_id=territory_id, month=month))
+    yield StreamedFile.of(
+        reconciliation_file(db, territory_id=territory_id, month=month, close=close, head=head, created_at=created_at)
+    )
+    for name in MONTH_SHEETS:
+        for wanted in Format:
+            if (name, wanted) != SHARED_SHEET:
+                yield streaming(partial(_sheet, books, name), wanted)
+    yield from shop_statements_of(
+        db,
+        territory=territory,
+        month=month,
+        standing=books.scope.standing,
+        through_entry_id=certified_head(close.certificate).size if close is not None and is_closed else None,
+    )
+    if close is not None and is_closed:
+        yield StreamedFile.of(certificate_file(close))
+        yield from map(StreamedFile.of, superseded_files(db, territory_id=territory_id, month=month))
 
 
-def sheet_files(books: MonthBooks) -> list[ExportFile]:
-    """Return the accountant's documents of a month, each as PDF and as CSV; none names a person."""
-    return [
-        rendered(partial(_sheet, books, name), wanted) for name in MONTH_SHEETS for wanted in (Format.PDF, Format.CSV)
-    ]
+def _books_of(db: Connection, territory_id: int, books: MonthBooks) -> Iterator[StreamedFile]:
+    """Yield the files that take every entry: they share one reading."""
+    last_day, first_day = books.month.last_day, books.month.first_day
+    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
+    yield fec_stream_of(db, territory_id=territory_id, year=books.month.year, last_day=last_day, one_pass=one_pass)
+    yield beancount_stream_of(db, territory_id=territory_id, last_day=last_day, one_pass=one_pass)
+    yield trial_balance_stream_of(one_pass)
+    feed = feed_from(db, one_pass, territory_id=territory_id, day=first_day)
+    shared = replace(books, scope=replace(books.scope, feed=feed))
+    yield streaming(partial(_sheet, shared, SHARED_SHEET[0]), SHARED_SHEET[1], feed=feed)
+
+
+def document_count_max(db: Connection, *, territory_id: int) -> int:
+    """Return how many files a month may have, for who shows how far they are."""
+    shops = len(list_merchants(db, territory_id=territory_id))
+    return len(MONTH_SHEETS) * len(Format) + OTHER_FILES + 2 * shops
 
 
 def _sheet(books: MonthBooks, name: str, lines_max: int | None) -> Sheet:

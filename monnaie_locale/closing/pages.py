@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.closing import desk, runs
-from monnaie_locale.closing.documents import are_kept, kept_documents
+from monnaie_locale.closing.documents import are_kept, kept_document, kept_documents
 from monnaie_locale.closing.errors import CloseUnknown
 from monnaie_locale.closing.model import STATE_NAMES, Check, Close, Reopening
 from monnaie_locale.closing.operations import CARRIED_REASON_LENGTH_MAX, check_month, next_month_to_close
@@ -231,10 +231,10 @@ def rapprochement(month: str) -> ResponseReturnValue:
     rt = runtime.current()
     wanted = desk.read_month(month)
     with reading(rt.engine) as db:
-        close = close_of_month(db, territory_id=rt.territory_id, month=wanted)
-        kept = _kept(db, close, RECONCILIATION_NAME)
+        kept = kept_document(db, territory_id=rt.territory_id, month=wanted, name=RECONCILIATION_NAME)
         if kept is not None:
             return download(kept)
+        close = close_of_month(db, territory_id=rt.territory_id, month=wanted)
         head = head_for(db, territory_id=rt.territory_id, close=close, public_key_pem=rt.keyring.public_key_pem)
         file = reconciliation_file(
             db,
@@ -304,14 +304,6 @@ def _wait(started: runs.Started, month: Month, form: FormReader, said: str) -> R
         return pages.see_other("closes.run", run_id=started.run_id)
     pages.say(said.format(month=month.genitive_fr))
     return pages.see_other("closes.show", month=str(month))
-
-
-def _kept(db: Connection, close: Close | None, name: str) -> ExportFile | None:
-    """Return a document as the close kept it, or None when it kept none."""
-    if close is None or not close.is_closed:
-        return None
-    found = kept_documents(db, territory_id=runtime.current().territory_id, close_id=close.close_id, name=name)
-    return found[0] if found else None
 
 
 def _names(db: Connection, closes: Sequence[Close], reopenings: Sequence[Reopening] = ()) -> dict[str, str]:

@@ -21,7 +21,8 @@ from monnaie_locale.exports.sheets.programmes import programme_use_sheet
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.exports.sheets.shops import bordereau_sheet, debts_sheet, payables_sheet
 from monnaie_locale.journal.directory import Territory
-from monnaie_locale.journal.periods import kinds_through, span_of
+from monnaie_locale.journal.period_balances import kinds_at_end
+from monnaie_locale.journal.periods import span_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import Month, moment_of
@@ -88,7 +89,7 @@ def aged_sheet(books: MonthBooks) -> Sheet:
         )
         for item in items
     ]  # fmt: skip
-    held = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)
+    held = scope.once(kinds_at_end, last_day=scope.last_day)
     transit_cents = held[AccountKind.PAYOUT_TRANSIT].net_credit_cents
     suspense_cents = sum(held[kind].net_credit_cents for kind in (AccountKind.SUSPENSE_IN, AccountKind.SUSPENSE_OUT))
     gap_cents = sum(item.transit_cents + item.suspense_cents for item in items) - transit_cents - suspense_cents
@@ -105,7 +106,7 @@ def aged_sheet(books: MonthBooks) -> Sheet:
 def minutes_sheet(books: MonthBooks) -> Sheet:
     """Return the procès-verbal d'arrêté: the balances closed, how many entries, what was checked, who signs."""
     scope, close = books.scope, books.close
-    held = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)
+    held = scope.once(kinds_at_end, last_day=scope.last_day)
     rows: list[Row] = []
     for kind in sorted(AccountKind, key=lambda kind: scope.chart.issuer(kind).code):
         cents = -held[kind].net_credit_cents
@@ -113,7 +114,7 @@ def minutes_sheet(books: MonthBooks) -> Sheet:
             account = scope.chart.issuer(kind)
             rows.append((account.code, account.french, max(cents, 0) or None, max(-cents, 0) or None))
     by_kind = dict.fromkeys(AccountKind, 0)
-    for each in closing_balances(scope.db, territory_id=scope.territory_id, last_day=scope.last_day):
+    for each in scope.once(closing_balances, last_day=scope.last_day):
         by_kind[each.account.kind] += each.balance_cents
     sums = {
         DEBIT: sum(cents for cents in by_kind.values() if cents > 0),
@@ -129,7 +130,7 @@ def minutes_sheet(books: MonthBooks) -> Sheet:
 
 def _minutes_notes(books: MonthBooks, close: Close | None) -> tuple[str, ...]:
     scope = books.scope
-    span = span_of(scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day)
+    span = scope.once(span_of, first_day=scope.first_day, last_day=scope.last_day)
     entries = (
         f"Le mois {books.month.genitive_fr} compte {count_shown(span.entry_count)} écritures, du n° "
         f"{count_shown(span.first_entry_id)} au n° {count_shown(span.last_entry_id)}."

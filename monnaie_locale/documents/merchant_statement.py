@@ -28,6 +28,9 @@ class Detail(enum.StrEnum):
     DAYS = "days"
 
 
+ELSEWHERE = "Chaque opération est dans le fichier CSV du même nom, qui a le même total."
+
+
 def merchant_statement(
     statement: MerchantStatement, *, created_at: datetime.datetime, detail: Detail = Detail.OPERATIONS
 ) -> bytes:
@@ -47,6 +50,7 @@ def merchant_statement(
         "summary": _summary(statement),
         "payout": _payout(statement),
         "detail": detail.value,
+        "elsewhere": ELSEWHERE if detail is Detail.DAYS else "",
         "rows": _operation_rows(statement.lines) if detail is Detail.OPERATIONS else _day_rows(statement.lines),
         "total": format_euros(statement.operations_cents),
         "certification": statement.cap_certification,

@@ -5,6 +5,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from monnaie_locale.closing import desk
+from monnaie_locale.closing.documents import kept_document
 from monnaie_locale.closing.sheets import MONTH_SHEETS, month_sheet
 from monnaie_locale.documents.sheet import Sheet
 from monnaie_locale.dossier.errors import DocumentUnknown
@@ -19,11 +20,17 @@ from monnaie_locale.runtime import Runtime
 
 
 def month_document(db: Connection, rt: Runtime, *, month: str, name: str, wanted: str) -> StreamedFile:
-    """Return a document of a month; refuses month_malformed, document_unknown."""
+    """Return a document of a month; of a closed one as it was rendered at the close, once it is kept.
+
+    Refuses month_malformed, document_unknown.
+    """
     chosen = _format(name, wanted)
     read = desk.read_month(month)
     if name not in MONTH_SHEETS:
         raise DocumentUnknown(given=name[:40])
+    kept = kept_document(db, territory_id=rt.territory_id, month=read, name=f"{name}-{read}.{chosen}")
+    if kept is not None:
+        return StreamedFile.of(kept)
     books = books_of_month(
         db, territory_id=rt.territory_id, month=read, public_key_pem=rt.keyring.public_key_pem, now=rt.clock()
     )

@@ -6,10 +6,10 @@ Source: Beancount language syntax (v2 and v3). Debits are positive; every closin
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from monnaie_locale.exports.errors import EntryOutsidePeriod
-from monnaie_locale.exports.model import AccountBalance, BookEntry, LedgerAccount, in_order
+from monnaie_locale.exports.model import AccountBalance, BookEntry, LedgerAccount, in_order, sound
 from monnaie_locale.exports.plain_text import one_line
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.money import format_decimal
@@ -33,6 +33,7 @@ ROOTS: dict[AccountKind, str] = {
 NOT_IN_COMPONENT = re.compile(r"[^A-Za-z0-9-]+")
 # Without it Beancount tolerates a difference of one cent in a balance of two decimals.
 EXACTLY = "~ 0.00"
+ENTRIES_PER_PART = 500
 
 
 def write_beancount(
@@ -51,29 +52,65 @@ def write_beancount(
     entry_outside_period.
     """
     ordered = in_order(entries=entries)
-    for entry in ordered:
-        if entry.accounted_on > closed_on:
-            raise EntryOutsidePeriod(number=entry.number, accounted_on=entry.accounted_on.strftime("%d/%m/%Y"))
-    held = sorted(balances, key=lambda balance: balance.account.account_id)
-    accounts = {line.account.account_id: line.account for entry in ordered for line in entry.lines}
-    accounts |= {balance.account.account_id: balance.account for balance in held}
-    names = account_names(accounts)
-    opened = {account_id: min(account.opened_on, closed_on) for account_id, account in accounts.items()}
+    held = {balance.account.account_id: balance for balance in balances}
+    moved: dict[int, datetime.date] = {}
     for entry in ordered:
         for line in entry.lines:
-            opened[line.account.account_id] = min(opened[line.account.account_id], entry.accounted_on)
-    asserted_on = closed_on + datetime.timedelta(days=1)
+            number = line.account.account_id
+            moved[number] = min(moved.get(number, entry.accounted_on), entry.accounted_on)
+    accounts = {line.account.account_id: line.account for entry in ordered for line in entry.lines}
+    accounts |= {number: balance.account for number, balance in held.items()}
+    return b"".join(
+        beancount_parts(
+            title=title, entries=ordered, accounts=accounts, moved_on=moved, balances=held.values(), closed_on=closed_on
+        )
+    ).decode()
+
+
+def beancount_parts(
+    *,
+    title: str,
+    entries: Iterable[BookEntry],
+    accounts: Mapping[int, LedgerAccount],
+    moved_on: Mapping[int, datetime.date],
+    balances: Iterable[AccountBalance],
+    closed_on: datetime.date,
+) -> Iterator[bytes]:
+    """Yield the journal of `write_beancount`, some hundred entries a part; memory flat.
+
+    Args:
+        title: shown by programs that read the journal.
+        entries: every entry since the books began, up to `closed_on`, in the order of their numbers.
+        accounts: every account that moved or has a balance.
+        moved_on: the first day on which an account moved: it is opened by then.
+        balances: as `write_beancount`.
+        closed_on: the last day covered.
+
+    Refuses as `write_beancount`.
+    """
+    names = account_names(accounts)
+    opened = {
+        number: min(account.opened_on, closed_on, moved_on.get(number, closed_on))
+        for number, account in accounts.items()
+    }
     blocks = [
         f'option "title" {_quoted(title)}\noption "operating_currency" "{CURRENCY}"',
         "\n".join(f"{opened[key]} open {names[key]} {CURRENCY}" for key in sorted(names, key=lambda key: names[key])),
-        *(_transaction(entry, names) for entry in ordered),
-        "\n".join(
-            f"{asserted_on} balance {names[each.account.account_id]} "
-            f"{format_decimal(each.balance_cents)} {EXACTLY} {CURRENCY}"
-            for each in held
-        ),
     ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    for rank, entry in enumerate(sound(entries=entries), start=1):
+        if entry.accounted_on > closed_on:
+            raise EntryOutsidePeriod(number=entry.number, accounted_on=entry.accounted_on.strftime("%d/%m/%Y"))
+        blocks.append(_transaction(entry, names))
+        if rank % ENTRIES_PER_PART == 0:
+            yield "".join(f"{block}\n\n" for block in blocks if block).encode()
+            blocks = []
+    asserted_on = closed_on + datetime.timedelta(days=1)
+    asserted = "\n".join(
+        f"{asserted_on} balance {names[each.account.account_id]} "
+        f"{format_decimal(each.balance_cents)} {EXACTLY} {CURRENCY}"
+        for each in sorted(balances, key=lambda balance: balance.account.account_id)
+    )
+    yield ("\n\n".join(block for block in (*blocks, asserted) if block) + "\n").encode()
 
 
 def _transaction(entry: BookEntry, names: Mapping[int, str]) -> str:

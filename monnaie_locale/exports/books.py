@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, auxiliary_label
 from monnaie_locale.exports.model import JOURNALS, OPENING_JOURNAL, AccountBalance, BookEntry, BookLine, LedgerAccount
+from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of, entries
 from monnaie_locale.ledger.entries import JournalEntry
@@ -89,7 +90,7 @@ def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date
             debit_cents=max(-moved.net_credit_cents, 0),
             credit_cents=max(moved.net_credit_cents, 0),
         )
-        for account_id, moved in balances_through(db, territory_id=territory_id, last_day=before).items()
+        for account_id, moved in balances_at_end(db, territory_id=territory_id, last_day=before).items()
         if moved.net_credit_cents
     )
     if not lines:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from stdnum.fr import siren as siren_number
 
 from monnaie_locale.exports.errors import EntryFieldEmpty, EntryOutsidePeriod, SirenMalformed
-from monnaie_locale.exports.model import BookEntry, BookLine, in_order, sound
+from monnaie_locale.exports.model import BookEntry, LedgerAccount, in_order, sound
 from monnaie_locale.exports.plain_text import one_line
 from monnaie_locale.ledger.money import format_decimal
 
@@ -84,11 +84,12 @@ def fec_parts(
     entry_outside_period, entry_field_empty.
     """
     rows = [SEPARATOR.join(COLUMNS)]
+    accounts: dict[int, str] = {}
     brought_forward = [] if opening is None else [opening]
     for rank, entry in enumerate(sound(entries=itertools.chain(brought_forward, entries)), start=1):
         if not first_day <= entry.accounted_on <= last_day:
             raise EntryOutsidePeriod(number=entry.number, accounted_on=entry.accounted_on.strftime("%d/%m/%Y"))
-        rows.extend(SEPARATOR.join(_row(rank, entry, line)) for line in entry.lines)
+        rows.extend(_rows(rank, entry, accounts))
         if rank % ENTRIES_PER_PART == 0:
             yield (LINE_END.join(rows) + LINE_END).encode()
             rows = []
@@ -96,34 +97,52 @@ def fec_parts(
         yield (LINE_END.join(rows) + LINE_END).encode()
 
 
-def _row(rank: int, entry: BookEntry, line: BookLine) -> list[str]:
-    """Return the 18 fields of one line; refuses entry_field_empty."""
-    fields = [
-        entry.journal_code,
-        entry.journal_label,
-        str(rank),
-        f"{entry.accounted_on:%Y%m%d}",
-        line.account.general_code,
-        line.account.general_label,
-        line.account.auxiliary_code,
-        line.account.auxiliary_label if line.account.auxiliary_code else "",
-        entry.piece_reference,
-        f"{entry.piece_on:%Y%m%d}",
-        _label(entry),
-        format_decimal(line.debit_cents, point=","),
-        format_decimal(line.credit_cents, point=","),
-        "",
-        "",
-        f"{entry.recorded_on:%Y%m%d}",
-        "",
-        "",
-    ]
+def _rows(rank: int, entry: BookEntry, accounts: dict[int, str]) -> Iterator[str]:
+    """Yield the lines of an entry; refuses entry_field_empty.
+
+    `accounts` keeps the fields of each account, written once.
+    """
+    before = _written(
+        entry,
+        JournalCode=entry.journal_code,
+        JournalLib=entry.journal_label,
+        EcritureNum=str(rank),
+        EcritureDate=f"{entry.accounted_on:%Y%m%d}",
+    )
+    between = _written(
+        entry,
+        PieceRef=entry.piece_reference,
+        PieceDate=f"{entry.piece_on:%Y%m%d}",
+        EcritureLib=_label(entry),
+    )
+    after = _written(entry, EcritureLet="", DateLet="", ValidDate=f"{entry.recorded_on:%Y%m%d}", Montantdevise="",
+                     Idevise="")  # fmt: skip
+    for line in entry.lines:
+        account = accounts.get(line.account.account_id)
+        if account is None:
+            account = accounts[line.account.account_id] = _account_fields(entry, line.account)
+        debit, credit = format_decimal(line.debit_cents, point=","), format_decimal(line.credit_cents, point=",")
+        yield SEPARATOR.join((before, account, between, debit, credit, after))
+
+
+def _account_fields(entry: BookEntry, account: LedgerAccount) -> str:
+    return _written(
+        entry,
+        CompteNum=account.general_code,
+        CompteLib=account.general_label,
+        CompAuxNum=account.auxiliary_code,
+        CompAuxLib=account.auxiliary_label if account.auxiliary_code else "",
+    )
+
+
+def _written(entry: BookEntry, **fields: str) -> str:
+    """Return fields that follow one another, by the names of their columns; refuses entry_field_empty."""
     # "|" is the other separator that the law allows: a reader may guess it from the first line that holds one.
-    plain = [one_line(field.replace("|", " ")) for field in fields]
-    for column, field in zip(COLUMNS, plain, strict=True):
+    plain = {column: one_line(field.replace("|", " ")) for column, field in fields.items()}
+    for column, field in plain.items():
         if not field and column not in MAY_BE_BLANK:
             raise EntryFieldEmpty(field=column, number=entry.number)
-    return plain
+    return SEPARATOR.join(plain.values())
 
 
 def _label(entry: BookEntry) -> str:

@@ -8,20 +8,29 @@ from sqlalchemy import Connection
 
 from merchants.model import PayoutState
 from merchants.payouts import payment_file
-from merchants.queries import list_merchants, list_payouts
-from monnaie_locale.documents.merchant_statement import merchant_statement
-from monnaie_locale.documents.model import LogHead
-from monnaie_locale.exports.beancount import write_beancount
+from merchants.queries import list_payouts
+from monnaie_locale.documents import sheet_csv
+from monnaie_locale.documents.merchant_statement import Detail, merchant_statement
+from monnaie_locale.documents.model import MerchantStatement
+from monnaie_locale.documents.sheet import Standing
+from monnaie_locale.exports.beancount import beancount_parts
 from monnaie_locale.exports.books import book_entries, closing_balances, opening_entry
 from monnaie_locale.exports.fec import fec_file_name, fec_parts
 from monnaie_locale.exports.hledger import hledger_parts
+from monnaie_locale.exports.model import sound
+from monnaie_locale.exports.one_pass import Feed, OnePass
 from monnaie_locale.exports.payment_order import payment_order
-from monnaie_locale.exports.shop_statements import paid_in, shop_statement
-from monnaie_locale.exports.trial_balance import trial_balance, write_trial_balance
+from monnaie_locale.exports.shop_statements import month_statements, paid_in, statement_sheet
+from monnaie_locale.exports.trial_balance import TrialBalanceCount, write_trial_balance
 from monnaie_locale.journal.directory import Territory, territory_of
+from monnaie_locale.journal.periods import first_moves
+from monnaie_locale.journal.queries import head_of, numbers_accounted
 from monnaie_locale.ledger.periods import Month
 
 DECEMBER = 12
+ENTRIES_PER_PART = 500
+# About five pages: a shop that had more operations reads a line a day.
+LINES_ON_PAPER_MAX = 200
 BEANCOUNT_NAME = "journal.beancount"
 TRIAL_BALANCE_NAME = "trial-balance.csv"
 PAYOUTS_NAME = "payouts.xml"
@@ -39,11 +48,22 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class StreamedFile:
-    """A file given part by part; the connection that its parts read from stays open until the last one."""
+    """A file given part by part; the connection that its parts read from stays open until the last one.
+
+    `feed` is what it takes its entries from when it shares them with others; a file that is `is_apart` needs no
+    connection and may be made in another thread.
+    """
 
     name: str
     media_type: str
     parts: Iterator[bytes]
+    feed: Feed | None = None
+    is_apart: bool = False
+
+    @classmethod
+    def of(cls, file: ExportFile) -> "StreamedFile":
+        """Return a file that is in memory already."""
+        return cls(file.name, file.media_type, iter((file.content,)))
 
     def whole(self) -> ExportFile:
         """Return the file in memory."""
@@ -56,25 +76,49 @@ def fec_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.d
 
 
 def fec_stream_of(
-    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+    db: Connection,
+    *,
+    territory_id: int,
+    year: int,
+    last_day: datetime.date | None = None,
+    one_pass: OnePass | None = None,
 ) -> StreamedFile:
     """Return the FEC of a calendar year, or of its beginning up to `last_day`, under its legal name.
+
+    `one_pass` is of `books_through` the last day, for several files; None reads the books for this one.
 
     Refuses siren_malformed, and what `fec.fec_parts` refuses.
     """
     territory = territory_of(db, territory_id=territory_id)
     first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
     last_day = min(last_day or closes_on, closes_on)
+    one_pass = one_pass or books_through(db, territory_id=territory_id, last_day=last_day, first_day=first_day)
+    feed = feed_from(db, one_pass, territory_id=territory_id, day=first_day)
     return StreamedFile(
         name=fec_file_name(siren=territory.issuer_siren, closes_on=closes_on),
         media_type="text/plain; charset=utf-8",
         parts=fec_parts(
-            entries=book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day),
+            entries=(entry for entry in feed if entry.accounted_on >= first_day),
             first_day=first_day,
             last_day=last_day,
             opening=opening_entry(db, territory_id=territory_id, first_day=first_day),
         ),
+        feed=feed,
     )
+
+
+def books_through(
+    db: Connection, *, territory_id: int, last_day: datetime.date, first_day: datetime.date | None = None
+) -> OnePass:
+    """Return one reading of the entries accounted up to a day, for several files."""
+    entries = book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
+    return OnePass(entries, last=head_of(db, territory_id=territory_id).last_entry_id)
+
+
+def feed_from(db: Connection, one_pass: OnePass, *, territory_id: int, day: datetime.date) -> Feed:
+    """Return the entries of a pass from the first one accounted on a day on; some of earlier days are among them."""
+    bounds = numbers_accounted(db, territory_id=territory_id, first_day=day)
+    return one_pass.feed(after=one_pass.last if bounds is None else bounds[0] - 1)
 
 
 def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None) -> StreamedFile:
@@ -96,23 +140,52 @@ def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: dateti
 
 
 def beancount_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
-    """Return the Beancount journal of all entries accounted up to a day, every balance asserted."""
+    """Return the Beancount journal in memory; as `beancount_stream_of`."""
+    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
+    return beancount_stream_of(db, territory_id=territory_id, last_day=last_day, one_pass=one_pass).whole()
+
+
+def beancount_stream_of(
+    db: Connection, *, territory_id: int, last_day: datetime.date, one_pass: OnePass
+) -> StreamedFile:
+    """Return the Beancount journal of all entries accounted up to a day, every balance asserted.
+
+    `one_pass` is of `books_through` that day.
+    """
     territory = territory_of(db, territory_id=territory_id)
-    journal = write_beancount(
+    balances = closing_balances(db, territory_id=territory_id, last_day=last_day)
+    feed = one_pass.feed()
+    parts = beancount_parts(
         title=f"{territory.name} – {territory.currency_name}",
-        entries=book_entries(db, territory_id=territory_id, first_day=None, last_day=last_day),
-        balances=closing_balances(db, territory_id=territory_id, last_day=last_day),
+        entries=feed,
+        accounts={each.account.account_id: each.account for each in balances},
+        moved_on=first_moves(db, territory_id=territory_id, last_day=last_day),
+        balances=balances,
         closed_on=last_day,
     )
-    return ExportFile(BEANCOUNT_NAME, "text/plain; charset=utf-8", journal.encode())
+    return StreamedFile(BEANCOUNT_NAME, "text/plain; charset=utf-8", parts, feed=feed)
 
 
 def trial_balance_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
     """Return the trial balance of all entries accounted up to a day, as CSV."""
-    entries = book_entries(db, territory_id=territory_id, first_day=None, last_day=last_day)
-    return ExportFile(
-        TRIAL_BALANCE_NAME, "text/csv; charset=utf-8", write_trial_balance(balance=trial_balance(entries=entries))
-    )
+    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
+    return trial_balance_stream_of(one_pass).whole()
+
+
+def trial_balance_stream_of(one_pass: OnePass) -> StreamedFile:
+    """Return the trial balance of all entries of a pass, as CSV."""
+    feed = one_pass.feed()
+    return StreamedFile(TRIAL_BALANCE_NAME, "text/csv; charset=utf-8", _trial_balance_parts(feed), feed=feed)
+
+
+def _trial_balance_parts(feed: Feed) -> Iterator[bytes]:
+    counting = TrialBalanceCount()
+    for rank, entry in enumerate(sound(entries=feed), start=1):
+        counting.add(entry)
+        if rank % ENTRIES_PER_PART == 0:
+            # Nothing to write yet: the other files of the pass take their turn.
+            yield b""
+    yield write_trial_balance(balance=counting.balance())
 
 
 def payment_order_of(db: Connection, *, territory_id: int, payout_id: int, name: str = PAYOUTS_NAME) -> ExportFile:
@@ -141,29 +214,34 @@ def payment_orders_of(db: Connection, *, territory_id: int, month: Month) -> lis
 
 
 def shop_statements_of(
-    db: Connection,
-    *,
-    territory: Territory,
-    month: Month,
-    head: LogHead | None,
-    created_at: datetime.datetime,
-    through_entry_id: int | None = None,
-) -> list[ExportFile]:
-    """Return one PDF for each shop that has something to read: an operation, a payout or a balance.
+    db: Connection, *, territory: Territory, month: Month, standing: Standing, through_entry_id: int | None = None
+) -> Iterator[StreamedFile]:
+    """Yield one PDF for each shop that has something to read: an operation, a payout or a balance.
 
-    `through_entry_id` as in `paid_in`.
+    A shop with more operations than LINES_ON_PAPER_MAX reads a line a day, and beside it a CSV with all of them.
+
+    Args:
+        db: a connection that sees one state of the books.
+        territory: whose shops.
+        month: the month.
+        standing: the date of the documents, and the head that they bear.
+        through_entry_id: as `paid_in`.
+
     """
-    files = []
     paid = paid_in(db, territory_id=territory.territory_id, month=month, through_entry_id=through_entry_id)
-    for merchant in list_merchants(db, territory_id=territory.territory_id):
-        statement = shop_statement(db, territory=territory, merchant=merchant, month=month, head=head, paid=paid)
-        if not (statement.lines or statement.payout_cents or statement.opening_cents):
-            continue
-        files.append(
-            ExportFile(
-                f"statement-{merchant.code}-{month}.pdf",
-                "application/pdf",
-                merchant_statement(statement, created_at=created_at),
-            )
+    for shop in month_statements(db, territory=territory, month=month, head=standing.head, paid=paid):
+        is_long = len(shop.statement.lines) > LINES_ON_PAPER_MAX
+        yield StreamedFile(
+            f"statement-{shop.code}-{month}.pdf",
+            "application/pdf",
+            _printed(shop.statement, standing.created_at, Detail.DAYS if is_long else Detail.OPERATIONS),
+            is_apart=True,
         )
-    return files
+        if is_long:
+            sheet = statement_sheet(shop, standing=standing)
+            name = f"statement-{shop.code}-{month}.csv"
+            yield StreamedFile(name, sheet_csv.MEDIA_TYPE, sheet_csv.csv_parts(sheet), is_apart=True)
+
+
+def _printed(statement: MerchantStatement, created_at: datetime.datetime, detail: Detail) -> Iterator[bytes]:
+    yield merchant_statement(statement, created_at=created_at, detail=detail)

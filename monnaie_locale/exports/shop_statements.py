@@ -1,20 +1,32 @@
 """Each shop's monthly statement, read from its accounts."""
 
 import datetime
-from collections.abc import Mapping
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from merchants.model import Merchant, Movement, PayoutLine
-from merchants.queries import lines_of, list_payouts, merchant_accounts
-from merchants.statement import month_movements
+from merchants.model import Merchant, PayoutLine
+from merchants.queries import lines_of, list_merchants, list_payouts
 from monnaie_locale.documents.model import LogHead, MerchantParty, MerchantStatement, StatementLine
+from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing
 from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.exports.paper import issuer_of
-from monnaie_locale.journal.account_history import movement_before
 from monnaie_locale.journal.directory import Territory
-from monnaie_locale.ledger.periods import Month, moment_of, paris_date
+from monnaie_locale.journal.ledger_lines import SHOP_KINDS, ShopMove, shop_moves
+from monnaie_locale.journal.period_balances import balances_at_end
+from monnaie_locale.journal.periods import balances_through
+from monnaie_locale.journal.queries import accounts_of
+from monnaie_locale.ledger.periods import PARIS, Month, moment_of, paris_date
 
+ONE_DAY = datetime.timedelta(days=1)
+AMOUNT = "Montant"
+STATEMENT_COLUMNS = (
+    Column("N°"), Column("Date", Kind.DAY), Column("Heure"), Column("Opération"), Column("Remarque"),
+    Column(AMOUNT, Kind.CENTS),
+)  # fmt: skip
 PAID_STATES = frozenset({"approved", "sent", "settled"})
 LATE_NOTE = "reçu le {:%d/%m}"
 
@@ -23,51 +35,118 @@ LATE_NOTE = "reçu le {:%d/%m}"
 Paid = tuple[PayoutLine, datetime.date]
 
 
-def shop_statement(
+@dataclass(frozen=True, slots=True)
+class ShopMonth:
+    """A shop's statement, its code, and what its lines must add up to, in cents, by its accounts' counters."""
+
+    code: str
+    statement: MerchantStatement
+    control_cents: int
+
+
+def month_statements(
     db: Connection,
     *,
     territory: Territory,
-    merchant: Merchant,
     month: Month,
     head: LogHead | None,
     paid: Mapping[int, Paid],
-) -> MerchantStatement:
-    """Return a shop's month: what was owed, each operation, what the month's payout pays.
+) -> Iterator[ShopMonth]:
+    """Yield the month of each shop that has something to read: an operation, a payout or a balance.
+
+    What was owed, each operation, what the month's payout pays. The month is read once for all shops.
 
     Args:
         db: a connection that sees one state of the books.
         territory: whose currency.
-        merchant: the shop.
         month: the month, by the accounting dates.
         head: the signed head to print, or None.
         paid: what the month pays each shop, of `paid_in`.
 
     """
-    territory_id = territory.territory_id
-    accounts = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant.id)
-    opening_cents = sum(
-        movement_before(db, territory_id=territory_id, account_id=account_id, day=month.first_day)
-        for account_id in accounts
+    territory_id, first, last = territory.territory_id, month.first_day, month.last_day
+    opening, closing = _held_by_shops(db, territory_id=territory_id, month=month)
+    groups = itertools.groupby(
+        shop_moves(db, territory_id=territory_id, first_day=first, last_day=last), key=lambda move: move.merchant_id
     )
-    payout = paid.get(merchant.id)
-    movements = [
-        movement
-        for movement in month_movements(db, territory_id=territory_id, merchant_id=merchant.id, month=month)
-        if movement.amount_cents and (payout is None or movement.entry_id != payout[0].order_entry_id)
-    ]
+    waiting = next(groups, None)
+    # Both in the order of the shops' numbers.
+    for merchant in list_merchants(db, territory_id=territory_id):
+        moves: list[ShopMove] = []
+        if waiting is not None and waiting[0] == merchant.id:
+            moves = list(waiting[1])
+            waiting = next(groups, None)
+        payout = paid.get(merchant.id)
+        order = None if payout is None else payout[0].order_entry_id
+        ordered_cents = sum(move.amount_cents for move in moves if move.entry_id == order)
+        lines = tuple(_line(move) for move in moves if move.entry_id != order)
+        if lines or payout is not None or opening[merchant.id]:
+            yield ShopMonth(
+                code=merchant.code,
+                statement=_statement(
+                    territory, merchant, payout, month=month, head=head, lines=lines, opening_cents=opening[merchant.id]
+                ),
+                control_cents=closing[merchant.id] - opening[merchant.id] - ordered_cents,
+            )
+
+
+def _statement(
+    territory: Territory,
+    merchant: Merchant,
+    payout: Paid | None,
+    *,
+    month: Month,
+    head: LogHead | None,
+    lines: tuple[StatementLine, ...],
+    opening_cents: int,
+) -> MerchantStatement:
     return MerchantStatement(
         issuer=issuer_of(territory),
         merchant=_party(merchant),
         currency_name=territory.currency_name,
         month=month,
         opening_cents=opening_cents,
-        lines=tuple(_line(movement) for movement in movements),
+        lines=lines,
         payout_cents=0 if payout is None else payout[0].amount_cents,
         payout_on=None if payout is None else payout[1],
         payout_reference="" if payout is None else payout[0].rf_reference,
         head=head,
         is_demo=territory.is_demo,
     )
+
+
+def _held_by_shops(db: Connection, *, territory_id: int, month: Month) -> tuple[dict[int, int], dict[int, int]]:
+    """Return what each shop is owed before a month, by the entries, and at its end, by the counters; in cents."""
+    before = balances_at_end(db, territory_id=territory_id, last_day=month.first_day - ONE_DAY)
+    later = balances_through(
+        db,
+        territory_id=territory_id,
+        first_day=month.last_day + ONE_DAY,
+        last_day=datetime.date.max,
+        kinds=frozenset(SHOP_KINDS),
+    )
+    opening: dict[int, int] = defaultdict(int)
+    closing: dict[int, int] = defaultdict(int)
+    for account, counter in accounts_of(db, territory_id=territory_id, kinds=SHOP_KINDS):
+        number, shop = account.account_id, account.owner.merchant_id
+        opening[shop] += before[number].net_credit_cents if number in before else 0
+        closing[shop] += counter.net_credit_cents - (later[number].net_credit_cents if number in later else 0)
+    return opening, closing
+
+
+def statement_sheet(shop: ShopMonth, *, standing: Standing) -> Sheet:
+    """Return every operation of a shop's month as a sheet, for the file that has all lines when the paper has not."""
+    lines = shop.statement.lines
+    return Sheet(
+        name=f"statement-{shop.code}", title=f"Relevé du mois – {shop.statement.merchant.name}", standing=standing,
+        columns=STATEMENT_COLUMNS, rows=lambda: map(_row, lines),
+        control=Control(len(lines), {AMOUNT: shop.control_cents}), empty="Aucune opération.",
+    )  # fmt: skip
+
+
+def _row(line: StatementLine) -> Row:
+    happened_at = line.happened_at.astimezone(PARIS)
+    return (line.number, happened_at.date(), f"{happened_at:%H:%M}", line.kind, line.note, line.amount_cents)
 
 
 def _party(merchant: Merchant) -> MerchantParty:
@@ -82,15 +161,14 @@ def _party(merchant: Merchant) -> MerchantParty:
     )
 
 
-def _line(movement: Movement) -> StatementLine:
-    happened_on = paris_date(movement.happened_at_ms)
-    recorded_on = paris_date(movement.recorded_at_ms)
+def _line(move: ShopMove) -> StatementLine:
+    recorded_on = paris_date(move.recorded_at_ms)
     return StatementLine(
-        number=str(movement.entry_id),
-        happened_at=moment_of(movement.happened_at_ms),
-        kind=ENTRY_LABELS[movement.kind],
-        amount_cents=movement.amount_cents,
-        note=LATE_NOTE.format(recorded_on) if recorded_on > happened_on else "",
+        number=str(move.entry_id),
+        happened_at=moment_of(move.happened_at_ms),
+        kind=ENTRY_LABELS[move.entry_kind],
+        amount_cents=move.amount_cents,
+        note=LATE_NOTE.format(recorded_on) if recorded_on > paris_date(move.happened_at_ms) else "",
     )
 
 

@@ -7,7 +7,7 @@ mark, without which Excel reads UTF-8 as Windows-1252 and breaks every accent.
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monnaie_locale.exports.model import BookEntry, sound
 from monnaie_locale.exports.plain_text import one_line
@@ -52,31 +52,48 @@ class TrialBalance:
     credit_balance_cents: int
 
 
+@dataclass(slots=True)
+class TrialBalanceCount:
+    """A trial balance while its entries come: debits and credits of each general account so far, in cents."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    debits: dict[str, int] = field(default_factory=dict)
+    credits: dict[str, int] = field(default_factory=dict)
+
+    def add(self, entry: BookEntry) -> None:
+        """Count a sound entry."""
+        for line in entry.lines:
+            code = line.account.general_code
+            self.labels.setdefault(code, line.account.general_label)
+            self.debits[code] = self.debits.get(code, 0) + line.debit_cents
+            self.credits[code] = self.credits.get(code, 0) + line.credit_cents
+
+    def balance(self) -> TrialBalance:
+        """Return the trial balance of what was counted."""
+        rows = tuple(
+            TrialBalanceRow(
+                code=code, label=self.labels[code], debit_cents=self.debits[code], credit_cents=self.credits[code]
+            )
+            for code in sorted(self.labels)
+        )
+        return TrialBalance(
+            rows=rows,
+            debit_cents=sum(row.debit_cents for row in rows),
+            credit_cents=sum(row.credit_cents for row in rows),
+            debit_balance_cents=sum(row.debit_balance_cents for row in rows),
+            credit_balance_cents=sum(row.credit_balance_cents for row in rows),
+        )
+
+
 def trial_balance(*, entries: Iterable[BookEntry]) -> TrialBalance:
     """Return the trial balance of entries in the order of their numbers, one row per general account.
 
     Refuses entry_number_repeated, entry_without_lines, entry_line_malformed, entry_unbalanced.
     """
-    labels: dict[str, str] = {}
-    debits: dict[str, int] = {}
-    credits_: dict[str, int] = {}
+    counting = TrialBalanceCount()
     for entry in sound(entries=entries):
-        for line in entry.lines:
-            code = line.account.general_code
-            labels.setdefault(code, line.account.general_label)
-            debits[code] = debits.get(code, 0) + line.debit_cents
-            credits_[code] = credits_.get(code, 0) + line.credit_cents
-    rows = tuple(
-        TrialBalanceRow(code=code, label=labels[code], debit_cents=debits[code], credit_cents=credits_[code])
-        for code in sorted(labels)
-    )
-    return TrialBalance(
-        rows=rows,
-        debit_cents=sum(row.debit_cents for row in rows),
-        credit_cents=sum(row.credit_cents for row in rows),
-        debit_balance_cents=sum(row.debit_balance_cents for row in rows),
-        credit_balance_cents=sum(row.credit_balance_cents for row in rows),
-    )
+        counting.add(entry)
+    return counting.balance()
 
 
 def write_trial_balance(*, balance: TrialBalance) -> bytes:

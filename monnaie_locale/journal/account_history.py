@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from monnaie_locale.database.prepared import as_date, select_among
-from monnaie_locale.journal.queries import balances_of, entries_by_number, numbers_accounted
+from monnaie_locale.journal.queries import balances_of, entries_by_number
 from monnaie_locale.ledger.posting import Posted
 
 # Above any entry's number, below what both databases count to.
@@ -84,26 +84,6 @@ def numbers_touching(
     """
     bounds = (territory_id, below, territory_id, above, limit, above, below, limit)
     return sorted(row[0] for row in select_among(db, NUMBERS, sorted(account_ids), *bounds))
-
-
-def movement_before(db: Connection, *, territory_id: int, account_id: int, day: datetime.date) -> int:
-    """Return credits less debits of the account over all entries accounted before `day`: an opening balance.
-
-    It is what the account holds now less what it moved since: as much work as there was since `day`, not since the
-    beginning.
-    """
-    held = balances_of(db, territory_id=territory_id, account_ids=[account_id]).get(account_id)
-    if held is None:
-        return 0
-    bounds = numbers_accounted(db, territory_id=territory_id, first_day=day)
-    if bounds is None:
-        return held.net_credit_cents
-    numbers = numbers_touching(db, territory_id=territory_id, account_ids=[account_id], above=bounds[0] - 1)
-    return held.net_credit_cents - sum(
-        move.amount_cents * ((move.credit_account_id == account_id) - (move.debit_account_id == account_id))
-        for move in _moves(db, territory_id, numbers)
-        if move.accounted_on >= day
-    )
 
 
 def net_credits_at(db: Connection, *, territory_id: int, account_ids: Collection[int], entry_id: int) -> dict[int, int]:

@@ -37,12 +37,7 @@ class Counted:
     @property
     def kinds(self) -> dict[AccountKind, Balance]:
         """Return the debits and credits of each kind of account; every kind is there."""
-        debits: dict[AccountKind, int] = defaultdict(int)
-        credits_: dict[AccountKind, int] = defaultdict(int)
-        for kind, debits_cents, credits_cents in self.balances.values():
-            debits[kind] += debits_cents
-            credits_[kind] += credits_cents
-        return {kind: Balance(kind, debits[kind], credits_[kind]) for kind in AccountKind}
+        return by_kind(self.balances)
 
 
 def count_month(db: Connection, *, territory_id: int, month: Month) -> Counted:
@@ -102,6 +97,21 @@ def balances_at_end(db: Connection, *, territory_id: int, last_day: datetime.dat
     if first_day is not None and first_day > last_day:
         return kept
     return _added(kept, balances_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day))
+
+
+def kinds_at_end(db: Connection, *, territory_id: int, last_day: datetime.date) -> dict[AccountKind, Balance]:
+    """Return the debits and credits of each kind of account by the end of a day; as `balances_at_end`, every kind."""
+    return by_kind(balances_at_end(db, territory_id=territory_id, last_day=last_day))
+
+
+def by_kind(balances: Mapping[int, Balance]) -> dict[AccountKind, Balance]:
+    """Return the sums of balances by kind of account; every kind is there."""
+    debits: dict[AccountKind, int] = defaultdict(int)
+    credits_: dict[AccountKind, int] = defaultdict(int)
+    for kind, debits_cents, credits_cents in balances.values():
+        debits[kind] += debits_cents
+        credits_[kind] += credits_cents
+    return {kind: Balance(kind, debits[kind], credits_[kind]) for kind in AccountKind}
 
 
 def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed_at_ms: int) -> None:

@@ -191,6 +191,25 @@ def flows_through(db: Connection, *, territory_id: int, last_day: datetime.date)
     return [Flow(row[0], AccountKind(row[1]), AccountKind(row[2]), int(row[3])) for row in rows]
 
 
+def first_moves(db: Connection, *, territory_id: int, last_day: datetime.date) -> dict[int, datetime.date]:
+    """Return the first day on which each account that moved up to a day was moved, by the accounting dates."""
+    found: dict[int, datetime.date] = {}
+    for account_id in (transfers.c.debit_account_id, transfers.c.credit_account_id):
+        rows = db.execute(
+            select(account_id, func.min(journal_entries.c.accounted_on))
+            .join(
+                journal_entries,
+                (journal_entries.c.territory_id == transfers.c.territory_id)
+                & (journal_entries.c.id == transfers.c.entry_id),
+            )
+            .where(transfers.c.territory_id == territory_id, journal_entries.c.accounted_on <= last_day)
+            .group_by(account_id)
+        )
+        for number, day in rows:
+            found[number] = min(found.get(number, day), day)
+    return found
+
+
 def kinds_through(db: Connection, *, territory_id: int, last_day: datetime.date) -> dict[AccountKind, Balance]:
     """Return the debits and credits of each kind of account by the entries up to a day; every kind is there."""
     kinds = (transfers.c.debit_kind, transfers.c.credit_kind)

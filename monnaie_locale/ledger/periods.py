@@ -2,10 +2,12 @@
 
 import calendar
 import datetime
+import functools
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+MS_PER_HOUR = 3_600_000
 MONTHS_FR = (
     "janvier",
     "février",
@@ -37,7 +39,13 @@ def moment_of(instant: int) -> datetime.datetime:
 
 def paris_date(instant: int) -> datetime.date:
     """Return the calendar date in Paris of `instant` milliseconds UTC: a month ends at midnight in Paris."""
-    return moment_of(instant).astimezone(PARIS).date()
+    return _date_of_hour(instant // MS_PER_HOUR)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _date_of_hour(hour: int) -> datetime.date:
+    """Return the date in Paris of a whole hour since 1970: its offset has been one of whole hours since 1911."""
+    return moment_of(hour * MS_PER_HOUR).astimezone(PARIS).date()
 
 
 @dataclass(frozen=True, slots=True, order=True)

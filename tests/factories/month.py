@@ -8,12 +8,13 @@ from sqlalchemy import Engine
 
 from merchants import payouts
 from merchants.model import Merchant, Payout
-from monnaie_locale.closing.documents import keep_documents
+from monnaie_locale.closing.documents import Packing, keep_documents
 from monnaie_locale.closing.model import Close, Reopening
 from monnaie_locale.closing.operations import approve_close, prepare_close
-from monnaie_locale.closing.package import month_package
+from monnaie_locale.closing.package import month_documents
 from monnaie_locale.closing.reopening import approve_reopening, prepare_reopening
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.exports.finishing import finished
 from monnaie_locale.journal.verify import Verdict, verify
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.money import format_decimal
@@ -216,19 +217,20 @@ class Month2026:
     def keep(self, close: Close) -> None:
         """Render the documents of a closed month and keep them."""
         with reading(self.engine) as db:
-            files = month_package(
+            files = month_documents(
                 db,
                 territory_id=self.territory_id,
                 month=close.month,
                 public_key_pem=self.keyring.public_key_pem,
                 now=moment(4, 11),
             )
+            documents = finished(files, sink=Packing, tell=lambda _: None)
         transact(
             self.engine,
             keep_documents,
             territory_id=self.territory_id,
             close_id=close.close_id,
-            files=files,
+            documents=documents,
             actor=CHECKER,
             now=moment(3, 11, hour=11),
         )

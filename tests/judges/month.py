@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import openpyxl
 import pypdf
 import xmlschema
 from beancount import loader
@@ -37,6 +38,7 @@ def judge(path):
         (path.suffix == ".beancount", _beancount),
         (path.name.startswith("close-certificate"), _certificate),
         (path.suffix == ".csv", _balance),
+        (path.suffix == ".xlsx", _workbook),
     )
     found = next((judged for fits, judged in judges if fits), None)
     return ["nobody judges this"] if found is None else found(path)
@@ -61,6 +63,13 @@ def _beancount(path):
 def _pdf(path):
     root = pypdf.PdfReader(path).trailer["/Root"]
     return [] if root.get("/MarkInfo", {}).get("/Marked") and "/StructTreeRoot" in root else ["untagged"]
+
+
+def _workbook(path):
+    """The workbook opens elsewhere, and its last page says of which month it is."""
+    last = openpyxl.load_workbook(path, read_only=True).worksheets[-1]
+    facts = {row[0]: row[1] for row in last.iter_rows(values_only=True, max_col=2)}
+    return [] if facts.get("Période") else ["no period"]
 
 
 def _certificate(path):

@@ -12,7 +12,8 @@ from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.exports.model import LedgerAccount
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import event_totals
-from monnaie_locale.journal.periods import balances_through, kinds_through
+from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
+from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.ledger.accounts import AccountKind, Balance
 
 DEBIT, CREDIT = "Débit", "Crédit"
@@ -45,13 +46,13 @@ def balance_sheet(scope: Scope) -> Sheet:
     """Return the balance générale: per general account the balance brought forward, what moved, the balance."""
     accounts = scope.accounts()
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    spans = ({"last_day": scope.day_before}, {"first_day": scope.first_day, "last_day": scope.last_day})
-    for place, span in enumerate(spans):
-        for account_id, moved in balances_through(
-            scope.db,
-            territory_id=scope.territory_id,
-            **span,  # type: ignore[arg-type]
-        ).items():
+    days = {"first_day": scope.first_day, "last_day": scope.last_day}
+    spans = (
+        scope.once(balances_at_end, last_day=scope.day_before),
+        scope.once(balances_through, **days),
+    )
+    for place, moves in enumerate(spans):
+        for account_id, moved in moves.items():
             found = sums[accounts[account_id].general_code]
             found[2 * place] += moved.debits_cents
             found[2 * place + 1] += moved.credits_cents
@@ -71,8 +72,8 @@ def balance_sheet(scope: Scope) -> Sheet:
 
 def _balance_control(scope: Scope, row_count: int) -> Control:
     """Return the totals by another way: the sums by kind at both ends of the period."""
-    before = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.day_before)
-    after = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)
+    before = scope.once(kinds_at_end, last_day=scope.day_before)
+    after = scope.once(kinds_at_end, last_day=scope.last_day)
     sums = [0] * 6
     for kind in AccountKind:
         sums[0] += max(-before[kind].net_credit_cents, 0)
@@ -89,15 +90,11 @@ def open_balances_sheet(scope: Scope) -> Sheet:
     accounts = scope.accounts()
     held = {
         account_id: -moved.net_credit_cents
-        for account_id, moved in balances_through(
-            scope.db, territory_id=scope.territory_id, last_day=scope.last_day
-        ).items()
+        for account_id, moved in scope.once(balances_through, last_day=scope.last_day).items()
         if moved.net_credit_cents
     }
     counters = [
-        each.balance_cents
-        for each in closing_balances(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)
-        if each.balance_cents
+        each.balance_cents for each in scope.once(closing_balances, last_day=scope.last_day) if each.balance_cents
     ]
     is_long = scope.is_long(len(held))
     rows = _grouped(held, accounts) if is_long else _each(held, accounts)
@@ -132,8 +129,8 @@ def _grouped(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[R
     for account_id, cents in held.items():
         account = accounts[account_id]
         if account.kind is AccountKind.PURSE:
-            programme, _, expiry = (part or "" for part in account.auxiliary_code.split("-"))
-            purses[account.general_code, account.general_label, f"{programme}-{expiry}"].append(cents)
+            programme, _, *expiry = account.auxiliary_code.split("-")
+            purses[account.general_code, account.general_label, "-".join((programme, *expiry))].append(cents)
         else:
             others[account_id] = cents
     grouped: list[Row] = [
@@ -145,10 +142,9 @@ def _grouped(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[R
 
 def treasury_sheet(scope: Scope) -> Sheet:
     """Return what came into the reserve and what left it, by nature, between its two balances."""
-    before = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.day_before)[AccountKind.RESERVE]
-    after = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)[AccountKind.RESERVE]
-    moved = event_totals(
-        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day,
+    before = scope.once(kinds_at_end, last_day=scope.day_before)[AccountKind.RESERVE]
+    after = scope.once(kinds_at_end, last_day=scope.last_day)[AccountKind.RESERVE]
+    moved = scope.once(event_totals, first_day=scope.first_day, last_day=scope.last_day,
         kind=AccountKind.RESERVE,
     )  # fmt: skip
     rows: list[Row] = [("Solde au début", None, *_by_side(-before.net_credit_cents))]

@@ -8,12 +8,11 @@ import itertools
 from collections.abc import Iterator
 
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
-from monnaie_locale.exports.books import book_entries
 from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.exports.model import JOURNALS, LedgerAccount
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import day_totals, lines_by_account, period_control
-from monnaie_locale.journal.periods import balances_through, kinds_through
+from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
 
 DEBIT, CREDIT = "Débit", "Crédit"
 BY_DAY = (
@@ -66,14 +65,14 @@ CARRIED = "Report"
 def journal_sheet(scope: Scope) -> Sheet:
     """Return the journal: each entry's lines in the order of numbers, or a line a day, journal and account."""
     days = {"first_day": scope.first_day, "last_day": scope.last_day}
-    line_count, cents = period_control(scope.db, territory_id=scope.territory_id, **days)
+    line_count, cents = scope.once(period_control, **days)
     sums = {DEBIT: cents, CREDIT: cents}
     if not scope.is_long(line_count):
         return Sheet(
             name="journal", title="Journal", standing=scope.standing, columns=JOURNAL_COLUMNS,
             rows=lambda: _journal_rows(scope), control=Control(line_count, sums), empty="Aucune écriture.",
         )  # fmt: skip
-    totals = day_totals(scope.db, territory_id=scope.territory_id, **days)
+    totals = scope.once(day_totals, **days)
     rows: list[Row] = [
         (
             total.accounted_on,
@@ -93,9 +92,7 @@ def journal_sheet(scope: Scope) -> Sheet:
 
 
 def _journal_rows(scope: Scope) -> Iterator[Row]:
-    for entry in book_entries(
-        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day
-    ):
+    for entry in scope.entries():
         for line in entry.lines:
             yield (
                 entry.number,
@@ -113,7 +110,7 @@ def _journal_rows(scope: Scope) -> Iterator[Row]:
 def general_ledger_sheet(scope: Scope) -> Sheet:
     """Return the grand-livre: account by account, its balance brought forward, each line, the balance after it."""
     days = {"first_day": scope.first_day, "last_day": scope.last_day}
-    line_count, cents = period_control(scope.db, territory_id=scope.territory_id, **days)
+    line_count, cents = scope.once(period_control, **days)
     sums = {DEBIT: cents, CREDIT: cents}
     if scope.is_long(line_count):
         rows = _day_ledger_rows(scope)
@@ -123,9 +120,7 @@ def general_ledger_sheet(scope: Scope) -> Sheet:
         )  # fmt: skip
     opening = {
         account_id: -balance.net_credit_cents
-        for account_id, balance in balances_through(
-            scope.db, territory_id=scope.territory_id, last_day=scope.day_before
-        ).items()
+        for account_id, balance in scope.once(balances_at_end, last_day=scope.day_before).items()
         if balance.net_credit_cents
     }
     accounts = scope.accounts()
@@ -169,9 +164,9 @@ def _carried(scope: Scope, account: LedgerAccount, balance_cents: int) -> Row:
 
 def _day_ledger_rows(scope: Scope) -> list[Row]:
     """Return the grand-livre of general accounts, a line a day."""
-    opening = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.day_before)
+    opening = scope.once(kinds_at_end, last_day=scope.day_before)
     totals = sorted(
-        day_totals(scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day),
+        scope.once(day_totals, first_day=scope.first_day, last_day=scope.last_day),
         key=lambda total: (scope.chart.issuer(total.kind).code, total.accounted_on),
     )
     moved = {kind: list(group) for kind, group in itertools.groupby(totals, key=lambda total: total.kind)}

@@ -54,7 +54,7 @@ def programme_use_sheet(scope: Scope) -> Sheet:
     found = {key[0] for key in after} & set(programmes)
     rows = [_use_row(scope, programmes[key], before, period, after) for key in sorted(found)]
     held: dict[AccountKind, int] = defaultdict(int)
-    for each in closing_balances(scope.db, territory_id=scope.territory_id, last_day=scope.last_day):
+    for each in scope.once(closing_balances, last_day=scope.last_day):
         held[each.account.kind] -= each.balance_cents
     # The end is known by the counters; the other columns only by the flows.
     sums = {
@@ -74,7 +74,7 @@ def programme_use_sheet(scope: Scope) -> Sheet:
 
 def _flows(scope: Scope, day: datetime.date) -> Flows:
     found: Flows = {}
-    for flow in flows_through(scope.db, territory_id=scope.territory_id, last_day=day):
+    for flow in scope.once(flows_through, last_day=day):
         key = (flow.programme_id, flow.debit_kind, flow.credit_kind)
         found[key] = found.get(key, 0) + flow.amount_cents
     return found

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from monnaie_locale.documents import sheet_csv, sheet_pdf, sheet_xlsx
 from monnaie_locale.documents.sheet import Sheet
-from monnaie_locale.exports.operations import ExportFile, StreamedFile
+from monnaie_locale.exports.one_pass import Feed
+from monnaie_locale.exports.operations import StreamedFile
 
 
 class Format(StrEnum):
@@ -33,18 +34,20 @@ def file_name(sheet: Sheet, wanted: Format) -> str:
     return f"{sheet.name}-{sheet.standing.period}.{wanted}"
 
 
-def rendered(build: Build, wanted: Format) -> ExportFile:
-    """Return a document whole; refuses control_totals_differ."""
-    return streaming(build, wanted).whole()
+def streaming(build: Build, wanted: Format, *, feed: Feed | None = None) -> StreamedFile:
+    """Return a document part by part; refuses control_totals_differ, a CSV before its totals.
 
-
-def streaming(build: Build, wanted: Format) -> StreamedFile:
-    """Return a document part by part; refuses control_totals_differ, a CSV before its totals."""
+    `feed` is what the sheet takes its entries from, when it shares them with other files.
+    """
     sheet = build(LINES_MAX[wanted])
-    return StreamedFile(file_name(sheet, wanted), MEDIA_TYPES[wanted], _parts(sheet, wanted))
+    return StreamedFile(file_name(sheet, wanted), MEDIA_TYPES[wanted], _parts(sheet, wanted), feed=feed)
 
 
 def _parts(sheet: Sheet, wanted: Format) -> Iterator[bytes]:
     if wanted is Format.CSV:
         return sheet_csv.csv_parts(sheet)
-    return iter((sheet_xlsx.xlsx_bytes(sheet) if wanted is Format.XLSX else sheet_pdf.pdf_bytes(sheet),))
+    return _in_one_part(sheet, wanted)
+
+
+def _in_one_part(sheet: Sheet, wanted: Format) -> Iterator[bytes]:
+    yield sheet_xlsx.xlsx_bytes(sheet) if wanted is Format.XLSX else sheet_pdf.pdf_bytes(sheet)

@@ -1,15 +1,20 @@
 """Of what a sheet is made: whose books, which days, under which codes, for which standing."""
 
 import datetime
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from monnaie_locale.chart.model import Chart
 from monnaie_locale.documents.sheet import Standing
-from monnaie_locale.exports.books import ledger_accounts
-from monnaie_locale.exports.model import LedgerAccount
+from monnaie_locale.exports.books import book_entries, ledger_accounts
+from monnaie_locale.exports.model import BookEntry, LedgerAccount
+from monnaie_locale.exports.one_pass import Feed
 from monnaie_locale.journal.directory import Territory
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +22,7 @@ class Scope:
     """The books of a period, both days included.
 
     `lines_max`: above so many lines a document that can is centralised by day; None keeps every line.
+    `feed`: the entries of one reading shared with other files, from the first day of the period on; None reads them.
     """
 
     db: Connection
@@ -26,6 +32,8 @@ class Scope:
     standing: Standing
     chart: Chart
     lines_max: int | None = None
+    feed: Feed | None = None
+    known: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def territory_id(self) -> int:
@@ -39,7 +47,22 @@ class Scope:
 
     def accounts(self) -> dict[int, LedgerAccount]:
         """Return every account by number, under the codes of the period."""
-        return ledger_accounts(self.db, territory_id=self.territory_id, day=self.last_day)
+        return self.once(ledger_accounts, day=self.last_day)
+
+    def once(self, read: Callable[..., T], **asked: Hashable) -> T:
+        """Return what a query says of the books; several documents of one state of the books ask it once."""
+        key = (read, *sorted(asked.items()))
+        if key not in self.known:
+            self.known[key] = read(self.db, territory_id=self.territory_id, **asked)
+        found: T = self.known[key]
+        return found
+
+    def entries(self) -> Iterator[BookEntry]:
+        """Yield the entries of the period, in the order of their numbers; once only when they are shared."""
+        if self.feed is None:
+            days = {"first_day": self.first_day, "last_day": self.last_day}
+            return book_entries(self.db, territory_id=self.territory_id, **days)
+        return (entry for entry in self.feed if self.first_day <= entry.accounted_on <= self.last_day)
 
     def is_long(self, line_count: int) -> bool:
         """Return whether a document of so many lines is to be centralised."""

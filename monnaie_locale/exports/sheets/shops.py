@@ -10,7 +10,7 @@ from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import DayMove, daily_moves, event_totals
-from monnaie_locale.journal.periods import kinds_through
+from monnaie_locale.journal.period_balances import kinds_at_end
 from monnaie_locale.journal.queries import accounts_of, entries_by_number
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
@@ -61,14 +61,14 @@ def debts_sheet(scope: Scope) -> Sheet:
 
 def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, note: str) -> Sheet:
     """Return what each shop's account of a kind holds, with its age; the total is that of the kind of account."""
-    total = kinds_through(scope.db, territory_id=scope.territory_id, last_day=scope.last_day)[kind]
+    total = scope.once(kinds_at_end, last_day=scope.last_day)[kind]
     sign = 1 if kind is AccountKind.MERCHANT else -1
     shop_of = {
         account.account_id: account.owner.merchant_id
         for account, _ in accounts_of(scope.db, territory_id=scope.territory_id, kinds=(kind,))
     }
     moves: dict[int, list[DayMove]] = defaultdict(list)
-    for move in daily_moves(scope.db, territory_id=scope.territory_id, last_day=scope.last_day, kinds=(kind,)):
+    for move in scope.once(daily_moves, last_day=scope.last_day, kinds=(kind,)):
         moves[shop_of[move.account_id]].append(move)
     rows: list[Row] = []
     for shop in list_merchants(scope.db, territory_id=scope.territory_id):
@@ -141,7 +141,5 @@ def _order_row(payout: Payout, line: PayoutLine, shop: Merchant) -> Row:
 
 def _event_cents(scope: Scope, event: EntryKind, kind: AccountKind) -> int:
     """Return what the entries of a kind credited to accounts of a kind in the period."""
-    totals = event_totals(
-        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day, kind=kind
-    )
+    totals = scope.once(event_totals, first_day=scope.first_day, last_day=scope.last_day, kind=kind)
     return sum(each.credit_cents for each in totals if each.entry_kind is event)

@@ -8,7 +8,7 @@ from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, co
 from monnaie_locale.documents.wording import day_short, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import PurseUse, event_totals, purse_counts, purse_uses
-from monnaie_locale.journal.periods import kinds_through
+from monnaie_locale.journal.period_balances import kinds_at_end
 from monnaie_locale.ledger.accounts import OWED_KINDS, AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month
@@ -156,7 +156,7 @@ def _month_ends(scope: Scope) -> list[tuple[datetime.date, int, int]]:
     found = []
     month = Month.of(scope.first_day)
     while month.first_day <= scope.last_day:
-        held = kinds_through(scope.db, territory_id=scope.territory_id, last_day=month.last_day)
+        held = kinds_at_end(scope.db, territory_id=scope.territory_id, last_day=month.last_day)
         owed_cents = sum(held[kind].net_credit_cents for kind in OWED_KINDS)
         found.append((month.last_day, owed_cents, -held[AccountKind.RESERVE].net_credit_cents))
         month = month.next()

@@ -12,7 +12,7 @@ from monnaie_locale.app import create_app
 from monnaie_locale.closing.sheets import MONTH_SHEETS, month_sheet
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.dossier.queries import books_of_month
-from monnaie_locale.exports.sheets.rendering import Format, rendered
+from monnaie_locale.exports.sheets.rendering import Format, streaming
 from monnaie_locale.programmes.model import Distribution
 from tests.factories import programmes as made
 from tests.factories import wallets
@@ -48,9 +48,9 @@ class Dossier:
             )  # fmt: skip
             for name in names:
                 for wanted in formats:
-                    file = rendered(
+                    file = streaming(
                         lambda limit, name=name: month_sheet(books, name=name, lines_max=lines_max or limit), wanted
-                    )
+                    ).whole()
                     found[file.name] = file.content
         return found
 

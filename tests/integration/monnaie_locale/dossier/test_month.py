@@ -7,6 +7,7 @@ import pypdfium2
 import pytest
 from sqlalchemy import text
 
+from monnaie_locale.closing.package import month_package
 from monnaie_locale.closing.sheets import MONTH_SHEETS, MONTH_TITLES
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.documents.errors import ControlTotalsDiffer
@@ -216,3 +217,32 @@ def test_the_pages_offer_what_the_role_may_have(dossier) -> None:
     assert ("Noms (PDF)" in approver.get(page).text, "Noms (PDF)" in accountant.get(page).text) == (True, False)
     assert "31 janvier" not in accountant.get("/bureau/documents").text
     assert "Reddition des comptes" in accountant.get("/bureau/documents/annee/2026").text
+
+
+def test_a_shop_renamed_after_the_close_changes_no_byte_of_the_documents(dossier) -> None:
+    close = dossier.month.approve(dossier.month.prepare())
+    rt = dossier.site.rt
+    client = dossier.site.client_of(Role.ACCOUNTANT)
+
+    def documents() -> dict[str, bytes]:
+        paths = [f"/bureau/documents/2026-10/{name}.{wanted}" for name in MONTH_SHEETS for wanted in Format]
+        found = {path: client.get(path).data for path in [*paths, "/bureau/arretes/2026-10/rapprochement"]}
+        with reading(rt.engine) as db:
+            files = month_package(
+                db, territory_id=1, month=close.month, public_key_pem=rt.keyring.public_key_pem, now=moment(20, 12)
+            )
+        return found | {file.name: file.content for file in files}
+
+    def rename() -> None:
+        run(rt.engine, "UPDATE merchants SET name = name || ' et fils', code = 'Z' || substr(code, 2)")
+
+    dossier.month.keep(close)
+    before = documents()
+    rename()
+
+    assert len(before) > 2 * len(MONTH_SHEETS) * len(Format)
+    assert documents() == before
+    # Without what was kept, the same books give other words: the name is on the documents.
+    take_the_guards_down(rt.engine)
+    run(rt.engine, "DELETE FROM close_documents")
+    assert documents() != before

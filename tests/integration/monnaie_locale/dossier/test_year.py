@@ -13,7 +13,7 @@ from monnaie_locale.dossier.queries import duties_of_year, scope_of_year
 from monnaie_locale.dossier.year import YEAR_SHEETS
 from monnaie_locale.exports.books import closing_balances
 from monnaie_locale.exports.operations import beancount_of, fec_of, hledger_of
-from monnaie_locale.exports.sheets.rendering import Format, rendered
+from monnaie_locale.exports.sheets.rendering import Format, streaming
 from monnaie_locale.exports.sheets.shops import open_since
 from monnaie_locale.journal.ledger_lines import DayMove
 from monnaie_locale.ledger.accounts import AccountKind
@@ -60,7 +60,7 @@ def document(engine: Engine, name: str, year: int = 2026) -> list[list[str]]:
         scope = scope_of_year(
             db, territory_id=TERRITORY_ID, year=year, public_key_pem="", now=datetime.datetime.now(datetime.UTC)
         )
-        content = rendered(lambda _: YEAR_SHEETS[name](scope), Format.CSV).content
+        content = streaming(lambda _: YEAR_SHEETS[name](scope), Format.CSV).whole().content
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))
 
 

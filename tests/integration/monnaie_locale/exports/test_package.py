@@ -20,6 +20,7 @@ from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents.errors import ControlTotalsDiffer
 from monnaie_locale.exports.books import book_entries, closing_balances
 from monnaie_locale.exports.operations import ExportFile, beancount_of, fec_of
+from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.journal.queries import accounts_of, entry_of
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.reconciliation.model import Resolution
@@ -39,7 +40,7 @@ NAMES = {
     "trial-balance.csv",
     "reconciliation.pdf",
     "close-certificate.json",
-    *(f"{name}-2026-10.{wanted}" for name in MONTH_SHEETS for wanted in ("pdf", "csv")),
+    *(f"{name}-2026-10.{wanted}" for name in MONTH_SHEETS for wanted in Format),
 }
 
 

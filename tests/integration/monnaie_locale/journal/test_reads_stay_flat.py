@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from merchants.queries import find_merchant
 from merchants.statement import day_movements, month_movements
 from monnaie_locale.database.migrate import downgrade, upgrade
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.exports.shop_statements import shop_statement
-from monnaie_locale.journal.account_history import entries_touching, movement_before, numbers_touching
-from monnaie_locale.journal.directory import Owner, open_accounts, open_purses, territory_of
+from monnaie_locale.journal.account_history import entries_touching, numbers_touching
+from monnaie_locale.journal.directory import Owner, open_accounts, open_purses
 from monnaie_locale.journal.post import post_batch
 from monnaie_locale.journal.queries import entries, numbers_accounted
 from monnaie_locale.journal.verify import verify
@@ -102,19 +100,6 @@ def test_the_bounds_of_a_span_hold_all_of_its_entries(market: Market) -> None:
         assert numbers_accounted(db, **TOWN, first_day=datetime.date.min) == (1, everything[-1].entry.entry_id)
 
 
-def test_an_opening_balance_is_the_sum_of_all_before(market: Market) -> None:
-    shop, everything = merchant_account(market), told(market.world)
-    with reading(market.engine) as db:
-        for day in DAYS:
-            summed = sum(
-                line.amount_cents * ((line.credit_account_id == shop) - (line.debit_account_id == shop))
-                for each in everything
-                if each.entry.accounted_on < day
-                for line in each.entry.transfers
-            )
-            assert movement_before(db, **TOWN, account_id=shop, day=day) == summed
-
-
 def test_a_history_is_read_page_by_page_without_a_gap(market: Market) -> None:
     own = {market.world.purse(market.card.wallet_id), market.world.purse(market.card.wallet_id, programme=2)}
     naive = [each.entry.entry_id for each in told(market.world) if touches(each, own)]
@@ -194,13 +179,8 @@ READS: dict[str, Callable[[Connection, Market], object]] = {
     "till's day": lambda db, market: day_movements(
         db, **TOWN, merchant_id=market.merchant.id, day=datetime.date(2026, 10, 5)
     ),
-    "shop's month": lambda db, market: shop_statement(
-        db,
-        territory=territory_of(db, **TOWN),
-        merchant=find_merchant(db, **TOWN, merchant_id=market.merchant.id),
-        month=Month(2026, 10),
-        head=None,
-        paid={},
+    "shop's month": lambda db, market: month_movements(
+        db, **TOWN, merchant_id=market.merchant.id, month=Month(2026, 10)
     ),
     "export of a month": lambda db, _market: list(
         entries(db, **TOWN, accounted_from=datetime.date(2026, 10, 1), accounted_to=datetime.date(2026, 10, 31))
