@@ -13,6 +13,8 @@ from monnaie_locale.demo.plan import INSTALLED_AT, MONTH, Plan
 from monnaie_locale.demo.progress import Progress, Silent
 from monnaie_locale.demo.summary import Row, summary, year_rows
 from monnaie_locale.demo.year import LivedMonth, live_months
+from monnaie_locale.demo.yearly import year_files
+from monnaie_locale.ledger.periods import Month
 from monnaie_locale.runtime import Runtime
 
 DEFAULT_SEED = 1
@@ -83,9 +85,21 @@ def run_demo(
     if later:
         ended = replace(ended, verdict=settling.verified(ended.stage))
         files = _in_folders(files, later)
+        with progress.stage("Documents de l’année", length=1) as advance:
+            files |= _of_years(rt, later[-1].month)
+            advance(1)
     write(out, files)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
+
+
+def _of_years(rt: Runtime, through: Month) -> dict[str, bytes]:
+    """Return the files of each year up to a month, each in the folder of its year."""
+    return {
+        f"{year}/{name}": content
+        for year in range(MONTH.year, through.year + 1)
+        for name, content in year_files(rt, year=year, through=through).items()
+    }
 
 
 def _in_folders(october: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:

@@ -124,8 +124,9 @@ def test_what_is_carried_is_open_again_the_month_after_and_stays_as_it_was_in_th
     transact(db_engine, carry, by=by("La banque cherche"), month=OCTOBER, key="debit_unknown|line:2/4.1")
     with pytest.raises(errors.DifferenceUnknown):
         transact(db_engine, carry, by=by("Encore"), month=OCTOBER, key="debit_unknown|line:2/4.1")
+    close = month.prepare(carried_reason="La banque cherche.")
     before = found(month)
-    month.approve(month.prepare(carried_reason="La banque cherche."))
+    month.approve(close)
 
     assert found(month) == before
     with reading(db_engine) as db:
