@@ -5,20 +5,25 @@ import datetime
 from sqlalchemy import Connection, or_, select
 
 from merchants.model import PayoutLine
-from merchants.queries import LINE_COLUMNS, as_line
-from merchants.tables import payout_lines, payouts
+from merchants.queries import LINE_COLUMNS, LINES, as_line
+from merchants.tables import payout_lines, payout_rejections, payouts
 
 
 def payout_line_of_entry(db: Connection, *, territory_id: int, entry_id: int) -> PayoutLine | None:
-    """Return the transfer that an entry ordered, settled or returned, or None."""
+    """Return the transfer that an entry ordered, settled or returned, or undid when the bank rejected it; or None."""
     columns = payout_lines.c
-    query = select(*LINE_COLUMNS).where(
-        columns.territory_id == territory_id,
-        or_(
-            columns.order_entry_id == entry_id,
-            columns.settled_entry_id == entry_id,
-            columns.returned_entry_id == entry_id,
-        ),
+    query = (
+        select(*LINE_COLUMNS)
+        .select_from(LINES)
+        .where(
+            columns.territory_id == territory_id,
+            or_(
+                columns.order_entry_id == entry_id,
+                columns.settled_entry_id == entry_id,
+                columns.returned_entry_id == entry_id,
+                payout_rejections.c.entry_id == entry_id,
+            ),
+        )
     )
     row = db.execute(query).mappings().first()
     return None if row is None else as_line(row)
@@ -40,9 +45,11 @@ def payout_line_that_pays(
     columns = payout_lines.c
     query = (
         select(*LINE_COLUMNS)
-        .join(
-            payouts,
-            (payouts.c.territory_id == columns.territory_id) & (payouts.c.id == columns.payout_id),
+        .select_from(
+            LINES.join(
+                payouts,
+                (payouts.c.territory_id == columns.territory_id) & (payouts.c.id == columns.payout_id),
+            )
         )
         .where(
             columns.territory_id == territory_id,

@@ -97,7 +97,12 @@ def _transfers(db: Connection, territory_id: int, day: datetime.date) -> tuple[T
     numbers = {
         number
         for each in found
-        for number in (each.order_entry_id, each.settled_entry_id, each.returned_entry_id)
+        for number in (
+            each.order_entry_id,
+            each.settled_entry_id,
+            each.returned_entry_id,
+            each.rejected_entry_id,
+        )
         if number is not None
     }
     days = days_of(db, territory_id=territory_id, entry_ids=numbers)
@@ -119,6 +124,8 @@ def _transfers(db: Connection, territory_id: int, day: datetime.date) -> tuple[T
         )
         for each in found
         if days[each.order_entry_id] <= day
+        # Of what the bank refused to execute nothing is on its way: its order is reversed.
+        and (each.rejected_entry_id is None or days[each.rejected_entry_id] > day)
     )
 
 

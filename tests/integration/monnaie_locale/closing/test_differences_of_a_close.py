@@ -35,6 +35,7 @@ from tests.factories.month import (
     open_month,
     statement_xml,
 )
+from tests.factories.pain002 import status_report
 
 UNKNOWN = BankLine(cents=500, on=datetime.date(2026, 10, 30), text="INCONNU")
 REASONS = {
@@ -152,6 +153,19 @@ def test_a_payout_on_its_way_carries_itself_for_five_days(db_engine: Engine, ord
     else:
         with pytest.raises(errors.ChecklistNotClean):
             month.prepare(carried_reason="")
+
+
+def test_a_transfer_that_the_bank_rejected_is_on_its_way_no_more(db_engine: Engine) -> None:
+    month = open_month(db_engine)
+    month.import_(month.first_statement())
+    month.spend()
+    payout = month.pay()
+    told = [(payout.lines[0].end_to_end_id, "RJCT", "AC04")]
+    month.import_(status_report(group="PART", payments=told, order=payout.message_id), now=moment(27))
+
+    assert [each.reference for each in open_ones(month)] == [payout.lines[1].end_to_end_id]
+    _, aged = paper_of(month)
+    assert [each.reference for each in aged] == [payout.lines[1].end_to_end_id]
 
 
 def scanned_twice(month: Month2026) -> int:
