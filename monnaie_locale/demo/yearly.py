@@ -4,7 +4,7 @@ import datetime
 
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.dossier.giving import year_document
-from monnaie_locale.dossier.queries import duties_of_year
+from monnaie_locale.dossier.year import YEAR_SHEETS
 from monnaie_locale.exports.operations import beancount_of, fec_of, hledger_of
 from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.ledger.periods import DECEMBER, Month
@@ -12,7 +12,7 @@ from monnaie_locale.runtime import Runtime
 
 
 def year_files(rt: Runtime, *, year: int, through: Month) -> dict[str, bytes]:
-    """Return what is given for a year by its name: what the legal bases ask for, the FEC, journals for two programs.
+    """Return what is given for a year by its name: those of the legal bases, the FEC, journals for two programs.
 
     Args:
         rt: the installation.
@@ -22,10 +22,12 @@ def year_files(rt: Runtime, *, year: int, through: Month) -> dict[str, bytes]:
     """
     last_day = min(through.last_day, datetime.date(year, DECEMBER, 31))
     with reading(rt.engine) as db:
-        duties = duties_of_year(db, territory_id=rt.territory_id, year=year)
-        asked = dict.fromkeys(name for duty in duties for name in duty.documents)
         files = [
-            *(year_document(db, rt, year=year, name=name, wanted=each).whole() for name in asked for each in Format),
+            *(
+                year_document(db, rt, year=year, name=name, wanted=each).whole()
+                for name in YEAR_SHEETS
+                for each in Format
+            ),
             fec_of(db, year=year, territory_id=rt.territory_id, last_day=last_day),
             hledger_of(db, year=year, territory_id=rt.territory_id, last_day=last_day).whole(),
             beancount_of(db, territory_id=rt.territory_id, last_day=last_day),
