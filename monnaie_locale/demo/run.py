@@ -85,21 +85,22 @@ def run_demo(
     if later:
         ended = replace(ended, verdict=settling.verified(ended.stage))
         files = _in_folders(files, later)
-        with progress.stage("Documents de l’année", length=1) as advance:
-            files |= _of_years(rt, later[-1].month)
-            advance(1)
+        files |= _of_years(rt, later[-1].month, progress)
     write(out, files)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
 
 
-def _of_years(rt: Runtime, through: Month) -> dict[str, bytes]:
+def _of_years(rt: Runtime, through: Month, progress: Progress) -> dict[str, bytes]:
     """Return the files of each year up to a month, each in the folder of its year."""
-    return {
-        f"{year}/{name}": content
-        for year in range(MONTH.year, through.year + 1)
-        for name, content in year_files(rt, year=year, through=through).items()
-    }
+    years = range(MONTH.year, through.year + 1)
+    found = {}
+    with progress.stage("Documents de l’année", length=len(years)) as advance:
+        for year in years:
+            files = year_files(rt, year=year, through=through)
+            found.update({f"{year}/{name}": content for name, content in files.items()})
+            advance(1)
+    return found
 
 
 def _in_folders(october: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:

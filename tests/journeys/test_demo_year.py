@@ -74,12 +74,12 @@ def test_every_document_of_every_month_and_of_the_year_passes_its_judge(out):
     ("name", "there", "instead"),
     [
         ("2026-11/journal.beancount", "1", "2"),
-        ("2026-11/payouts.xml", "Cdtr>", "Cdtx>"),
+        ("2026-11/payouts.xml", "<PmtMtd>TRF<", "<PmtMtd>XXX<"),
         ("2026-11/trial-balance.csv", ",0", ",1"),
         ("2026-11/balance-2026-11.csv", "\nTotal;", "\n471000;;;;1,00;;1,00;\nTotal;"),
         ("2026-11/journal-2026-11.csv", "Nombre de lignes;", "Nombre de lignes;1"),
         ("2026-12/grand-livre-2026-12.csv", "\nTotal;", "\n"),
-        ("2026/journal-2026.hledger", ".00 EUR", ".01 EUR"),
+        ("2026/journal-2026.hledger", "  0 EUR = ", "  1 EUR = "),
         ("2026/000000018FEC20261231.txt", "\t512100\t", "\tBQ1\t"),
     ],
 )
@@ -95,7 +95,7 @@ def test_the_judges_of_workbooks_and_of_paper_see_a_fault_and_nothing_stays_unju
     workbook = openpyxl.load_workbook(out / "2026" / "reddition-balance-2026.xlsx")
     workbook.worksheets[0].cell(row=2, column=5).value = 0.01
     workbook.save(tmp_path / "reddition-balance-2026.xlsx")
-    assert judge(tmp_path / "reddition-balance-2026.xlsx") == ["total of Mouvements débit"]
+    assert "total of Mouvements débit" in judge(tmp_path / "reddition-balance-2026.xlsx")
     with pikepdf.open(out / "2026-11" / "balance-2026-11.pdf") as pdf:
         del pdf.Root.StructTreeRoot
         pdf.save(tmp_path / "balance.pdf")
