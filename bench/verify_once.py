@@ -50,7 +50,8 @@ def _close(engine: Engine) -> Verdict:
     """Close the first month as two people do: the books are verified before each of them signs."""
     now = datetime.datetime.combine(FIRST_MONTH.next().first_day, datetime.time(9), tzinfo=datetime.UTC)
     month = {"territory_id": TERRITORY_ID, "now": now}
-    close = transact(engine, prepare_close, month=FIRST_MONTH, verdict=_verdict(engine), actor="staff:1", **month)
+    prepared = {"verdict": _verdict(engine), "actor": "staff:1", "carried_reason": "Mesure"}
+    close = transact(engine, prepare_close, month=FIRST_MONTH, **prepared, **month)
     verdict = _verdict(engine)
     transact(
         engine,

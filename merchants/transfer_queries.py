@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, or_, select
 
-from merchants.tables import payout_lines, payouts
+from merchants.queries import LINES
+from merchants.tables import payout_lines, payout_rejections, payouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class OrderedTransfer:
     order_entry_id: int
     settled_entry_id: int | None
     returned_entry_id: int | None
+    rejected_entry_id: int | None
 
 
 def transfers_since(db: Connection, *, territory_id: int, prepared_from_ms: int) -> list[OrderedTransfer]:
@@ -31,8 +33,9 @@ def transfers_since(db: Connection, *, territory_id: int, prepared_from_ms: int)
         select(
             lines.end_to_end_id, heads.message_id, lines.payout_id, lines.merchant_id, lines.amount_cents,
             heads.execution_on, heads.prepared_at_ms, lines.order_entry_id, lines.settled_entry_id,
-            lines.returned_entry_id,
+            lines.returned_entry_id, payout_rejections.c.entry_id.label("rejected_entry_id"),
         )
+        .select_from(LINES)
         .join(payouts, (heads.territory_id == lines.territory_id) & (heads.id == lines.payout_id))
         .where(
             lines.territory_id == territory_id,

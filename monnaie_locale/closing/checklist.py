@@ -2,7 +2,8 @@
 
 import datetime
 
-from monnaie_locale.closing.model import Check, Facts, OpenDifference
+from monnaie_locale.closing.model import Check, Facts
+from monnaie_locale.closing.wording import told_fr
 from monnaie_locale.ledger.accounts import ACCOUNT_MAP, OWED_KINDS, AccountKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import Month
@@ -17,6 +18,7 @@ def checklist(facts: Facts) -> tuple[Check, ...]:
         _statements(facts),
         _bank(facts),
         _reserve(facts),
+        _differences(facts),
         _suspense(facts),
         _transit(facts),
         _balanced(facts),
@@ -72,25 +74,38 @@ def _reserve(facts: Facts) -> Check:
     return Check("reserve_covers_owed", ok=True, sentence_fr=sentence)
 
 
+def _differences(facts: Facts) -> Check:
+    """Each thing that does not agree is explained, or carried with a reason; money on its way carries itself."""
+    waiting = [each for each in facts.differences if each.needs_a_person]
+    others = [each for each in facts.differences if not each.needs_a_person]
+    details = tuple(told_fr(each) for each in [*waiting, *others][:DETAILS_MAX])
+    if waiting:
+        sentence = f"Écarts à expliquer, ou à reporter avec une raison : {len(waiting)}."
+        return Check("differences_settled", ok=False, sentence_fr=sentence, details=details)
+    if others:
+        sentence = f"Écarts reportés, chacun avec sa raison ou en cours de sa nature : {len(others)}."
+        return Check("differences_settled", ok=True, sentence_fr=sentence, details=details)
+    return Check("differences_settled", ok=True, sentence_fr="Aucun écart : tout ce qui différait est expliqué.")
+
+
 def _suspense(facts: Facts) -> Check:
+    """What the accounts hold to be explained is there line by line."""
     in_cents = facts.kinds_cents[AccountKind.SUSPENSE_IN]
     out_cents = -facts.kinds_cents[AccountKind.SUSPENSE_OUT]
+    listed_cents = sum(each.suspense_cents for each in facts.aged)
+    if listed_cents != in_cents - out_cents:
+        sentence = (
+            f"Mouvements bancaires à classer : les comptes disent {format_euros(in_cents - out_cents)}, "
+            f"la liste des mouvements {format_euros(listed_cents)}."
+        )
+        return Check("suspense_listed", ok=False, sentence_fr=sentence)
     if in_cents == 0 and out_cents == 0:
-        return Check("suspense_empty", ok=True, sentence_fr="Aucun mouvement bancaire n'est en attente de classement.")
+        return Check("suspense_listed", ok=True, sentence_fr="Aucun mouvement bancaire n'est en attente de classement.")
     sentence = (
         f"Mouvements bancaires à classer : {format_euros(in_cents)} reçus ({_code(AccountKind.SUSPENSE_IN)}), "
-        f"{format_euros(out_cents)} sortis ({_code(AccountKind.SUSPENSE_OUT)})."
+        f"{format_euros(out_cents)} sortis ({_code(AccountKind.SUSPENSE_OUT)}), tous connus."
     )
-    if facts.carried_reason:
-        sentence += f" Reportés au mois suivant : {facts.carried_reason}"
-    details = tuple(_difference(each, facts.carried_reason) for each in facts.unresolved[:DETAILS_MAX])
-    return Check("suspense_empty", bool(facts.carried_reason), sentence, details)
-
-
-def _difference(each: OpenDifference, carried_reason: str) -> str:
-    """Return one open difference as a person reads it: its day, its age, its amount, why, and why it may wait."""
-    said = f"{_day(each.booked_on)} ({each.age_days} jours) : {format_euros(each.amount_cents)}. {each.reason_fr}"
-    return f"{said} Reporté : {carried_reason}" if carried_reason else said
+    return Check("suspense_listed", ok=True, sentence_fr=sentence)
 
 
 def _transit(facts: Facts) -> Check:

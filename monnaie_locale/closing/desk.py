@@ -19,6 +19,8 @@ from monnaie_locale.journal.period_balances import Counted, count_month
 from monnaie_locale.journal.sealer import seal
 from monnaie_locale.journal.verify import Verdict, verify
 from monnaie_locale.ledger.periods import Month, instant_ms
+from monnaie_locale.reconciliation.differences.model import Tills
+from monnaie_locale.reconciliation.differences.till_facts import look_at_tills
 from monnaie_locale.runtime import Runtime
 
 YEAR_MIN = 2000
@@ -53,8 +55,8 @@ def verdict_of(rt: Runtime) -> Verdict:
         return verify(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
 
 
-def survey(rt: Runtime, *, month: Month, tell: Told = untold) -> tuple[Verdict, Counted]:
-    """Return the full verification of the books and what they hold at a month's end, both of one state of the books."""
+def survey(rt: Runtime, *, month: Month, tell: Told = untold) -> tuple[Verdict, Counted, Tills]:
+    """Return the verification of the books, what they hold at a month's end, its charges: all of one state of them."""
     with reading(rt.engine) as db:
         tell(Stage(VERIFYING, 0, 0))
         verdict = verify(
@@ -64,7 +66,8 @@ def survey(rt: Runtime, *, month: Month, tell: Told = untold) -> tuple[Verdict, 
             progress=lambda done, total: tell(Stage(VERIFYING, done, total)),
         )
         tell(Stage(COUNTING, 0, 0))
-        return verdict, count_month(db, territory_id=rt.territory_id, month=month)
+        counted = count_month(db, territory_id=rt.territory_id, month=month)
+        return verdict, counted, look_at_tills(db, territory_id=rt.territory_id, month=month)
 
 
 def prepare(
@@ -77,7 +80,7 @@ def prepare(
     tell: Told = untold,
 ) -> Close:
     """Verify the books, then prepare the month; refuses as `operations.prepare_close`."""
-    verdict, counted = survey(rt, month=month, tell=tell)
+    verdict, counted, tills = survey(rt, month=month, tell=tell)
     tell(Stage(DECIDING, 0, 0))
     return transact(
         rt.engine,
@@ -89,6 +92,7 @@ def prepare(
         now=now,
         carried_reason=carried_reason,
         counted=counted,
+        tills=tills,
     )
 
 
@@ -96,7 +100,7 @@ def approve(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime, t
     """Verify the books, approve the close, then keep its documents; refuses as `operations.approve_close`."""
     with reading(rt.engine) as db:
         month = close_of(db, territory_id=rt.territory_id, close_id=close_id).month
-    verdict, counted = survey(rt, month=month, tell=tell)
+    verdict, counted, tills = survey(rt, month=month, tell=tell)
     # What is sealed now is not sealed under the lock.
     tell(Stage(SEALING, 0, 0))
     transact(rt.engine, seal, territory_id=rt.territory_id, sign=rt.keyring.sign, now_ms=instant_ms(now))
@@ -112,6 +116,7 @@ def approve(rt: Runtime, *, close_id: int, actor: str, now: datetime.datetime, t
         sign=rt.keyring.sign,
         public_key_pem=rt.keyring.public_key_pem,
         counted=counted,
+        tills=tills,
     )
     keep(rt, close_id=close_id, actor=actor, now=now, tell=tell)
     return close

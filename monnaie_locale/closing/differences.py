@@ -1,37 +1,27 @@
-"""The differences still open at the end of a month, with their age: the one place where the close asks for them."""
-
-import datetime
+"""What does not agree at the end of a month, and what is carried over it: the one place where the close asks for it."""
 
 from sqlalchemy import Connection
 
-from monnaie_locale.closing.model import OpenDifference
 from monnaie_locale.ledger.periods import Month
-from monnaie_locale.reconciliation.queries import unresolved
+from monnaie_locale.reconciliation.decisions import By, record
+from monnaie_locale.reconciliation.differences.model import Difference, DifferenceState, Tills
+from monnaie_locale.reconciliation.differences.queries import differences
+from monnaie_locale.reconciliation.model import DecisionKind
 
 
 def open_differences(
-    db: Connection, *, territory_id: int, month: Month, as_of_ms: int | None = None
-) -> tuple[OpenDifference, ...]:
-    """Return what the bank and the books did not yet agree on at the end of a month, the oldest first.
+    db: Connection, *, territory_id: int, month: Month, as_of_ms: int | None = None, tills: Tills | None = None
+) -> tuple[Difference, ...]:
+    """Return what does not agree at the end of a month and is not explained, the oldest first; arguments as there.
 
-    Args:
-        db: a connection.
-        territory_id: whose books.
-        month: the month.
-        as_of_ms: what people had settled by then, milliseconds UTC; None is now.
-
+    A closed month is seen as at its close.
     """
-    found = unresolved(db, territory_id=territory_id, through_on=month.last_day, as_of_ms=as_of_ms)
-    return tuple(
-        OpenDifference(
-            booked_on=each.booked_on,
-            age_days=_age_days(each.booked_on, month),
-            amount_cents=each.waiting_cents,
-            reason_fr=each.reason_fr,
-        )
-        for each in sorted(found, key=lambda match: (match.booked_on, match.bank_statement_id, match.line_no))
-    )
+    found = differences(db, territory_id, month, as_of_ms=as_of_ms, tills=tills)
+    return tuple(each for each in found if each.state is not DifferenceState.EXPLAINED)
 
 
-def _age_days(booked_on: datetime.date, month: Month) -> int:
-    return (month.last_day - booked_on).days
+def carry_the_rest(db: Connection, *, by: By, month: Month, tills: Tills | None = None) -> None:
+    """Carry with one reason each difference that still needs a person; refuses decision_period_closed."""
+    for each in open_differences(db, territory_id=by.territory_id, month=month, tills=tills):
+        if each.needs_a_person:
+            record(db, by=by, kind=DecisionKind.CARRY, period=month, subject=each.key)

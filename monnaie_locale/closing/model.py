@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import Month
+from monnaie_locale.reconciliation.differences.model import Difference
 
 # The longest part that tells nothing on its way is the rendering of a large town's documents.
 STUCK_AFTER_MS = 10 * 60 * 1_000
@@ -42,13 +43,18 @@ class InTransit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenDifference:
-    """A movement of the bank that the books do not explain yet, and how old it is at the end of the month."""
+class AgedItem:
+    """One amount that waits: since when, what for. A transfer in transit is what the bank has not debited yet.
 
-    booked_on: datetime.date
-    age_days: int
-    amount_cents: int
-    reason_fr: str
+    `suspense_cents` is what a bank line brought (or took, below 0) that nothing explains yet.
+    """
+
+    since: datetime.date
+    nature_fr: str
+    reference: str
+    explanation_fr: str
+    transit_cents: int = 0
+    suspense_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,8 @@ class Facts:
     """What the books and the bank say at the end of a month, in cents; `kinds_cents` are credits less debits.
 
     `held_cents` are the same sums taken from the accounts' counters, the other way round. `bank_cents` is None while no
-    statement reaches the end of the month; `carried_reason` is why a suspense may stay open.
+    statement reaches the end of the month; `differences` are those that nothing explains, carried or not; `aged` is
+    what the books hold for a while, line by line.
     """
 
     month: Month
@@ -65,10 +72,10 @@ class Facts:
     kinds_cents: dict[AccountKind, int]
     held_cents: dict[AccountKind, int]
     in_transit: tuple[InTransit, ...]
-    unresolved: tuple[OpenDifference, ...]
+    differences: tuple[Difference, ...]
+    aged: tuple[AgedItem, ...]
     half_posted: tuple[str, ...]
     faults: tuple[str, ...]
-    carried_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, update
 
 from monnaie_locale.closing.certificate import CloseFacts, certificate_of
 from monnaie_locale.closing.checklist import checklist, is_clean
+from monnaie_locale.closing.differences import carry_the_rest
 from monnaie_locale.closing.errors import (
     ChecklistNotClean,
     MakerIsChecker,
@@ -30,6 +31,7 @@ from monnaie_locale.closing.queries import (
 )
 from monnaie_locale.closing.reopening_act import sha256_of
 from monnaie_locale.closing.tables import closes
+from monnaie_locale.closing.wording import reasons_of
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.identity.audit_log import seal_audit
@@ -40,6 +42,9 @@ from monnaie_locale.journal.queries import closed_through
 from monnaie_locale.journal.sealer import LogHead, seal
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms
+from monnaie_locale.reconciliation.decisions import By
+from monnaie_locale.reconciliation.differences.model import Tills
+from monnaie_locale.reconciliation.differences.till_facts import look_at_tills, tills_further
 
 CARRIED_REASON_LENGTH_MAX = 300
 
@@ -56,20 +61,9 @@ def check_month(
     territory_id: int,
     month: Month,
     verdict: Verdict,
-    carried_reason: str = "",
-    counted: Counted | None = None,
 ) -> tuple[Check, ...]:
     """Return the checklist of a month as it stands now; writes nothing. Arguments as `facts.facts_of`."""
-    return checklist(
-        facts_of(
-            db,
-            territory_id=territory_id,
-            month=month,
-            verdict=verdict,
-            carried_reason=carried_reason,
-            counted=counted,
-        )
-    )
+    return checklist(facts_of(db, territory_id=territory_id, month=month, verdict=verdict))
 
 
 def prepare_close(
@@ -82,6 +76,7 @@ def prepare_close(
     now: datetime.datetime,
     carried_reason: str = "",
     counted: Counted | None = None,
+    tills: Tills | None = None,
 ) -> Close:
     """Prepare a month for its second person; preparing again replaces what was prepared.
 
@@ -92,8 +87,9 @@ def prepare_close(
         verdict: of `journal.verify`, read before the transaction.
         actor: who prepares, "staff:3".
         now: the present instant, aware.
-        carried_reason: why a suspense may stay open; empty when none may.
+        carried_reason: why the differences still open may wait, noted on each of them; empty carries none.
         counted: what the books held at the month's end, counted before the transaction; None counts it here.
+        tills: the month's charges and refunds, read before the transaction; None reads them here.
 
     Refuses, in this order: month_not_ended, nothing_to_close, month_already_closed, month_out_of_order,
     checklist_not_clean.
@@ -101,13 +97,16 @@ def prepare_close(
     """
     lock_territory(db, territory_id=territory_id)
     _refuse_wrong_month(db, territory_id, month, now)
+    counted, tills = _counted(db, territory_id, month, counted), _tills(db, territory_id, month, tills)
     reason = " ".join(carried_reason.split())[:CARRIED_REASON_LENGTH_MAX]
-    counted = _counted(db, territory_id, month, counted)
-    checks = _clean_checks(db, territory_id, verdict, reason, counted)
+    if reason:
+        by = By(territory_id=territory_id, actor=actor, note=reason, now=now)
+        carry_the_rest(db, by=by, month=month, tills=tills)
+    checks, reasons = _clean_checks(db, territory_id, verdict, counted, tills)
     values = {
         "state": CloseState.PREPARED.value,
         "prepared_by": actor,
-        "carried_reason": reason,
+        "carried_reason": reasons,
         "checklist": checks_to_text(checks),
         "prepared_at_ms": instant_ms(now),
     }
@@ -127,6 +126,7 @@ def approve_close(
     sign: Callable[[bytes], bytes],
     public_key_pem: str,
     counted: Counted | None = None,
+    tills: Tills | None = None,
 ) -> Close:
     """Approve a prepared month: seal, lock the period, keep the balances, sign the certificate, all or nothing.
 
@@ -140,6 +140,7 @@ def approve_close(
         sign: the installation's signature (Ed25519).
         public_key_pem: the key that checks it.
         counted: what the books held at the month's end, counted before the transaction; None counts it here.
+        tills: the month's charges and refunds, read before the transaction; None reads them here.
 
     Refuses, in this order: close_unknown, month_already_closed, maker_is_checker, month_out_of_order,
     checklist_not_clean.
@@ -152,11 +153,11 @@ def approve_close(
     if close.prepared_by == actor:
         raise MakerIsChecker
     _refuse_wrong_month(db, territory_id, close.month, now)
-    counted = _counted(db, territory_id, close.month, counted)
-    checks = _clean_checks(db, territory_id, verdict, close.carried_reason, counted)
+    counted, tills = _counted(db, territory_id, close.month, counted), _tills(db, territory_id, close.month, tills)
+    checks, reasons = _clean_checks(db, territory_id, verdict, counted, tills)
     head = _seal_and_lock(db, territory_id, close.month, now, sign)
     keep_balances(db, territory_id=territory_id, counted=counted, closed_at_ms=instant_ms(now))
-    close = replace(close, approved_by=actor)
+    close = replace(close, approved_by=actor, carried_reason=reasons)
     facts = _close_facts(db, territory_id, close, head, now, counted=counted, public_key_pem=public_key_pem)
     _store_closed(db, territory_id, close, checks, certificate_of(facts, sign=sign), now=now)
     _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
@@ -180,6 +181,13 @@ def _counted(db: Connection, territory_id: int, month: Month, counted: Counted |
     if counted is None or counted.month != month:
         return count_month(db, territory_id=territory_id, month=month)
     return counted_further(db, territory_id=territory_id, counted=counted)
+
+
+def _tills(db: Connection, territory_id: int, month: Month, tills: Tills | None) -> Tills:
+    """Return the month's charges and refunds under the lock: as they were read before, unless more came since."""
+    if tills is None or tills.month != month:
+        return look_at_tills(db, territory_id=territory_id, month=month)
+    return tills_further(db, territory_id=territory_id, tills=tills)
 
 
 def _store_prepared(db: Connection, territory_id: int, month: Month, values: dict[str, object]) -> int:
@@ -211,6 +219,7 @@ def _store_closed(
     final = {
         "state": CloseState.CLOSED.value,
         "approved_by": close.approved_by,
+        "carried_reason": close.carried_reason,
         "checklist": checks_to_text(checks),
         "certificate": certificate,
         "closed_at_ms": instant_ms(now),
@@ -232,20 +241,15 @@ def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: da
 
 
 def _clean_checks(
-    db: Connection, territory_id: int, verdict: Verdict, carried_reason: str, counted: Counted
-) -> tuple[Check, ...]:
-    checks = check_month(
-        db,
-        territory_id=territory_id,
-        month=counted.month,
-        verdict=verdict,
-        carried_reason=carried_reason,
-        counted=counted,
-    )
+    db: Connection, territory_id: int, verdict: Verdict, counted: Counted, tills: Tills
+) -> tuple[tuple[Check, ...], str]:
+    """Return the checklist, all of it good, and the reasons for which differences are carried."""
+    facts = facts_of(db, territory_id=territory_id, month=counted.month, verdict=verdict, counted=counted, tills=tills)
+    checks = checklist(facts)
     if not is_clean(checks):
         points = " ".join(check.sentence_fr for check in checks if not check.ok)
         raise ChecklistNotClean(points=points.rstrip("."), codes=[check.code for check in checks if not check.ok])
-    return checks
+    return checks, reasons_of(facts.differences)
 
 
 def _close_facts(

@@ -269,7 +269,7 @@ def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: in
     with reading(rt.engine) as db:
         close = close_of_month(db, territory_id=rt.territory_id, month=month)
         following = next_month_to_close(db, territory_id=rt.territory_id)
-        checks = close.checks if close is not None and close.is_closed else _quick_checks(db, month, close)
+        checks = close.checks if close is not None and close.is_closed else _quick_checks(db, month)
         earlier = reopened_closes(db, territory_id=rt.territory_id, month=month)
         reopenings = reopenings_of(db, territory_id=rt.territory_id)
         names = _names(db, [*([] if close is None else [close]), *earlier], list(reopenings.values()))
@@ -317,14 +317,13 @@ def _names(db: Connection, closes: Sequence[Close], reopenings: Sequence[Reopeni
     }
 
 
-def _quick_checks(db: Connection, month: Month, close: Close | None) -> tuple[Check, ...]:
+def _quick_checks(db: Connection, month: Month) -> tuple[Check, ...]:
     """Return the checklist as it stands now, without the points that read every entry."""
     found = check_month(
         db,
         territory_id=runtime.current().territory_id,
         month=month,
         verdict=UNVERIFIED,
-        carried_reason="" if close is None else close.carried_reason,
     )
     return tuple(check for check in found if check.code not in SLOW_CHECKS)
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.closing.model import Close, Facts
+from monnaie_locale.closing.wording import age_fr, waits_fr
 from monnaie_locale.documents.model import (
     Difference,
     HeldBy,
@@ -25,7 +26,7 @@ from monnaie_locale.journal.periods import Flow, flows_through
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.programmes.queries import programmes_by_id
-from monnaie_locale.reconciliation.queries import unresolved
+from monnaie_locale.reconciliation.differences.wording import told
 
 CIRCULATION = {
     AccountKind.PURSE: "Porte-monnaie des bénéficiaires",
@@ -65,13 +66,13 @@ def reconciliation_of(
         bank_items=(),
         book_items=(),
         differences=tuple(
-            Difference(each.booked_on, "Mouvement à classer", each.waiting_cents, each.reason_fr)
-            for each in unresolved(
-                db,
-                territory_id=territory_id,
-                through_on=last_day,
-                as_of_ms=None if close is None else close.closed_at_ms,
+            Difference(
+                day=each.happened_on,
+                label=f"{told(each).name}, {age_fr(each)}",
+                amount_cents=each.amount_cents,
+                explanation=f"{told(each).known} {waits_fr(each)}",
             )
+            for each in facts.differences
         ),
         circulation=tuple(HeldBy(label, facts.held_cents[kind]) for kind, label in CIRCULATION.items()),
         programmes=_uses(

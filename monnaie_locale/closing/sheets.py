@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from monnaie_locale.chart.queries import chart_of
-from monnaie_locale.closing.aged_items import aged_items
+from monnaie_locale.closing.aged_items import aged_items, in_transit
+from monnaie_locale.closing.differences import open_differences
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.rapprochement import signatory
 from monnaie_locale.documents.model import LogHead
@@ -81,7 +82,14 @@ def month_books(
 def aged_sheet(books: MonthBooks) -> Sheet:
     """Return the suspens of the rapprochement with their age, beside what the accounts themselves hold."""
     scope = books.scope
-    items = aged_items(scope.db, territory_id=scope.territory_id, month=books.month)
+    db, territory_id, month = scope.db, scope.territory_id, books.month
+    items = aged_items(
+        db,
+        territory_id=territory_id,
+        month=month,
+        transit=in_transit(db, territory_id=territory_id, month=month),
+        differences=open_differences(db, territory_id=territory_id, month=month),
+    )
     rows: list[Row] = [
         (
             item.since, (scope.last_day - item.since).days, item.nature_fr, item.reference, item.explanation_fr,

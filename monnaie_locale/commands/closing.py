@@ -69,7 +69,7 @@ def check(*, month: str, home: Path, database_url: str | None, as_json: bool) ->
 
 @close.command()
 @click.argument("month")
-@click.option("--carried-reason", default="", help="Pourquoi un mouvement à classer peut attendre.")
+@click.option("--carried-reason", default="", help="Pourquoi les écarts encore ouverts attendent ; noté sur chacun.")
 @login_option
 @home_option
 @database_option

@@ -19,8 +19,8 @@ from wallets.card_token import card_url
 MARKER = ".monnaie-locale-demo"
 HOME = "instance"
 CARDS_NAME = "cards.pdf"
-# Of more than one month, each has its folder.
-MONTH_FOLDER = re.compile(r"\d{4}-\d{2}")
+# Of more than one month, each has its folder, and so has each year.
+PERIOD_FOLDER = re.compile(r"\d{4}(-\d{2})?")
 BATCH_MARK = "A · 10/26"
 
 
@@ -47,8 +47,8 @@ def claim(folder: Path) -> Path:
 
 
 def _forget(folder: Path, name: Path) -> None:
-    """Remove a file that an earlier demonstration wrote, and its month's folder once it is empty."""
-    parents = [parent for parent in name.parts[:-1] if MONTH_FOLDER.fullmatch(parent)]
+    """Remove a file that an earlier demonstration wrote, and its period's folder once it is empty."""
+    parents = [parent for parent in name.parts[:-1] if PERIOD_FOLDER.fullmatch(parent)]
     path = folder.joinpath(*parents[-1:], name.name)
     path.unlink(missing_ok=True)
     if path.parent != folder and path.parent.is_dir() and not any(path.parent.iterdir()):
@@ -79,7 +79,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
 def file_families(names: Iterable[str]) -> list[str]:
     """Return the names for a person to read: the shops' statements as one line."""
     names = list(names)
-    folders = sorted({name.partition("/")[0] for name in names if "/" in name})
+    folders = sorted({name.partition("/")[0] for name in names if "/" in name}, key=lambda name: (len(name), name))
     if folders:
         return [f"{folders[0]}/ … {folders[-1]}/ ({len(names)} fichiers)"]
     shops = [name for name in names if name.startswith("statement-C")]

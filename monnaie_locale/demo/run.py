@@ -13,6 +13,8 @@ from monnaie_locale.demo.plan import INSTALLED_AT, MONTH, Plan
 from monnaie_locale.demo.progress import Progress, Silent
 from monnaie_locale.demo.summary import Row, summary, year_rows
 from monnaie_locale.demo.year import LivedMonth, live_months
+from monnaie_locale.demo.yearly import year_files
+from monnaie_locale.ledger.periods import Month
 from monnaie_locale.runtime import Runtime
 
 DEFAULT_SEED = 1
@@ -83,9 +85,22 @@ def run_demo(
     if later:
         ended = replace(ended, verdict=settling.verified(ended.stage))
         files = _in_folders(files, later)
+        files |= _of_years(rt, later[-1].month, progress)
     write(out, files)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
+
+
+def _of_years(rt: Runtime, through: Month, progress: Progress) -> dict[str, bytes]:
+    """Return the files of each year up to a month, each in the folder of its year."""
+    years = range(MONTH.year, through.year + 1)
+    found = {}
+    with progress.stage("Documents de l’année", length=len(years)) as advance:
+        for year in years:
+            files = year_files(rt, year=year, through=through)
+            found.update({f"{year}/{name}": content for name, content in files.items()})
+            advance(1)
+    return found
 
 
 def _in_folders(october: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:

@@ -8,7 +8,9 @@ from merchants.model import Payout
 from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
 from merchants.queries import list_merchants
 from monnaie_locale.closing import desk
+from monnaie_locale.closing.differences import open_differences
 from monnaie_locale.closing.model import Close
+from monnaie_locale.closing.wording import told_fr
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import plan as month
@@ -21,6 +23,9 @@ from monnaie_locale.journal.directory import Territory, territory_of
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.ledger.periods import Month
+from monnaie_locale.reconciliation.decisions import By
+from monnaie_locale.reconciliation.differences.model import DifferenceKind
+from monnaie_locale.reconciliation.differences.operations import carry
 from monnaie_locale.reconciliation.expectations import TOP_UP_REFERENCE
 from monnaie_locale.reconciliation.operations import import_statement
 
@@ -28,6 +33,11 @@ BANK_FEE_CENTS = 1_250
 RETURN_REASON = "AC04"
 CERTIFICATE = "Attestation signée avec la convention"
 TOP_UP_TEXT = f"ASSOCIATION MONNAIE DE VILLE-EXEMPLE {TOP_UP_REFERENCE}"
+CARRIED_REASONS = {
+    DifferenceKind.PAYOUT_RETURNED: "Le commerce donne un autre IBAN ; il sera payé au prochain ordre.",
+    DifferenceKind.CREDIT_UNKNOWN: "La banque recherche qui a envoyé ce virement.",
+    DifferenceKind.DOUBLE_SCAN: "Le commerce confirme deux achats, et non une erreur.",
+}
 # A bank writes its statement some hours before it is imported.
 WRITTEN_BEFORE = 90 * MINUTE
 
@@ -180,15 +190,31 @@ def close_month(
     *,
     prepared_at: datetime.datetime,
     approved_at: datetime.datetime,
-    carried_reason: str = "",
 ) -> Close:
-    """Close a month by two people, as the back office does: verified, sealed, its documents kept."""
+    """Close a month by two people, as the back office does: differences carried, verified, sealed, documents kept."""
     stage.clock.now = prepared_at
-    prepared = desk.prepare(
-        stage.rt, month=closing, actor=stage.by(Role.ACCOUNTANT), now=stage.now, carried_reason=carried_reason
-    )
+    _carry(stage, closing)
+    prepared = desk.prepare(stage.rt, month=closing, actor=stage.by(Role.ACCOUNTANT), now=stage.now)
     stage.clock.now = approved_at
     return desk.approve(stage.rt, close_id=prepared.close_id, actor=stage.by(Role.APPROVER), now=stage.now)
+
+
+def _carry(stage: Stage, closing: Month) -> None:
+    """Let the accountant say of each difference still open why it may wait; one that the plan does not know stops."""
+    with reading(stage.rt.engine) as db:
+        found = open_differences(db, territory_id=stage.rt.territory_id, month=closing)
+    for each in found:
+        if not each.needs_a_person:
+            continue
+        if each.kind not in CARRIED_REASONS:
+            raise Surprise(f"{closing}: {told_fr(each)}")
+        by = By(
+            territory_id=stage.rt.territory_id,
+            actor=stage.by(Role.ACCOUNTANT),
+            note=CARRIED_REASONS[each.kind],
+            now=stage.now,
+        )
+        transact(stage.rt.engine, carry, by=by, month=closing, key=each.key)
 
 
 def verified(stage: Stage) -> Verdict:

@@ -36,7 +36,6 @@ from monnaie_locale.reconciliation.queries import unresolved
 NEXT_DAY = datetime.timedelta(days=1)
 REPAID_TEXT = "REMBOURSEMENT AU CCAS MONNAIE PERIMEE"
 UNKNOWN_TEXT = "VIREMENT RECU SANS REFERENCE"
-CARRIED_REASON = "La banque recherche qui a envoyé ce virement."
 NOTES = {
     Resolution.EXPIRED_REPAID: "Monnaie périmée rendue au CCAS.",
     Resolution.RESERVE_TOP_UP: "C’était l’association.",
@@ -213,7 +212,4 @@ def _resolve(stage: Stage, kind: Resolution) -> None:
 def _close(stage: Stage, ended: Ended, plan: OrdinaryMonth) -> Close:
     days = plan.days
     ended.counters.move_to(days.at(days.after + 1, 10))
-    carried = CARRIED_REASON if days.month.number == UNKNOWN_MONTH else ""
-    return settling.close_month(
-        stage, days.month, prepared_at=stage.now, approved_at=days.at(days.after + 1, 14), carried_reason=carried
-    )
+    return settling.close_month(stage, days.month, prepared_at=stage.now, approved_at=days.at(days.after + 1, 14))

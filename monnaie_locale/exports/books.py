@@ -7,10 +7,11 @@ from sqlalchemy import Connection
 
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, auxiliary_label
-from monnaie_locale.exports.model import JOURNALS, OPENING_JOURNAL, AccountBalance, BookEntry, BookLine, LedgerAccount
+from monnaie_locale.exports.model import OPENING_JOURNAL, AccountBalance, BookEntry, BookLine, LedgerAccount, journal_of
 from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of, entries
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.periods import paris_date
 
@@ -56,14 +57,16 @@ def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) ->
     for line in entry.transfers:
         debits[line.debit_account_id] = debits.get(line.debit_account_id, 0) + line.amount_cents
         credits_[line.credit_account_id] = credits_.get(line.credit_account_id, 0) + line.amount_cents
+    is_banked = any(accounts[each].kind is AccountKind.RESERVE for each in (*debits, *credits_))
+    journal = journal_of(entry.kind, moves_reserve=is_banked)
     label = ENTRY_LABELS[entry.kind]
     if entry.reverses_entry_id is not None:
         label = f"{label} de l'écriture {entry.reverses_entry_id}"
     return BookEntry(
         number=entry.entry_id,
         kind=entry.kind,
-        journal_code=JOURNALS[entry.kind].code,
-        journal_label=JOURNALS[entry.kind].french,
+        journal_code=journal.code,
+        journal_label=journal.french,
         accounted_on=entry.accounted_on,
         recorded_on=paris_date(entry.recorded_at_ms),
         piece_reference=entry.reference or f"EC{entry.entry_id}",

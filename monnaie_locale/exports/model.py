@@ -75,7 +75,6 @@ class Journal:
     french: str
 
 
-FUNDING_JOURNAL = Journal("FI", "Financements des dispositifs")
 ISSUE_JOURNAL = Journal("EM", "Émissions")
 CHARGE_JOURNAL = Journal("EN", "Encaissements des commerçants")
 REFUND_JOURNAL = Journal("RB", "Remboursements aux porteurs")
@@ -85,26 +84,36 @@ EXPIRY_JOURNAL = Journal("EX", "Expirations")
 GENERAL_JOURNAL = Journal("OD", "Opérations diverses")
 OPENING_JOURNAL = Journal("AN", "À nouveaux")
 
+# The journal of an entry that does not move the reserve's account: what moves it is in the bank's, whatever its kind.
 JOURNALS: dict[EntryKind, Journal] = {
-    EntryKind.FUNDING: FUNDING_JOURNAL,
+    EntryKind.FUNDING: GENERAL_JOURNAL,
     EntryKind.DISTRIBUTION: ISSUE_JOURNAL,
     EntryKind.CHARGE: CHARGE_JOURNAL,
     EntryKind.REFUND: REFUND_JOURNAL,
     EntryKind.MERCHANT_PAYMENT: CHARGE_JOURNAL,
     EntryKind.PAYOUT_ORDER: PAYOUT_JOURNAL,
-    EntryKind.PAYOUT_SETTLED: BANK_JOURNAL,
-    EntryKind.PAYOUT_RETURNED: BANK_JOURNAL,
+    EntryKind.PAYOUT_SETTLED: GENERAL_JOURNAL,
+    EntryKind.PAYOUT_RETURNED: GENERAL_JOURNAL,
     EntryKind.EXPIRY: EXPIRY_JOURNAL,
-    EntryKind.EXPIRED_REPAID: BANK_JOURNAL,
+    EntryKind.EXPIRED_REPAID: GENERAL_JOURNAL,
     EntryKind.WALLET_MOVE: GENERAL_JOURNAL,
-    EntryKind.BANK_CHARGE: BANK_JOURNAL,
-    EntryKind.SUSPENSE: BANK_JOURNAL,
+    EntryKind.BANK_CHARGE: GENERAL_JOURNAL,
+    EntryKind.SUSPENSE: GENERAL_JOURNAL,
     EntryKind.RECOVERY: GENERAL_JOURNAL,
     EntryKind.REVERSAL: GENERAL_JOURNAL,
-    EntryKind.RESERVE_TOP_UP: BANK_JOURNAL,
+    EntryKind.RESERVE_TOP_UP: GENERAL_JOURNAL,
     EntryKind.GUARANTEE_FUNDED: ISSUE_JOURNAL,
     EntryKind.GUARANTEE_RETURNED: ISSUE_JOURNAL,
 }
+
+
+def journal_of(kind: EntryKind, *, moves_reserve: bool) -> Journal:
+    """Return the journal of an entry: the bank's holds every entry that moves the reserve's account, and no other.
+
+    So its lines on that account are the bank's statement, line by line, also when a person says afterwards what a line
+    in suspense was: that moves 471000 or 472000.
+    """
+    return BANK_JOURNAL if moves_reserve else JOURNALS[kind]
 
 
 def in_order(*, entries: Iterable[BookEntry]) -> list[BookEntry]:

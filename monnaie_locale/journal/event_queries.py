@@ -85,6 +85,14 @@ def charges_between(
         yield ChargeEvent(row[0], row[1], row[2], int(row[3]), row[4], row[5], row[6])
 
 
+def is_touched_after(db: Connection, *, territory_id: int, entry_id: int, last_day: datetime.date) -> bool:
+    """Return whether an entry came after this one that is accounted until a day, or that reverses another."""
+    columns = journal_entries.c
+    touches = (columns.accounted_on <= last_day) | columns.reverses_entry_id.is_not(None)
+    later = select(columns.id).where(columns.territory_id == territory_id, columns.id > entry_id, touches).limit(1)
+    return db.scalar(later) is not None
+
+
 def refunds_after(
     db: Connection, *, territory_id: int, after_entry_id: int, last_day: datetime.date
 ) -> Iterator[RefundEvent]:

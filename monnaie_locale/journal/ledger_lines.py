@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Subquery, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Subquery, case, func, literal, select, union_all
 
 from monnaie_locale.journal.queries import EVENTS, KINDS
 from monnaie_locale.journal.tables import accounts, journal_entries, transfers
@@ -19,7 +19,7 @@ SHOP_KINDS = (AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT)
 
 
 class AccountLine(NamedTuple):
-    """What one entry moved on one account, in cents."""
+    """What one entry moved on one account, in cents; `moves_reserve` is about the whole entry."""
 
     kind: AccountKind
     account_id: int
@@ -29,6 +29,7 @@ class AccountLine(NamedTuple):
     reference: str
     debit_cents: int
     credit_cents: int
+    moves_reserve: bool
 
 
 class ShopMove(NamedTuple):
@@ -43,10 +44,14 @@ class ShopMove(NamedTuple):
 
 
 class DayTotal(NamedTuple):
-    """What the entries of one kind moved on one day on accounts of one kind; `line_count` as in `period_control`."""
+    """What the entries of one kind moved on one day on accounts of one kind; `line_count` as in `period_control`.
+
+    Those that move the reserve's account and those that do not are apart.
+    """
 
     accounted_on: datetime.date
     entry_kind: EntryKind
+    moves_reserve: bool
     kind: AccountKind
     line_count: int
     debit_cents: int
@@ -103,8 +108,9 @@ def lines_by_account(
     sides = _sides(territory_id, first_day, last_day)
     keys = (sides.c.kind, sides.c.account_id, sides.c.entry_id, sides.c.is_debit)
     said = (journal_entries.c.kind, journal_entries.c.accounted_on, journal_entries.c.reference)
+    moves_reserve = _moves_reserve(sides.c.entry_id, territory_id, first_day, last_day)
     query = (
-        select(*keys[:3], *said, func.sum(sides.c.debit_cents), func.sum(sides.c.credit_cents))
+        select(*keys[:3], *said, func.sum(sides.c.debit_cents), func.sum(sides.c.credit_cents), moves_reserve)
         .join(
             journal_entries,
             (journal_entries.c.territory_id == territory_id) & (journal_entries.c.id == sides.c.entry_id),
@@ -113,7 +119,9 @@ def lines_by_account(
         .order_by(*keys)
     )
     for row in db.execute(query, execution_options={"yield_per": ROWS_PER_READ}):
-        yield AccountLine(KINDS[row[0]], row[1], row[2], EVENTS[row[3]], row[4], row[5], int(row[6]), int(row[7]))
+        yield AccountLine(
+            KINDS[row[0]], row[1], row[2], EVENTS[row[3]], row[4], row[5], int(row[6]), int(row[7]), bool(row[8])
+        )
 
 
 def shop_moves(
@@ -156,7 +164,8 @@ def day_totals(
         .group_by(sides.c.entry_id, sides.c.kind, sides.c.account_id, sides.c.is_debit)
         .subquery()
     )  # fmt: skip
-    keys = (journal_entries.c.accounted_on, journal_entries.c.kind, lines.c.kind)
+    moves_reserve = _moves_reserve(lines.c.entry_id, territory_id, first_day, last_day).label("moves_reserve")
+    keys = (journal_entries.c.accounted_on, journal_entries.c.kind, moves_reserve, lines.c.kind)
     rows = db.execute(
         select(*keys, func.count(), func.sum(lines.c.debit_cents), func.sum(lines.c.credit_cents))
         .select_from(lines)
@@ -167,7 +176,10 @@ def day_totals(
         .group_by(*keys)
         .order_by(*keys)
     )
-    return [DayTotal(row[0], EntryKind(row[1]), AccountKind(row[2]), row[3], int(row[4]), int(row[5])) for row in rows]
+    return [
+        DayTotal(row[0], EntryKind(row[1]), bool(row[2]), AccountKind(row[3]), row[4], int(row[5]), int(row[6]))
+        for row in rows
+    ]
 
 
 def daily_moves(
@@ -266,6 +278,23 @@ def purse_counts(
 def _of_entry() -> Any:  # noqa: ANN401 - SQLAlchemy's own type of a condition says no more
     """Return the condition that joins a transfer to its entry."""
     return (journal_entries.c.territory_id == transfers.c.territory_id) & (journal_entries.c.id == transfers.c.entry_id)
+
+
+def _moves_reserve(
+    entry_id: ColumnElement[int], territory_id: int, first_day: datetime.date, last_day: datetime.date
+) -> ColumnElement[int]:
+    """Return 1 for an entry of a period that moves the reserve's account, at the bank; else 0."""
+    reserve = int(AccountKind.RESERVE)
+    banked = (
+        select(transfers.c.entry_id)
+        .join(journal_entries, _of_entry())
+        .where(
+            transfers.c.territory_id == territory_id,
+            journal_entries.c.accounted_on.between(first_day, last_day),
+            (transfers.c.debit_kind == reserve) | (transfers.c.credit_kind == reserve),
+        )
+    )
+    return case((entry_id.in_(banked), 1), else_=0)
 
 
 def _sides(territory_id: int, first_day: datetime.date | None, last_day: datetime.date) -> Subquery:

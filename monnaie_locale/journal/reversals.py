@@ -10,18 +10,20 @@ from monnaie_locale.journal.tables import journal_entries
 LOOKUP_MAX = 500
 
 
-def reversals_of(db: Connection, *, territory_id: int, entry_ids: Collection[int]) -> dict[int, int]:
-    """Return the entry that reverses each of these entries, for those that are reversed."""
+def reversals_of(
+    db: Connection, *, territory_id: int, entry_ids: Collection[int], as_of_ms: int | None = None
+) -> dict[int, int]:
+    """Return the entry that reverses each of these entries, for those reversed; by an instant, milliseconds UTC."""
     found: dict[int, int] = {}
     wanted = sorted(entry_ids)
     reverses = journal_entries.c.reverses_entry_id
     for start in range(0, len(wanted), LOOKUP_MAX):
-        rows = db.execute(
-            select(reverses, journal_entries.c.id).where(
-                journal_entries.c.territory_id == territory_id, reverses.in_(wanted[start : start + LOOKUP_MAX])
-            )
+        query = select(reverses, journal_entries.c.id).where(
+            journal_entries.c.territory_id == territory_id, reverses.in_(wanted[start : start + LOOKUP_MAX])
         )
-        found.update({row[0]: row[1] for row in rows})
+        if as_of_ms is not None:
+            query = query.where(journal_entries.c.recorded_at_ms <= as_of_ms)
+        found.update({row[0]: row[1] for row in db.execute(query)})
     return found
 
 

@@ -16,14 +16,22 @@ from monnaie_locale.journal.queries import entries_by_number, owners_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
 from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.programmes.guarantee_queries import guarantee_accounts
 from monnaie_locale.programmes.model import DistributionState
 from monnaie_locale.programmes.queries import distributions_of, funding_orders_of, programmes_by_id
-from monnaie_locale.reconciliation.bank_trail import bank_lines_of_entry
+from monnaie_locale.reconciliation.bank_trail import bank_lines_of_entry, entries_decided_after
 
 # A person follows one euro: the nearest steps are enough, the account's page has the others.
 STEPS_MAX = 8
 PAYOUT_KINDS = frozenset({EntryKind.PAYOUT_ORDER, EntryKind.PAYOUT_SETTLED, EntryKind.PAYOUT_RETURNED})
-PURSE_FILLED_BY = frozenset({EntryKind.DISTRIBUTION, EntryKind.WALLET_MOVE, EntryKind.REFUND})
+# A programme's guarantee is filled and pays as a purse does.
+PURSE_FILLED_BY = frozenset(
+    {EntryKind.DISTRIBUTION, EntryKind.WALLET_MOVE, EntryKind.REFUND, EntryKind.GUARANTEE_FUNDED}
+)
+PURSES = {
+    AccountKind.PURSE: "Tout ce porte-monnaie",
+    AccountKind.OFFLINE_GUARANTEE: "Toute la garantie hors connexion du dispositif",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ class _Follower:
         elif kind is EntryKind.DISTRIBUTION:
             yield from self._fundings()
             yield from self._distribution()
+        elif kind is EntryKind.GUARANTEE_FUNDED:
+            yield from self._fundings()
+        elif kind is EntryKind.SUSPENSE:
+            yield from self._bank_lines()
         elif kind in PAYOUT_KINDS:
             yield from self._payout_before()
         else:
@@ -86,8 +98,12 @@ class _Follower:
         kind = self.entry.kind
         if kind is EntryKind.FUNDING:
             yield from self._distributions()
-        elif kind is EntryKind.DISTRIBUTION:
+            yield from self._guarantees_funded()
+        elif kind in {EntryKind.DISTRIBUTION, EntryKind.GUARANTEE_FUNDED}:
             yield from self._purses_spent()
+        elif kind is EntryKind.SUSPENSE:
+            decided = entries_decided_after(self.db, territory_id=self.territory_id, entry_id=self.entry.entry_id)
+            yield from (_entry_step(each) for each in self._entries(decided))
         elif kind in PAYOUT_KINDS:
             yield from self._payout_after()
         else:
@@ -145,9 +161,23 @@ class _Follower:
                     {"distribution_id": each.distribution_id},
                 )
 
+    def _guarantees_funded(self) -> Iterator[Step]:
+        """What of the programme's funds went to its offline guarantee."""
+        guarantees = guarantee_accounts(self.db, territory_id=self.territory_id)
+        for number in sorted({owner.programme_id for owner in self.owners.values() if owner.programme_id}):
+            if number in guarantees:
+                numbers = numbers_touching(
+                    self.db,
+                    territory_id=self.territory_id,
+                    account_ids=[guarantees[number]],
+                    above=self.entry.entry_id,
+                )
+                funded = [each for each in self._entries(numbers) if each.kind is EntryKind.GUARANTEE_FUNDED]
+                yield from (_entry_step(each) for each in funded[:STEPS_MAX])
+
     def _purses(self, *, credited: bool) -> list[int]:
         sides = {line.credit_account_id if credited else line.debit_account_id for line in self.entry.transfers}
-        return sorted(each for each in sides if self.owners[each].kind is AccountKind.PURSE)
+        return sorted(each for each in sides if self.owners[each].kind in PURSES)
 
     def _purses_filled(self) -> Iterator[Step]:
         """What filled the purses that paid, the last first."""
@@ -161,7 +191,7 @@ class _Follower:
                 if each.kind in PURSE_FILLED_BY and any(line.credit_account_id == account_id for line in each.transfers)
             ]
             yield from (_entry_step(each) for each in filled[:-STEPS_MAX:-1])
-            yield self._account(account_id, "Tout ce porte-monnaie")
+            yield self._account(account_id, PURSES[self.owners[account_id].kind])
 
     def _purses_spent(self) -> Iterator[Step]:
         """What the purses filled here paid later, the first ones first."""
@@ -175,7 +205,7 @@ class _Follower:
                 if any(line.debit_account_id == account_id for line in each.transfers)
             ]
             yield from (_entry_step(each) for each in spent[:STEPS_MAX])
-            yield self._account(account_id, "Tout ce porte-monnaie")
+            yield self._account(account_id, PURSES[self.owners[account_id].kind])
 
     def _shop(self) -> Iterator[Step]:
         """The shop that was paid, and the transfer by which its euros left."""
@@ -232,6 +262,8 @@ class _Follower:
         elif line is not None and line.settled_entry_id is not None:
             yield Step("Débit par la banque", "journal.entry", {"entry_id": line.settled_entry_id})
             yield from self._bank_lines(line.settled_entry_id)
+        if line is not None and line.rejected_entry_id not in {None, self.entry.entry_id}:
+            yield Step("Rejet du virement", "journal.entry", {"entry_id": line.rejected_entry_id or 0})
         if line is not None and line.returned_entry_id not in {None, self.entry.entry_id}:
             yield Step("Retour du virement", "journal.entry", {"entry_id": line.returned_entry_id or 0})
 

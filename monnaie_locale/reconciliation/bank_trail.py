@@ -25,6 +25,29 @@ class BankLineOfEntry:
     booked_on: datetime.date
 
 
+def entries_decided_after(db: Connection, *, territory_id: int, entry_id: int) -> list[int]:
+    """Return the entries by which people said what a line was that this entry let wait, in the order of numbers."""
+    matches, parts, entries = bank_matches.c, bank_decision_parts.c, bank_decision_entries.c
+    rows = db.execute(
+        select(entries.entry_id)
+        .join(
+            bank_decision_parts,
+            (parts.territory_id == entries.territory_id) & (parts.decision_id == entries.decision_id),
+        )
+        .join(
+            bank_matches,
+            (matches.territory_id == parts.territory_id)
+            & (matches.bank_statement_id == parts.bank_statement_id)
+            & (matches.line_no == parts.line_no)
+            & (matches.part_no == parts.part_no),
+        )
+        .where(entries.territory_id == territory_id, matches.entry_id == entry_id, entries.entry_id > entry_id)
+        .distinct()
+        .order_by(entries.entry_id)
+    )
+    return list(rows.scalars())
+
+
 def bank_lines_of_entry(db: Connection, *, territory_id: int, entry_id: int) -> list[BankLineOfEntry]:
     """Return what the bank said that an entry records, or that a person decided by it."""
     matches = bank_matches.c

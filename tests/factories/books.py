@@ -4,7 +4,7 @@ import datetime
 
 from hypothesis import strategies as st
 
-from monnaie_locale.exports.model import JOURNALS, BookEntry, BookLine, LedgerAccount
+from monnaie_locale.exports.model import BookEntry, BookLine, LedgerAccount, journal_of
 from monnaie_locale.ledger.accounts import ACCOUNT_MAP, AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 
@@ -48,11 +48,12 @@ def named(kind, auxiliary_code=""):
 
 def entry(number, kind, moves, *, on=datetime.date(2026, 11, 3), label="Écriture", piece="PIECE-1"):
     """Return an entry of (account, cents) moves: + debits, − credits."""
+    journal = journal_of(kind, moves_reserve=any(each.kind is AccountKind.RESERVE for each, _ in moves))
     return BookEntry(
         number=number,
         kind=kind,
-        journal_code=JOURNALS[kind].code,
-        journal_label=JOURNALS[kind].french,
+        journal_code=journal.code,
+        journal_label=journal.french,
         accounted_on=on,
         recorded_on=on,
         piece_reference=piece,

@@ -77,9 +77,9 @@ def test_a_month_from_the_statement_to_the_signed_certificate(site: Site, month:
 
     # She prepares; she may not approve; a person with both rights may not either.
     both = site.client_of(Role.ACCOUNTANT, Role.APPROVER)
-    assert post(accountant, f"{MONTH}/preparer", carried_reason="").status_code == 200
+    assert post(accountant, f"{MONTH}/preparer", carried_reason="Complément demandé").status_code == 200
     assert post(accountant, "/bureau/arretes/1/approuver").status_code == 403
-    assert post(both, f"{MONTH}/preparer", carried_reason="").status_code == 200
+    assert post(both, f"{MONTH}/preparer", carried_reason="Complément demandé").status_code == 200
     refused = post(both, "/bureau/arretes/1/approuver")
     assert refused.status_code == 403
     assert "code>maker_is_checker<" in refused.text
@@ -94,7 +94,7 @@ def test_a_month_from_the_statement_to_the_signed_certificate(site: Site, month:
     archive = zipfile.ZipFile(io.BytesIO(accountant.get(f"{MONTH}/dossier").data))
     assert "732829320FEC20261231.txt" in archive.namelist()
     assert archive.read("reconciliation.pdf") == accountant.get(f"{MONTH}/rapprochement").data
-    closed_again = post(accountant, f"{MONTH}/preparer", carried_reason="")
+    closed_again = post(accountant, f"{MONTH}/preparer", carried_reason="Complément demandé")
     assert closed_again.status_code == 409
     assert "déjà arrêté" in closed_again.text
 
@@ -129,7 +129,7 @@ def test_the_same_by_json(site: Site, month: Month2026) -> None:
     token = csrf_token(client, "/bureau")
 
     def call(path: str, **body: object):
-        headers = {"X-CSRF-Token": token, "Idempotency-Key": path}
+        headers = {"X-CSRF-Token": token, "Idempotency-Key": f"{path}-{len(body)}"}
         return client.post(f"/api/v1{path}", json=body, headers=headers)
 
     assert client.get("/api/v1/journal/entries?limit=4").json["next_cursor"]
@@ -138,12 +138,13 @@ def test_the_same_by_json(site: Site, month: Month2026) -> None:
     assert client.get("/api/v1/journal/head").json["owed_cents"] == 24_750
     assert [each["id"] for each in client.get("/api/v1/statements").json["statements"]] == [2, 1]
     assert len(client.get("/api/v1/statements/2").json["lines"]) == 3
-    assert client.get("/api/v1/checklists/2026-10").json["is_clean"] is True
+    assert client.get("/api/v1/checklists/2026-10").json["is_clean"] is False
     assert client.get("/api/v1/exports/fec?year=2026").json["name"] == "732829320FEC20261231.txt"
     assert client.get("/api/v1/exports/payouts/1").json["media_type"] == "application/xml"
 
     assert call("/statements", camt053_base64="PGh0bWwvPg==").json["code"] == "statement_not_camt053"
-    prepared = call("/closes", month="2026-10")
+    assert call("/closes", month="2026-10").json["code"] == "checklist_not_clean"
+    prepared = call("/closes", month="2026-10", carried_reason="Complément demandé")
     assert (prepared.status_code, prepared.json["state"]) == (201, "prepared")
     assert call("/closes/1/approval").status_code == 403
     assert client.get("/api/v1/closes").json["closes"][0]["certificate"] == ""

@@ -6,6 +6,8 @@ The whole year is `monnaie-locale demo --months 12`, judged by `python -m tests.
 import itertools
 import json
 
+import openpyxl
+import pikepdf
 import pytest
 
 from monnaie_locale.closing.documents import kept_documents
@@ -22,6 +24,7 @@ from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE
 from tests.judges.month import judge, judge_months
 
 MONTHS = 3
+YEAR = "2026"
 NAMES = ["2026-10", "2026-11", "2026-12"]
 
 
@@ -39,7 +42,7 @@ def out(tmp_path_factory):
 
 
 def files(out):
-    return {f"{name}/{path.name}": path.read_bytes() for name in NAMES for path in (out / name).iterdir()}
+    return {f"{name}/{path.name}": path.read_bytes() for name in (YEAR, *NAMES) for path in (out / name).iterdir()}
 
 
 def test_each_month_is_closed_by_two_people_and_its_documents_are_those_kept(out):
@@ -59,12 +62,44 @@ def test_each_month_is_closed_by_two_people_and_its_documents_are_those_kept(out
     engine.dispose()
 
 
-def test_every_document_of_every_month_passes_its_judge(out, tmp_path):
+@pytest.mark.usefixtures("hledger")
+def test_every_document_of_every_month_and_of_the_year_passes_its_judge(out):
     assert judge_months(out) == {}
-    for name in ("2026-11/journal.beancount", "2026-11/payouts.xml", "2026-11/trial-balance.csv"):
-        wrong = tmp_path / name.rpartition("/")[2]
-        wrong.write_text((out / name).read_text("utf-8-sig").replace("1", "2", 1).replace("0", "9", 30))
-        assert judge(wrong), name
+    kinds = {path.suffix for folder in (YEAR, *NAMES) for path in (out / folder).iterdir()}
+    assert kinds == {".pdf", ".csv", ".xlsx", ".xml", ".txt", ".json", ".beancount", ".hledger"}
+
+
+@pytest.mark.usefixtures("hledger")
+@pytest.mark.parametrize(
+    ("name", "there", "instead"),
+    [
+        ("2026-11/journal.beancount", "1", "2"),
+        ("2026-11/payouts.xml", "<PmtMtd>TRF<", "<PmtMtd>XXX<"),
+        ("2026-11/trial-balance.csv", ",0", ",1"),
+        ("2026-11/balance-2026-11.csv", "\nTotal;", "\n471000;;;;1,00;;1,00;\nTotal;"),
+        ("2026-11/journal-2026-11.csv", "Nombre de lignes;", "Nombre de lignes;1"),
+        ("2026-12/grand-livre-2026-12.csv", "\nTotal;", "\n"),
+        ("2026/journal-2026.hledger", "  0 EUR = ", "  1 EUR = "),
+        ("2026/000000018FEC20261231.txt", "\t512100\t", "\tBQ1\t"),
+    ],
+)
+def test_each_judge_sees_a_fault(out, tmp_path, name, there, instead):
+    content = (out / name).read_text("utf-8-sig")
+    assert there in content
+    wrong = tmp_path / name.rpartition("/")[2]
+    wrong.write_text(content.replace(there, instead, 1))
+    assert judge(wrong)
+
+
+def test_the_judges_of_workbooks_and_of_paper_see_a_fault_and_nothing_stays_unjudged(out, tmp_path):
+    workbook = openpyxl.load_workbook(out / "2026" / "reddition-balance-2026.xlsx")
+    workbook.worksheets[0].cell(row=2, column=5).value = 0.01
+    workbook.save(tmp_path / "reddition-balance-2026.xlsx")
+    assert "total of Mouvements débit" in judge(tmp_path / "reddition-balance-2026.xlsx")
+    with pikepdf.open(out / "2026-11" / "balance-2026-11.pdf") as pdf:
+        del pdf.Root.StructTreeRoot
+        pdf.save(tmp_path / "balance.pdf")
+    assert "structure" in judge(tmp_path / "balance.pdf")
     (tmp_path / "letter.txt").write_text("?")
     assert judge(tmp_path / "letter.txt") == ["nobody judges this"]
 

@@ -122,6 +122,18 @@ def test_the_desk_chooses_what_the_card_is_made_on(site: Site) -> None:
     assert desk.post("/bureau/menages/chercher", reference="123 456 789 7").status_code == 422
 
 
+def test_who_prepared_a_move_reads_that_another_person_approves_it(site: Site) -> None:
+    both, approver = Desk(site, Role.AGENT, Role.APPROVER), Desk(site, Role.APPROVER)
+    for reference in ("D-1", "D-2"):
+        both.post("/bureau/menages/nouveau", reference=reference)
+    assert both.post("/bureau/menages/1/deplacer", reference="D-2", kind="merge").status_code == 303
+
+    prepared, waiting = both.get("/bureau/deplacements"), approver.get("/bureau/deplacements")
+
+    assert ("Préparé par vous" in prepared, "Valider" in prepared) == (True, False)
+    assert ("Préparé par vous" in waiting, "Valider" in waiting) == (False, True)
+
+
 def test_a_balance_is_moved_by_two_people_at_the_desk(site: Site) -> None:
     agent, approver = Desk(site, Role.AGENT), Desk(site, Role.APPROVER)
     for reference in ("D-1", "D-2"):

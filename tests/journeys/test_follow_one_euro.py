@@ -14,11 +14,17 @@ from monnaie_locale.closing import app as closing_app
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.exports import app as exports_app
 from monnaie_locale.identity.roles import Role
+from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.posting import Draw
 from monnaie_locale.office import app as office_app
 from monnaie_locale.programmes import app as programmes_app
 from monnaie_locale.programmes.operations.distributing import approve_distribution, prepare_distribution
 from monnaie_locale.programmes.operations.paying_out import post_distribution
 from monnaie_locale.reconciliation import app as bank_app
+from monnaie_locale.reconciliation.decisions import By, decide
+from monnaie_locale.reconciliation.model import Item, Resolution, Share
+from tests.factories.guarantee import guaranteed
 from tests.factories.ledger import World
 from tests.factories.market import issue
 from tests.factories.month import CHECKER, MAKER, Month2026, moment, open_month_in
@@ -61,7 +67,20 @@ def month(site: Site) -> Month2026:
     post_distribution(site.rt.engine, **posted, **common)
     for wallet, shop, cents in zip(wallets, month.shops, (1_250, 4_000), strict=True):
         month.world.charge(wallet, shop.id, cents)
-    month.import_(month.second_statement(month.pay()))
+    guaranteed(site.rt.engine, 1_000)
+    guarantee = month.world.account(AccountKind.OFFLINE_GUARANTEE, programme=1)
+    month.world.do(EntryKind.CHARGE, Draw((guarantee,), month.world.shop(month.shops[0].id), 300))
+    payout = month.pay()
+    # The bank does not say whose the second transfer is: a person does.
+    named = f"<Refs><EndToEndId>{payout.lines[1].end_to_end_id}</EndToEndId></Refs>".encode()
+    month.import_(month.second_statement(payout).replace(named, b""))
+    by = By(territory_id=1, actor=MAKER, note="Seul virement de ce montant", now=moment(2, 11))
+    cents = payout.lines[1].amount_cents
+    settled = Item(
+        kind=Resolution.PAYOUT_SETTLED, reference=payout.lines[1].end_to_end_id, amount_cents=cents
+    )  # fmt: skip
+    share = Share(bank_statement_id=2, line_no=2, part_no=1, amount_cents=-cents)
+    transact(site.rt.engine, decide, by=by, shares=[share], items=[settled])
     # The shop's page shows the month that runs.
     site.clock.now = moment(31)
     return month
@@ -121,7 +140,7 @@ def test_one_euro_from_the_decision_to_the_shops_bank_line_and_back(site: Site, 
     reader.follow("Virement groupé", inside="D’où il vient")
     reader.follow("^n°", inside="Les lignes")
     assert reader.visited[-1] == order
-    reader.follow(r"Encaissement", inside="D’où il vient")
+    reader.follow(r"Encaissement.* 12,50", inside="D’où il vient")
     assert reader.visited[-1] == charge
     reader.follow("Distribution|distribution", inside="D’où il vient")
     reader.follow("Distribution n° 1", inside="D’où il vient")
@@ -133,6 +152,53 @@ def test_one_euro_from_the_decision_to_the_shops_bank_line_and_back(site: Site, 
     reader.follow("^n°", inside='id="ligne-1-1"')
     reader.follow(DECISION, inside="D’où il vient")
     assert reader.visited[-1] == "/bureau/dispositifs/1"
+
+
+def test_one_euro_through_a_bank_line_that_a_person_decided(site: Site, month: Month2026) -> None:
+    del month
+    reader = Reader(site.client_of(Role.ACCOUNTANT), "/bureau/banque/2")
+    # Back: what waited, what a person said it was, the order, what the shop took, the aid.
+    reader.follow("^n°", inside='id="ligne-2-1"')
+    assert "Mouvement bancaire à classer" in reader.page
+    reader.follow("Virement débité par la banque", inside="Où il va")
+    decided = reader.visited[-1]
+    reader.follow("Ordre de virement", inside="D’où il vient")
+    order = reader.visited[-1]
+    reader.follow("Encaissement", inside="D’où il vient")
+    reader.follow("Distribution du", inside="D’où il vient")
+    # And down again, to the line of the statement.
+    reader.follow("Encaissement", inside="Où il va")
+    reader.follow("^Virement ", inside="Où il va")
+    assert reader.visited[-1] == order
+    reader.follow("Débit par la banque", inside="Où il va")
+    assert reader.visited[-1] == decided
+    reader.follow(STATEMENT, inside="Où il va")
+    assert 'id="ligne-2-1"' in reader.page
+
+
+def test_one_euro_through_the_offline_guarantee(site: Site, month: Month2026) -> None:
+    del month
+    reader = Reader(site.client_of(Role.ACCOUNTANT), "/bureau/dispositifs/1")
+    reader.follow("^n°", inside="Appels de fonds")
+    funding = reader.visited[-1]
+    reader.follow("Garantie hors connexion alimentée", inside="Où il va")
+    guarantee = reader.visited[-1]
+    reader.follow("Encaissement", inside="Où il va")
+    assert "467700" in reader.page
+    charge = reader.visited[-1]
+    reader.follow("^Virement ", inside="Où il va")
+    reader.follow("Débit par la banque", inside="Où il va")
+    reader.follow(STATEMENT, inside="Où il va")
+
+    reader.follow("^n°", inside='id="ligne-1-1"')
+    reader.follow("Ordre de virement", inside="D’où il vient")
+    reader.follow("Encaissement", inside="D’où il vient")
+    assert reader.visited[-1] == charge
+    reader.follow("Garantie hors connexion alimentée", inside="D’où il vient")
+    assert reader.visited[-1] == guarantee
+    reader.follow("Financement", inside="D’où il vient")
+    assert reader.visited[-1] == funding
+    reader.follow(DECISION, inside="D’où il vient")
 
 
 def test_a_page_without_the_right_to_read_the_journal_has_no_link_to_it(site: Site, month: Month2026) -> None:

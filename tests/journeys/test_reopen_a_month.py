@@ -50,7 +50,7 @@ def test_two_people_reopen_a_month_and_close_it_again(site: Site, month: Month20
     month.live()
     site.clock.now = moment(3, 11)
     accountant, approver = site.client_of(Role.ACCOUNTANT), site.client_of(Role.APPROVER)
-    post(accountant, f"{MONTH}/preparer", carried_reason="")
+    post(accountant, f"{MONTH}/preparer", carried_reason="Complément demandé")
     closed = post(approver, "/bureau/arretes/1/approuver")
     assert "conservés tels quels" in closed.text
     first = accountant.get(f"{MONTH}/certificat").data
@@ -74,7 +74,7 @@ def test_two_people_reopen_a_month_and_close_it_again(site: Site, month: Month20
 
     site.clock.now = moment(6, 11)
     accountant, approver = site.client_of(Role.ACCOUNTANT), site.client_of(Role.APPROVER)
-    post(accountant, f"{MONTH}/preparer", carried_reason="")
+    post(accountant, f"{MONTH}/preparer", carried_reason="Complément demandé")
     post(approver, "/bureau/arretes/2/approuver")
     assert accountant.get(f"{KEPT}/certificat").data == first
     assert accountant.get(f"{MONTH}/certificat").data != first
@@ -156,7 +156,7 @@ def test_a_close_longer_than_its_page_goes_on_without_it(site: Site, month: Mont
     # Somebody holds the posting lock: the close waits for it, the page does not.
     with site.rt.engine.begin() as db:
         db.execute(text("SELECT 1 FROM ledger_heads FOR UPDATE"))
-        sent = post(accountant, f"{MONTH}/preparer", follow=False, carried_reason="")
+        sent = post(accountant, f"{MONTH}/preparer", follow=False, carried_reason="Complément demandé")
         assert sent.location == "/bureau/arretes/en-cours/1"
         assert "<progress" in accountant.get(sent.location).text
     while (shown := accountant.get(sent.location)).status_code == 200:

@@ -1,27 +1,35 @@
-"""Judge every document of a month's folder by the program, the schema or the rule made for its kind."""
+"""Judge every document of a folder of a month or of a year by the program, the schema or the rule made for its kind."""
 
+import csv
 import datetime
+import io
 import json
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import openpyxl
-import pypdf
 import xmlschema
 from beancount import loader
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tests.judges.fec import check_fec
+from tests.judges.pdf_ua import check_pdf_ua
 
 SCHEMAS = Path(__file__).parents[1] / "data" / "xsd"
-MONTH_FOLDER = re.compile(r"\d{4}-\d{2}")
+PERIOD_FOLDER = re.compile(r"\d{4}(-\d{2})?")
+CENTS = re.compile(r"-?\d+,\d\d")
+# Of a document that has both, debits and credits are the same sums.
+TWO_SIDES = ("Débit", "Crédit"), ("Mouvements débit", "Mouvements crédit"), ("Solde débit", "Solde crédit")
+ABOUT, TOTAL, LINES = "Contrôle", "Total", "Nombre de lignes"
 
 
 def judge_months(out):
-    """Return what is wrong with the documents of every month under a folder, by its path; empty when nothing is."""
+    """Return what is wrong with the documents of every period under a folder, by its path; empty when nothing is."""
     found = {}
-    for folder in sorted(path for path in Path(out).iterdir() if MONTH_FOLDER.fullmatch(path.name)):
+    for folder in sorted(path for path in Path(out).iterdir() if PERIOD_FOLDER.fullmatch(path.name)):
         for path in sorted(folder.iterdir()):
             faults = judge(path)
             if faults:
@@ -36,9 +44,11 @@ def judge(path):
         (path.suffix == ".xml", _xml),
         ("FEC" in path.name, _fec),
         (path.suffix == ".beancount", _beancount),
+        (path.suffix == ".hledger", _hledger),
         (path.name.startswith("close-certificate"), _certificate),
-        (path.suffix == ".csv", _balance),
-        (path.suffix == ".xlsx", _workbook),
+        (path.name == "trial-balance.csv", _balance),
+        (path.suffix == ".csv", _sheet_csv),
+        (path.suffix == ".xlsx", _sheet_xlsx),
     )
     found = next((judged for fits, judged in judges if fits), None)
     return ["nobody judges this"] if found is None else found(path)
@@ -60,16 +70,19 @@ def _beancount(path):
     return [error.message for error in errors]
 
 
+def _hledger(path):
+    """A second accountant: every balance asserted, every account declared, every transaction balanced."""
+    program = shutil.which("hledger")
+    if program is None:
+        return ["the program hledger is missing"]
+    found = subprocess.run([program, "-f", str(path), "check", "--strict"], capture_output=True, text=True, check=False)
+    return [] if found.returncode == 0 else [found.stderr]
+
+
 def _pdf(path):
-    root = pypdf.PdfReader(path).trailer["/Root"]
-    return [] if root.get("/MarkInfo", {}).get("/Marked") and "/StructTreeRoot" in root else ["untagged"]
-
-
-def _workbook(path):
-    """The workbook opens elsewhere, and its last page says of which month it is."""
-    last = openpyxl.load_workbook(path, read_only=True).worksheets[-1]
-    facts = {row[0]: row[1] for row in last.iter_rows(values_only=True, max_col=2)}
-    return [] if facts.get("Période") else ["no period"]
+    # Cards to cut out are a page without a heading.
+    allowed = {"headings"} if path.name == "cards.pdf" else set()
+    return sorted(set(check_pdf_ua(path.read_bytes())) - allowed)
 
 
 def _certificate(path):
@@ -92,6 +105,53 @@ def _balance(path):
     sums = [sum(column) for column in zip(*cents, strict=True)]
     debits, credits_, debit_balances, credit_balances = sums
     return [] if (debits, debit_balances) == (credits_, credit_balances) and debits else ["unbalanced"]
+
+
+def _sheet_csv(path):
+    rows = list(csv.reader(io.StringIO(path.read_text("utf-8-sig")), delimiter=";"))
+    cut = rows.index([]) if [] in rows else len(rows)
+    about = [(row[1], _cents(row[2])) for row in rows[cut + 1 :] if row[0] == ABOUT]
+    return _sheet(rows[0], [[_cents(cell) for cell in row] for row in rows[1:cut]], about)
+
+
+def _sheet_xlsx(path):
+    """As another program reads the workbook: euros are numbers there."""
+    workbook = openpyxl.load_workbook(path, read_only=True)
+    pages = [list(page.iter_rows()) for page in workbook.worksheets]
+    told = pages.pop()
+    heads = [cell.value for cell in pages[0][0]]
+    lines = [[_number(cell) for cell in row] for page in pages for row in page[1:]]
+    return _sheet(heads, lines, [(row[0].value, _number(row[1])) for row in told])
+
+
+def _sheet(heads, lines, about):
+    """Counted again, the lines are those that the document says, and so is each of its totals."""
+    said = dict(about)
+    *rows, totals = lines or [[None]]
+    if not totals or totals[0] != TOTAL:
+        return ["no totals: the document was cut"]
+    faults = [] if said.get(LINES) in {len(rows), str(len(rows))} else ["lines"]
+    if any(len(row) != len(heads) for row in lines):
+        return [*faults, "width"]
+    sums = {}
+    for place, head in enumerate(heads):
+        if f"Total {head}" in said:
+            sums[head] = sum(row[place] or 0 for row in rows)
+            if not sums[head] == totals[place] == said[f"Total {head}"]:
+                faults.append(f"total of {head}")
+    return faults + [
+        f"{one} and {other}" for one, other in TWO_SIDES if {one, other} <= sums.keys() and sums[one] != sums[other]
+    ]
+
+
+def _cents(cell):
+    """Return the cents of a cell of a CSV, None for an empty one, the text of any other."""
+    return (int(cell.replace(",", "")) if CENTS.fullmatch(cell) else cell) if cell else None
+
+
+def _number(cell):
+    """Return the cents of an amount of a workbook, any other value as it is."""
+    return round(cell.value * 100) if cell.value is not None and "0.00" in cell.number_format else cell.value
 
 
 if __name__ == "__main__":

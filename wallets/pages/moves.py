@@ -162,6 +162,5 @@ def _index(refusal: Refusal | None = None) -> ResponseReturnValue:
         moves=listed,
         households=households,
         held_cents=held_cents,
-        caller=access.subject().caller,
         refusal=refusal,
     )

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.exports.labels import ENTRY_LABELS
-from monnaie_locale.exports.model import JOURNALS, LedgerAccount
+from monnaie_locale.exports.model import LedgerAccount, journal_of
 from monnaie_locale.exports.sheets.scope import Scope
-from monnaie_locale.journal.ledger_lines import day_totals, lines_by_account, period_control
+from monnaie_locale.journal.ledger_lines import AccountLine, DayTotal, day_totals, lines_by_account, period_control
 from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
 
 DEBIT, CREDIT = "Débit", "Crédit"
@@ -76,7 +76,7 @@ def journal_sheet(scope: Scope) -> Sheet:
     rows: list[Row] = [
         (
             total.accounted_on,
-            f"{JOURNALS[total.entry_kind].code} {ENTRY_LABELS[total.entry_kind]}",
+            f"{_journal_code(total)} {ENTRY_LABELS[total.entry_kind]}",
             scope.chart.issuer(total.kind).code,
             scope.chart.issuer(total.kind).french,
             total.line_count,
@@ -150,11 +150,15 @@ def _ledger_rows(scope: Scope, accounts: dict[int, LedgerAccount], opening: dict
             balance_cents += line.debit_cents - line.credit_cents
             yield (
                 account.general_code, account.auxiliary_code, line.accounted_on, line.entry_id,
-                JOURNALS[line.entry_kind].code, line.reference or f"EC{line.entry_id}", ENTRY_LABELS[line.entry_kind],
+                _journal_code(line), line.reference or f"EC{line.entry_id}", ENTRY_LABELS[line.entry_kind],
                 line.debit_cents or None, line.credit_cents or None, balance_cents,
             )  # fmt: skip
     for account_id in waiting[at:]:
         yield _carried(scope, accounts[account_id], opening[account_id])
+
+
+def _journal_code(moved: AccountLine | DayTotal) -> str:
+    return journal_of(moved.entry_kind, moves_reserve=moved.moves_reserve).code
 
 
 def _carried(scope: Scope, account: LedgerAccount, balance_cents: int) -> Row:

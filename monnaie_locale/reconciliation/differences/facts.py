@@ -20,9 +20,10 @@ from monnaie_locale.reconciliation.differences.model import (
     IbanChange,
     Part,
     RefusedFile,
+    Tills,
     Transfer,
 )
-from monnaie_locale.reconciliation.differences.till_facts import charges_and_refunds
+from monnaie_locale.reconciliation.differences.till_facts import look_at_tills
 from monnaie_locale.reconciliation.matching import is_return_code
 from monnaie_locale.reconciliation.model import MatchKind, Resolution, StoredMatch
 from monnaie_locale.reconciliation.queries import bank_position, entered_as, statements_of, unresolved
@@ -32,7 +33,9 @@ TRANSFERS_SINCE = datetime.timedelta(days=396)
 NOON = datetime.time(12)
 
 
-def facts_of(db: Connection, *, territory_id: int, month: Month, as_of_ms: int | None = None) -> Facts:
+def facts_of(
+    db: Connection, *, territory_id: int, month: Month, as_of_ms: int | None = None, tills: Tills | None = None
+) -> Facts:
     """Return the facts of a month.
 
     Args:
@@ -40,13 +43,14 @@ def facts_of(db: Connection, *, territory_id: int, month: Month, as_of_ms: int |
         territory_id: whose books.
         month: the month at whose end one looks.
         as_of_ms: what people had decided by then, milliseconds UTC: for a month closed earlier.
+        tills: the month's charges and refunds, when they were read before a lock; None reads them here.
 
     """
     day = month.last_day
     position = bank_position(db, territory_id=territory_id, day=day, as_of_ms=as_of_ms)
     balances = kinds_through(db, territory_id=territory_id, last_day=day)
-    charges, refunds = charges_and_refunds(db, territory_id=territory_id, month=month)
-    bank_charges, topped_up_cents = _bank_charges(db, territory_id, day)
+    tills = tills or look_at_tills(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms)
+    bank_charges, topped_up_cents = _bank_charges(db, territory_id, day, as_of_ms)
     return Facts(
         month=month,
         bank_through_on=None if position is None else position.through_on,
@@ -58,8 +62,8 @@ def facts_of(db: Connection, *, territory_id: int, month: Month, as_of_ms: int |
         ),
         transfers=_transfers(db, territory_id, day),
         fundings=_fundings(db, territory_id, day),
-        charges=charges,
-        refunds=refunds,
+        charges=tills.charges,
+        refunds=tills.refunds,
         bank_charges=bank_charges,
         iban_changes=tuple(
             IbanChange(merchant_id=int(event.target.rpartition(":")[2]), changed_at_ms=event.at_ms)
@@ -93,7 +97,12 @@ def _transfers(db: Connection, territory_id: int, day: datetime.date) -> tuple[T
     numbers = {
         number
         for each in found
-        for number in (each.order_entry_id, each.settled_entry_id, each.returned_entry_id)
+        for number in (
+            each.order_entry_id,
+            each.settled_entry_id,
+            each.returned_entry_id,
+            each.rejected_entry_id,
+        )
         if number is not None
     }
     days = days_of(db, territory_id=territory_id, entry_ids=numbers)
@@ -115,6 +124,8 @@ def _transfers(db: Connection, territory_id: int, day: datetime.date) -> tuple[T
         )
         for each in found
         if days[each.order_entry_id] <= day
+        # Of what the bank refused to execute nothing is on its way: its order is reversed.
+        and (each.rejected_entry_id is None or days[each.rejected_entry_id] > day)
     )
 
 
@@ -136,7 +147,9 @@ def _fundings(db: Connection, territory_id: int, day: datetime.date) -> tuple[Fu
     )
 
 
-def _bank_charges(db: Connection, territory_id: int, day: datetime.date) -> tuple[tuple[BankCharge, ...], int]:
+def _bank_charges(
+    db: Connection, territory_id: int, day: datetime.date, as_of_ms: int | None
+) -> tuple[tuple[BankCharge, ...], int]:
     """Return the charges that stand, oldest first, and all that was made good, in cents."""
     entered = {
         kind: entered_as(db, territory_id=territory_id, match_kind=match_kind, resolution=resolution)
@@ -146,7 +159,7 @@ def _bank_charges(db: Connection, territory_id: int, day: datetime.date) -> tupl
         )
     }
     numbers = [number for amounts in entered.values() for number in amounts]
-    undone = reversals_of(db, territory_id=territory_id, entry_ids=numbers)
+    undone = reversals_of(db, territory_id=territory_id, entry_ids=numbers, as_of_ms=as_of_ms)
     days = days_of(db, territory_id=territory_id, entry_ids=numbers)
     charges = sorted(
         (

@@ -30,6 +30,10 @@ class DifferenceKind(StrEnum):
     RESERVE_SHORT = "reserve_short"
 
 
+# Money that is on its way waits for nobody; wording.py says from when on the bank must be asked.
+IN_TRANSIT_DAYS_MAX = 5
+
+
 class DifferenceState(StrEnum):
     """Where a difference is: nobody has said anything, an entry explains it, or it is carried with a reason."""
 
@@ -68,6 +72,17 @@ class Difference:
     def key(self) -> str:
         """Return what identifies it among those of its month."""
         return f"{self.kind}|{self.subject}"
+
+    @property
+    def is_carried_by_nature(self) -> bool:
+        """Return whether it is only money on its way, for a few days: the next statement ends it, nobody has to."""
+        is_on_its_way = self.kind is DifferenceKind.PAYOUT_IN_TRANSIT and self.age_days <= IN_TRANSIT_DAYS_MAX
+        return self.state is DifferenceState.OPEN and is_on_its_way
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Return whether somebody must still explain it, or carry it with a reason, before its month is closed."""
+        return self.state is DifferenceState.OPEN and not self.is_carried_by_nature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +181,16 @@ class Refund:
     charged_cents: int
     before_cents: int
     happened_on: datetime.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tills:
+    """The charges and refunds that a month's end looks at, as they stood at one entry."""
+
+    month: Month
+    through_entry_id: int
+    charges: tuple[Charge, ...]
+    refunds: tuple[Refund, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from monnaie_locale.ledger.periods import Month
 from monnaie_locale.reconciliation.decision_queries import decisions_of
 from monnaie_locale.reconciliation.differences.facts import facts_of
 from monnaie_locale.reconciliation.differences.four_matches import TwoSides, four_matches
-from monnaie_locale.reconciliation.differences.model import Difference, DifferenceState, Facts, Part
+from monnaie_locale.reconciliation.differences.model import Difference, DifferenceState, Facts, Part, Tills
 from monnaie_locale.reconciliation.differences.proposals import Proposal, propose
 from monnaie_locale.reconciliation.differences.rules import Rule, find
 from monnaie_locale.reconciliation.model import Decision, DecisionKind
@@ -43,6 +43,7 @@ def differences(
     *,
     as_of_ms: int | None = None,
     rules: Sequence[Rule] | None = None,
+    tills: Tills | None = None,
 ) -> list[Difference]:
     """Return what does not agree at the end of a month, the oldest first, each with its state.
 
@@ -54,9 +55,10 @@ def differences(
         month: the month at whose end one looks.
         as_of_ms: as at an earlier instant, milliseconds UTC; by default the close, or now.
         rules: what is looked for; everything by default.
+        tills: the month's charges and refunds, when they were read before a lock; None reads them here.
 
     """
-    facts = _facts(db, territory_id, month, as_of_ms)
+    facts = _facts(db, territory_id, month, as_of_ms, tills)
     return _with_reasons(_decisions(db, territory_id, month), find(facts, rules))
 
 
@@ -76,9 +78,9 @@ def month_view(db: Connection, territory_id: int, month: Month) -> MonthView:
     )
 
 
-def _facts(db: Connection, territory_id: int, month: Month, as_of_ms: int | None) -> Facts:
+def _facts(db: Connection, territory_id: int, month: Month, as_of_ms: int | None, tills: Tills | None = None) -> Facts:
     as_of_ms = closed_at_ms(db, territory_id=territory_id, month=month) if as_of_ms is None else as_of_ms
-    return facts_of(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms)
+    return facts_of(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms, tills=tills)
 
 
 def _decisions(db: Connection, territory_id: int, month: Month) -> list[Decision]:

@@ -1,30 +1,39 @@
-"""Gather the charges and refunds of a month, as the rules look at them."""
+"""Gather the charges and refunds of a month, as the rules look at them.
+
+It is the one long reading: a close does it before it takes the posting lock.
+"""
 
 import datetime
 from collections import defaultdict
 
 from sqlalchemy import Connection
 
-from monnaie_locale.journal.event_queries import RefundEvent, charges_between, refunds_after
-from monnaie_locale.journal.queries import entries_by_number
+from monnaie_locale.journal.event_queries import RefundEvent, charges_between, is_touched_after, refunds_after
+from monnaie_locale.journal.queries import entries_by_number, head_of
 from monnaie_locale.journal.reversals import reversals_of
 from monnaie_locale.ledger.periods import Month, paris_date
-from monnaie_locale.reconciliation.differences.model import Charge, Refund
+from monnaie_locale.reconciliation.differences.model import Charge, Refund, Tills
 
 # Those of the month before are looked at too: what nobody settled is still there.
 LOOK_BACK = datetime.timedelta(days=31)
 
 
-def charges_and_refunds(
-    db: Connection, *, territory_id: int, month: Month
-) -> tuple[tuple[Charge, ...], tuple[Refund, ...]]:
-    """Return the charges of the month and of the one before, and the refunds that stand, with what came before each."""
+def look_at_tills(db: Connection, *, territory_id: int, month: Month, as_of_ms: int | None = None) -> Tills:
+    """Return the charges of the month and of the one before, and the refunds that stand, with what came before each.
+
+    Args:
+        db: a connection that sees one state of the books; no lock is needed.
+        territory_id: whose books.
+        month: the month at whose end one looks.
+        as_of_ms: what was reversed by then, milliseconds UTC: for a month closed earlier; None is now.
+
+    """
     first_day = month.first_day - LOOK_BACK
     events = list(charges_between(db, territory_id=territory_id, first_day=first_day, last_day=month.last_day))
     amounts = {event.entry_id: event.amount_cents for event in events}
     refunds = _refunds(db, territory_id, month, known=amounts, first_day=first_day)
     numbers = [event.entry_id for event in events] + [refund.entry_id for refund in refunds]
-    undone = reversals_of(db, territory_id=territory_id, entry_ids=numbers)
+    undone = reversals_of(db, territory_id=territory_id, entry_ids=numbers, as_of_ms=as_of_ms)
     given_back: dict[int, int] = defaultdict(int)
     given_back_by = dict(undone)
     standing = []
@@ -50,7 +59,16 @@ def charges_and_refunds(
         )
         for event in events
     )
-    return charges, tuple(standing)
+    head = head_of(db, territory_id=territory_id)
+    return Tills(month=month, through_entry_id=head.last_entry_id, charges=charges, refunds=tuple(standing))
+
+
+def tills_further(db: Connection, *, territory_id: int, tills: Tills) -> Tills:
+    """Return the same under the posting lock: read again only when an entry of the month or a reversal came since."""
+    last_day = tills.month.last_day
+    if is_touched_after(db, territory_id=territory_id, entry_id=tills.through_entry_id, last_day=last_day):
+        return look_at_tills(db, territory_id=territory_id, month=tills.month)
+    return tills
 
 
 def _refunds(

@@ -26,7 +26,6 @@ from tests.factories.month import (
     MAKER,
     NOVEMBER,
     OCTOBER,
-    BankLine,
     moment,
     open_month,
     statement_xml,
@@ -50,7 +49,7 @@ def test_a_month_prepared_by_one_and_approved_by_another_is_sealed(db_engine: En
     assert close.state is CloseState.CLOSED
     assert (close.prepared_by, close.approved_by) == (MAKER, CHECKER)
     assert all(check.ok for check in close.checks)
-    assert len(close.checks) == 8
+    assert len(close.checks) == 9
     with reading(db_engine) as db:
         assert closed_through(db, territory_id=1) == OCTOBER.last_day
         assert next_month_to_close(db, territory_id=1) == NOVEMBER
@@ -267,17 +266,6 @@ def test_without_the_end_of_the_bank_statements_a_month_is_not_clean(db_engine: 
         month.prepare()
     with reading(db_engine) as db:
         assert closes_of(db, territory_id=1) == []
-
-
-def test_a_suspense_is_explained_or_carried_with_a_reason(db_engine: Engine) -> None:
-    month = open_month(db_engine)
-    month.live(BankLine(cents=500, on=datetime.date(2026, 10, 30), text="INCONNU"))
-
-    assert failing(month) == ["suspense_empty"]
-    with pytest.raises(errors.ChecklistNotClean):
-        month.prepare()
-    close = month.approve(month.prepare(carried_reason="La banque recherche le donneur d'ordre."))
-    assert json.loads(close.certificate)["certificate"]["carried_reason"].startswith("La banque")
 
 
 def test_a_transfer_still_in_transit_is_listed_with_its_age(db_engine: Engine) -> None:

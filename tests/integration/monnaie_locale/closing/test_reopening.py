@@ -1,6 +1,5 @@
 """The last closed month is reopened by two people with a reason; otherwise a closed month stays closed."""
 
-import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,6 @@ from tests.factories.month import (
     MAKER,
     NOVEMBER,
     OCTOBER,
-    BankLine,
     Month2026,
     moment,
     open_month,
@@ -360,15 +358,3 @@ def test_what_was_posted_after_the_count_is_in_the_close(db_engine: Engine) -> N
     with reading(db_engine) as db:
         kept = kept_of(db, territory_id=1, ends_on=OCTOBER.last_day, closed_at_ms=close.closed_at_ms or 0)
         assert kept == balances_through(db, territory_id=1, last_day=OCTOBER.last_day)
-
-
-def test_an_open_difference_is_listed_with_its_age_and_why_it_is_carried(db_engine: Engine) -> None:
-    month = open_month(db_engine)
-    month.live(BankLine(cents=500, on=datetime.date(2026, 10, 30), text="INCONNU"))
-
-    close = month.prepare(carried_reason="La banque cherche.")
-
-    (suspense,) = [check for check in close.checks if check.code == "suspense_empty"]
-    (detail,) = suspense.details
-    assert detail.startswith("30/10/2026 (1 jours)")
-    assert detail.endswith("Reporté : La banque cherche.")

@@ -292,7 +292,7 @@ def test_the_database_refuses_a_second_undo_and_a_closed_month(db_engine: Engine
     month.approve(month.prepare())
 
     with pytest.raises(Exception, match="decision_period_closed"):
-        run(db_engine, decision_row(id=4))
+        run(db_engine, decision_row(id=9))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from monnaie_locale.identity.roles import Role
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.reconciliation import errors
 from monnaie_locale.reconciliation.decision_queries import refused_statements_of
-from monnaie_locale.reconciliation.decisions import By
+from monnaie_locale.reconciliation.decisions import By, undo
 from monnaie_locale.reconciliation.differences.model import DifferenceKind, DifferenceState
 from monnaie_locale.reconciliation.differences.operations import carry, import_noting_refusals
 from monnaie_locale.reconciliation.differences.queries import differences, month_view
@@ -126,17 +126,17 @@ def test_what_is_carried_is_open_again_the_month_after_and_stays_as_it_was_in_th
     transact(db_engine, carry, by=by("La banque cherche"), month=OCTOBER, key="debit_unknown|line:2/4.1")
     with pytest.raises(errors.DifferenceUnknown):
         transact(db_engine, carry, by=by("Encore"), month=OCTOBER, key="debit_unknown|line:2/4.1")
+    close = month.prepare(carried_reason="La banque cherche.")
     before = found(month)
-    month.approve(month.prepare(carried_reason="La banque cherche."))
+    month.approve(close)
 
     assert found(month) == before
     with reading(db_engine) as db:
         november = {each.kind: each.state for each in differences(db, 1, OCTOBER.next())}
         assert month_view(db, 1, OCTOBER).proposals == ()
-        (charge,) = (each for each in differences(db, 1, OCTOBER) if each.kind is DifferenceKind.BANK_CHARGE)
     assert november[DifferenceKind.DEBIT_UNKNOWN] is DifferenceState.OPEN
     with pytest.raises(errors.DecisionPeriodClosed):
-        transact(db_engine, carry, by=by("Trop tard"), month=OCTOBER, key=charge.key)
+        transact(db_engine, undo, by=by("Trop tard"), decision_id=1)
 
 
 def test_a_statement_that_is_refused_is_noted_once(db_engine: Engine) -> None:

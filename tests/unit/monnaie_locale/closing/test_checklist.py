@@ -6,9 +6,10 @@ import datetime
 import pytest
 
 from monnaie_locale.closing.checklist import checklist, is_clean, last_business_day
-from monnaie_locale.closing.model import Facts, InTransit
+from monnaie_locale.closing.model import AgedItem, Facts, InTransit
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import Month
+from monnaie_locale.reconciliation.differences.model import Difference, DifferenceKind, DifferenceState
 
 OCTOBER = Month(2026, 10)
 CENTS = dict.fromkeys(AccountKind, 0) | {
@@ -19,6 +20,25 @@ CENTS = dict.fromkeys(AccountKind, 0) | {
     AccountKind.PAYOUT_TRANSIT: 1_000,
 }
 TRANSIT = InTransit(end_to_end_id="V-1", ordered_on=datetime.date(2026, 10, 29), amount_cents=1_000)
+UNKNOWN = Difference(
+    kind=DifferenceKind.CREDIT_UNKNOWN,
+    subject="line:1/2.1",
+    amount_cents=500,
+    happened_on=datetime.date(2026, 10, 6),
+    age_days=25,
+)
+CARRIED = dataclasses.replace(UNKNOWN, state=DifferenceState.CARRIED, reason="La banque cherche.")
+ON_ITS_WAY = Difference(
+    kind=DifferenceKind.PAYOUT_IN_TRANSIT,
+    subject="transfer:V-1",
+    amount_cents=1_000,
+    happened_on=datetime.date(2026, 10, 26),
+    age_days=5,
+    reference="V-1",
+)
+WAITING = AgedItem(
+    since=datetime.date(2026, 10, 6), nature_fr="", reference="", explanation_fr="", suspense_cents=500
+)  # fmt: skip
 CLEAN = Facts(
     month=OCTOBER,
     bank_through=datetime.date(2026, 10, 31),
@@ -26,7 +46,8 @@ CLEAN = Facts(
     kinds_cents=CENTS,
     held_cents=CENTS,
     in_transit=(TRANSIT,),
-    unresolved=(),
+    differences=(),
+    aged=(),
     half_posted=(),
     faults=(),
 )
@@ -47,8 +68,17 @@ WRONG = {
         ["reserve_covers_owed"],
     ),
     "money that nobody explained": (
-        {**moved(PROGRAMME_FUNDS=3_500, SUSPENSE_IN=500), "unresolved": ("06/10/2026",)},
-        ["suspense_empty"],
+        {**moved(PROGRAMME_FUNDS=3_500, SUSPENSE_IN=500), "differences": (UNKNOWN,), "aged": (WAITING,)},
+        ["differences_settled"],
+    ),
+    "one difference of two that nobody explained": ({"differences": (CARRIED, UNKNOWN)}, ["differences_settled"]),
+    "a transfer on its way for too long": (
+        {"differences": (dataclasses.replace(ON_ITS_WAY, age_days=6),)},
+        ["differences_settled"],
+    ),
+    "money to explain that no line explains": (
+        {**moved(PROGRAMME_FUNDS=3_500, SUSPENSE_IN=500), "differences": (CARRIED,)},
+        ["suspense_listed"],
     ),
     "a transfer that nobody knows": ({"in_transit": ()}, ["transit_listed"]),
     "a counter that differs from its entries": (
@@ -65,7 +95,7 @@ def test_a_clean_month_is_clean_and_says_so_point_by_point() -> None:
     checks = checklist(CLEAN)
 
     assert is_clean(checks)
-    assert len({check.code for check in checks}) == len(checks) == 8
+    assert len({check.code for check in checks}) == len(checks) == 9
     assert all(check.sentence_fr.endswith(".") for check in checks)
 
 
@@ -79,12 +109,28 @@ def test_each_fault_is_found_and_nothing_else(fault: str) -> None:
     assert not is_clean(checks)
 
 
-def test_a_suspense_may_be_carried_with_its_reason() -> None:
+def test_a_difference_may_be_carried_with_its_reason_and_money_on_its_way_carries_itself() -> None:
     carried = dataclasses.replace(
-        CLEAN, **moved(PROGRAMME_FUNDS=3_500, SUSPENSE_IN=500), carried_reason="La banque cherche."
+        CLEAN,
+        **moved(PROGRAMME_FUNDS=3_500, SUSPENSE_IN=500),
+        differences=(CARRIED, ON_ITS_WAY),
+        aged=(WAITING,),
     )
 
-    assert is_clean(checklist(carried))
+    checks = checklist(carried)
+
+    assert is_clean(checks)
+    (settled,) = [check for check in checks if check.code == "differences_settled"]
+    assert [detail.partition(" depuis ")[2] for detail in settled.details] == [
+        (
+            "le 06/10/2026 (25 jours). Aucune référence attendue sur cette recette de 5,00\xa0€. "
+            "Reporté : La banque cherche."
+        ),
+        (
+            "le 26/10/2026 (5 jours). Le virement V-1 est ordonné ; la banque ne l'a pas encore débité. "
+            "En cours de sa nature : le prochain relevé le soldera."
+        ),
+    ]
 
 
 def test_a_transfer_in_transit_is_told_with_its_age() -> None:

@@ -57,7 +57,7 @@ def test_a_file_written_by_hand_to_the_law_passes_the_judge():
         (changed("1000,00", "1000,0"), "amount"),
         (changed("1000,00", "1000,01"), "balance"),
         (changed("0,00\t1000,00", "1000,00\t1000,00"), "sides"),
-        (changed("FI\tFinancements des dispositifs\t1\t", "FI\tFinancements des dispositifs\t2\t", 2), "sequence"),
+        (changed("BQ\tBanque\t1\t", "BQ\tBanque\t2\t", 2), "sequence"),
         (changed("BQ\tBanque\t7\t", "BQ\tBanque\t8\t", 2), "sequence"),
         (changed("BQ\tBanque\t7\t", "BQ\tBanque\tsept\t", 2), "number"),
         (changed("20261103", "20251231"), "period"),
@@ -91,8 +91,8 @@ def test_the_judge_sees_a_wrong_name(name):
 def test_what_a_line_says():
     lines = write(month()).decode().split("\r\n")
     assert lines[1].split("\t") == [
-        "FI",
-        "Financements des dispositifs",
+        "BQ",
+        "Banque",
         "1",
         "20261103",
         "512100",
