@@ -11,7 +11,7 @@ from monnaie_locale.closing.sheets import month_sheet
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.dossier.queries import books_of_month
 from monnaie_locale.exports.operations import fec_of, hledger_of
-from monnaie_locale.exports.sheets.rendering import Format, rendered
+from monnaie_locale.exports.sheets.rendering import Format, streaming
 from monnaie_locale.reconciliation.decisions import By, decide, take_match_back
 from monnaie_locale.reconciliation.model import Item, Resolution, Share
 from tests.factories.month import MAKER, OCTOBER, BankLine, Month2026, moment, open_month
@@ -41,7 +41,7 @@ def fec_rows(month: Month2026) -> list[dict[str, str]]:
 def sheet_rows(month: Month2026, name: str, lines_max: int | None = None) -> list[list[str]]:
     with reading(month.engine) as db:
         books = books_of_month(db, territory_id=1, month=OCTOBER, public_key_pem="", now=moment(4, 11))
-        content = rendered(lambda _: month_sheet(books, name=name, lines_max=lines_max), Format.CSV).content
+        content = streaming(lambda _: month_sheet(books, name=name, lines_max=lines_max), Format.CSV).whole().content
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))
 
 
