@@ -28,6 +28,7 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
 from monnaie_locale.ledger.posting import Draw
 from monnaie_locale.ledger.reversal import mirror
+from monnaie_locale.programmes.errors import ExpiryPast
 from monnaie_locale.programmes.operations.expiring import expire_purses
 from monnaie_locale.programmes.operations.paying_out import post_distribution
 from tests.conftest import Databases
@@ -120,6 +121,10 @@ class Town(GuaranteeRules):
 
     def give(self, which: int, expires_on: datetime.date, cents: int) -> None:
         wallet = self.cards[which].wallet_id
+        if self.model.day > expires_on:
+            with pytest.raises(ExpiryPast):
+                approved(self.market.engine, 1, [(wallet, cents)], expires_on=expires_on, now=self.now)
+            return
         made = approved(self.market.engine, 1, [(wallet, cents)], expires_on=expires_on, now=self.now)
         post_distribution(
             self.market.engine, territory_id=TERRITORY_ID, distribution_id=made.distribution_id, actor=CHECKER,
