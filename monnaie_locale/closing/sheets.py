@@ -88,7 +88,7 @@ def aged_sheet(books: MonthBooks) -> Sheet:
         territory_id=territory_id,
         month=month,
         transit=in_transit(db, territory_id=territory_id, month=month),
-        differences=open_differences(db, territory_id=territory_id, month=month),
+        differences=scope.once(open_differences, month=month),
     )
     rows: list[Row] = [
         (
