@@ -10,7 +10,7 @@ from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.programmes.model import DistributionState
 from monnaie_locale.programmes.queries import distributions_of
-from monnaie_locale.reconciliation.differences.model import Tills
+from monnaie_locale.reconciliation.differences.model import Difference, Tills
 from monnaie_locale.reconciliation.queries import bank_position
 
 
@@ -23,6 +23,7 @@ def facts_of(
     as_of_ms: int | None = None,
     counted: Counted | None = None,
     tills: Tills | None = None,
+    differences: tuple[Difference, ...] | None = None,
 ) -> Facts:
     """Return the facts of a month.
 
@@ -34,10 +35,12 @@ def facts_of(
         as_of_ms: what the bank had said and people had settled by then, milliseconds UTC: for a month closed earlier.
         counted: what the books hold at its end, when it was counted before a lock; None counts it here.
         tills: its charges and refunds, when they were read before a lock; None reads them here.
+        differences: of `open_differences`, when they are known; None looks for them here.
 
     """
     transit = in_transit(db, territory_id=territory_id, month=month)
-    differences = open_differences(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms, tills=tills)
+    if differences is None:
+        differences = open_differences(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms, tills=tills)
     counted = counted or count_month(db, territory_id=territory_id, month=month)
     position = bank_position(db, territory_id=territory_id, day=month.last_day, as_of_ms=as_of_ms)
     return Facts(

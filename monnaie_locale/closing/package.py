@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from merchants.queries import list_merchants
 from monnaie_locale.closing.certificate import certified_head
+from monnaie_locale.closing.differences import open_differences
 from monnaie_locale.closing.documents import kept_documents
 from monnaie_locale.closing.facts import facts_of
 from monnaie_locale.closing.model import Close
@@ -39,6 +40,7 @@ from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.periods import Month, moment_of
+from monnaie_locale.reconciliation.differences.model import Difference
 
 CERTIFICATE_NAME = "close-certificate.json"
 RECONCILIATION_NAME = "reconciliation.pdf"
@@ -89,8 +91,18 @@ def month_documents(
     books = month_books(db, territory=territory, month=month, close=close, head=head, created_at=created_at)
     yield from _books_of(db, territory_id, books)
     yield from map(StreamedFile.of, payment_orders_of(db, territory_id=territory_id, month=month))
+    # Of a closed month as at its close: what the suspens look for too.
+    differences = books.scope.once(open_differences, month=month)
     yield StreamedFile.of(
-        reconciliation_file(db, territory_id=territory_id, month=month, close=close, head=head, created_at=created_at)
+        reconciliation_file(
+            db,
+            territory_id=territory_id,
+            month=month,
+            close=close,
+            head=head,
+            created_at=created_at,
+            differences=differences,
+        )
     )
     for name in MONTH_SHEETS:
         for wanted in Format:
@@ -145,13 +157,21 @@ def reconciliation_file(
     close: Close | None,
     head: LogHead | None,
     created_at: datetime.datetime,
+    differences: tuple[Difference, ...] | None = None,
 ) -> ExportFile:
-    """Return the état de rapprochement of a month, as PDF."""
+    """Return the état de rapprochement of a month, as PDF; `differences` when they are known."""
     closed_at_ms = None if close is None else close.closed_at_ms
     state = reconciliation_of(
         db,
         territory=territory_of(db, territory_id=territory_id),
-        facts=facts_of(db, territory_id=territory_id, month=month, verdict=UNVERIFIED, as_of_ms=closed_at_ms),
+        facts=facts_of(
+            db,
+            territory_id=territory_id,
+            month=month,
+            verdict=UNVERIFIED,
+            as_of_ms=closed_at_ms,
+            differences=differences,
+        ),
         close=close,
         head=head,
     )

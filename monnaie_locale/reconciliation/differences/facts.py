@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from merchants.transfer_queries import transfers_since
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.event_queries import days_of
-from monnaie_locale.journal.periods import kinds_through
+from monnaie_locale.journal.period_balances import kinds_at_end
 from monnaie_locale.journal.reversals import reversals_of
 from monnaie_locale.ledger.accounts import OWED_KINDS, AccountKind
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, paris_date
@@ -48,7 +48,7 @@ def facts_of(
     """
     day = month.last_day
     position = bank_position(db, territory_id=territory_id, day=day, as_of_ms=as_of_ms)
-    balances = kinds_through(db, territory_id=territory_id, last_day=day)
+    balances = kinds_at_end(db, territory_id=territory_id, last_day=day)
     tills = tills or look_at_tills(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms)
     bank_charges, topped_up_cents = _bank_charges(db, territory_id, day, as_of_ms)
     return Facts(
