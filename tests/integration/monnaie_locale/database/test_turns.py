@@ -33,33 +33,35 @@ def written(tmp_path: Path):
     engine.dispose()
 
 
-def write(db: Connection, writer: str, *, slowly: bool = False) -> None:
+def write(db: Connection, writer: str) -> None:
     db.execute(text("INSERT INTO lines VALUES (:writer)"), {"writer": writer})
-    if slowly:
-        # A chunk of a distribution: it holds the lock while a till asks for it.
-        db.execute(
-            text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) SELECT max(i) FROM n")
-        )
+
+
+def write_slowly(db: Connection, writer: str, holding: threading.Event) -> None:
+    """Write as a chunk of a distribution: it has the lock when it says so, and keeps it while a till asks for it."""
+    write(db, writer)
+    holding.set()
+    db.execute(
+        text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) SELECT max(i) FROM n")
+    )
 
 
 def ahead_of_the_till(engine: Engine) -> int:
     """Return how many chunks were committed between a till's wish to write and its turn."""
-    started, done = threading.Event(), threading.Event()
+    holding, done = threading.Event(), threading.Event()
 
     def distribute() -> None:
         # As a distribution does: the next chunk begins at once on the same connection.
         connection = StandingConnection(engine)
-        for number in range(COMMITS_MAX):
+        for _ in range(COMMITS_MAX):
             if done.is_set():
                 break
-            connection.transact(write, "chunk", slowly=True)
-            if number == 2:
-                started.set()
+            connection.transact(write_slowly, "chunk", holding)
         connection.close()
 
     chunks = threading.Thread(target=distribute)
     chunks.start()
-    started.wait()
+    holding.wait()
     with engine.connect() as db:
         before = db.execution_options(monnaie_locale_read_only=True).scalar(text("SELECT count(*) FROM lines"))
     transact(engine, write, "till")
