@@ -40,7 +40,7 @@ from monnaie_locale.demo.summary import MARKET_TITLE, Row, market_rows, table
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.ledger.periods import Month
-from monnaie_locale.runtime import wall_clock
+from monnaie_locale.runtime import collect_rarely, wall_clock
 
 port_option = click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
 
@@ -63,6 +63,7 @@ class KeptHeadType(click.ParamType[KeptHead]):
 @click.version_option(package_name="monnaie-locale")
 def main() -> None:
     """Tenir les comptes d’une monnaie locale : cartes, commerces, banque, arrêté du mois."""
+    collect_rarely()
 
 
 @main.command()

@@ -16,7 +16,7 @@ from granian.server import Server
 from monnaie_locale.app import create_app
 from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.sealer import BackgroundSealer
-from monnaie_locale.runtime import open_home
+from monnaie_locale.runtime import collect_rarely, open_home
 
 # The server's worker is another process: it learns through the environment what to serve.
 HOME_VARIABLE = "MONNAIE_LOCALE_HOME"
@@ -70,6 +70,7 @@ def application() -> Flask:
     BackgroundSealer(
         rt.engine, territory_id=rt.territory_id, sign=rt.keyring.sign, clock_ms=rt.now_ms, also=(seal_audit,)
     )
+    collect_rarely()
     return app
 
 
