@@ -3,11 +3,14 @@
 Source of the limits: technical regulation (EU) 2018/389, article 11.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from monnaie_locale.database.bulk import array_of
+from monnaie_locale.database.driver import execute
 from monnaie_locale.database.prepared import select_among
 from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.posting import Posted
@@ -24,7 +27,10 @@ SELECT cards.id, cards.state, cards.unpinned_count, cards.unpinned_cents
 FROM {wanted} CROSS JOIN cards WHERE cards.territory_id = {p} AND cards.id = {value}
 ORDER BY cards.id {lock} cards
 """
-SAVE_ON_SQLITE = "UPDATE cards SET unpinned_count = ?, unpinned_cents = ? WHERE territory_id = ? AND id = ?"
+SAVE_ON_SQLITE = """
+UPDATE cards SET unpinned_count = used.value ->> 1, unpinned_cents = used.value ->> 2
+FROM json_each(?) AS used WHERE cards.territory_id = ? AND cards.id = used.value ->> 0
+"""
 SAVE_ON_POSTGRESQL = """
 UPDATE cards SET unpinned_count = used.times, unpinned_cents = used.cents
 FROM unnest(%s::integer[], %s::smallint[], %s::bigint[]) AS used(id, times, cents)
@@ -99,7 +105,7 @@ class CardUses:
             after = Unpinned(0, 0)
         else:
             paid_cents = _paid_cents(posted.entry.transfers)
-            after = replace(counters, count=counters.count + 1, cents=counters.cents + paid_cents)
+            after = Unpinned(counters.count + 1, counters.cents + paid_cents)
         if after != counters:
             self.counters[companion.card_id] = after
             self.changed.add(companion.card_id)
@@ -109,18 +115,11 @@ class CardUses:
         card_ids = sorted(self.changed)
         if not card_ids:
             return
-        counters = [self.counters[card_id] for card_id in card_ids]
+        used = [(card_id, self.counters[card_id].count, self.counters[card_id].cents) for card_id in card_ids]
         if db.dialect.name == "postgresql":
-            columns = (card_ids, [each.count for each in counters], [each.cents for each in counters])
-            db.exec_driver_sql(SAVE_ON_POSTGRESQL, (*columns, self.territory_id))
-            return
-        db.exec_driver_sql(
-            SAVE_ON_SQLITE,
-            [
-                (each.count, each.cents, self.territory_id, card_id)
-                for card_id, each in zip(card_ids, counters, strict=True)
-            ],
-        )
+            execute(db, SAVE_ON_POSTGRESQL, (*map(array_of, zip(*used, strict=True)), self.territory_id))
+        else:
+            execute(db, SAVE_ON_SQLITE, (json.dumps(used), self.territory_id))
 
 
 def _paid_cents(transfers: Sequence[Transfer]) -> int:

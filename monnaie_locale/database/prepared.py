@@ -17,8 +17,10 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from monnaie_locale.database.bulk import array_of
-from monnaie_locale.database.driver import Result, execute, sent_ahead
+from monnaie_locale.database.driver import execute
 
+# How PostgreSQL begins a value of bytes that it writes as text.
+POSTGRESQL_HEX = "\\x"
 IN_PARENTHESES = re.compile(r"\([^()]*\)")
 Values = Sequence[int] | Sequence[bytes]
 Rows = list[tuple[Any, ...]]
@@ -33,8 +35,8 @@ class Look(Generic[T]):
         statement: as described above; a constant, never made of anything given from outside.
         values: all integers, or all bytes.
         parameters: those of the `{p}`, in order.
-        read: what the rows say. On SQLite, dates are texts in them, a wanted value of bytes in hexadecimal (`as_date`,
-            `as_bytes`), booleans are numbers.
+        read: what the rows say. They may come as JSON: dates are texts then, a wanted value of bytes in hexadecimal
+            (`as_date`, `as_bytes`), and on SQLite booleans are numbers.
 
     """
 
@@ -49,23 +51,26 @@ def look(db: Connection, asked: Look[T]) -> T:
     if not asked.values:
         return asked.read([])
     if db.dialect.name == "postgresql":
-        return asked.read(_sent(db, asked).fetchall())
-    (found,) = _found_on_sqlite(db, [asked])
-    return asked.read(found)
+        values = (array_of(asked.values), *asked.parameters)
+        return asked.read(execute(db, _on_postgresql(asked.statement), values).fetchall())
+    return look_together(db, asked)[0]  # type: ignore[no-any-return]
 
 
 def look_together(db: Connection, *asked: Look[Any]) -> list[Any]:
-    """Return what each finds, in order: PostgreSQL answers all in one round trip, SQLite in one row.
+    """Return what each finds, in order, all in one row of one statement.
 
     With thirty-two threads that want the interpreter, each time the driver lets go of it costs a turn of somebody else.
     """
-    if db.dialect.name == "postgresql":
-        with sent_ahead(db):
-            results = [_sent(db, each) if each.values else None for each in asked]
-            found = [[] if result is None else result.fetchall() for result in results]
-    else:
-        found = _found_on_sqlite(db, asked)
-    return [each.read(rows) for each, rows in zip(asked, found, strict=True)]
+    is_postgresql = db.dialect.name == "postgresql"
+    written: Callable[[Values], str] = array_of if is_postgresql else _json_of
+    parameters = [parameter for each in asked for parameter in (written(each.values), *each.parameters)]
+    statements = tuple(each.statement for each in asked)
+    row = _row_on_postgresql(statements) if is_postgresql else _row_on_sqlite(statements)
+    (found,) = execute(db, row, parameters).fetchall()
+    # PostgreSQL makes null of no rows.
+    return [
+        each.read([tuple(line) for line in json.loads(rows or "[]")]) for each, rows in zip(asked, found, strict=True)
+    ]
 
 
 def select_among(db: Connection, statement: str, values: Values, *parameters: object) -> Rows:
@@ -80,17 +85,7 @@ def as_date(value: datetime.date | str) -> datetime.date:
 
 def as_bytes(value: bytes | str) -> bytes:
     """Return a wanted value as it came from either database."""
-    return bytes.fromhex(value) if isinstance(value, str) else bytes(value)
-
-
-def _sent(db: Connection, asked: Look[Any]) -> Result:
-    return execute(db, _on_postgresql(asked.statement), (array_of(asked.values), *asked.parameters))
-
-
-def _found_on_sqlite(db: Connection, asked: Sequence[Look[Any]]) -> list[Rows]:
-    parameters = [parameter for each in asked for parameter in (_json_of(each.values), *each.parameters)]
-    (found,) = execute(db, _on_sqlite(tuple(each.statement for each in asked)), parameters).fetchall()
-    return [[tuple(row) for row in json.loads(rows)] for rows in found]
+    return bytes.fromhex(value.removeprefix(POSTGRESQL_HEX)) if isinstance(value, str) else bytes(value)
 
 
 def _json_of(values: Values) -> str:
@@ -106,17 +101,29 @@ def _on_postgresql(statement: str) -> str:
 
 
 @lru_cache
-def _on_sqlite(statements: tuple[str, ...]) -> str:
-    return f"SELECT {', '.join(f'({_in_one_row(statement)})' for statement in statements)}"
+def _row_on_postgresql(statements: tuple[str, ...]) -> str:
+    return _row(tuple(map(_on_postgresql, statements)), aggregate="json_agg", row="json_build_array", cast="::text")
 
 
-def _in_one_row(statement: str) -> str:
+@lru_cache
+def _row_on_sqlite(statements: tuple[str, ...]) -> str:
+    return _row(tuple(map(_on_sqlite, statements)), aggregate="json_group_array", row="json_array", cast="")
+
+
+def _on_sqlite(statement: str) -> str:
     # A writer holds the whole file: nothing needs locking.
-    rows = statement.format(
-        wanted="json_each(?) AS wanted", value="wanted.value", digest="unhex(wanted.value)", p="?", lock="--"
-    )
-    names = _names(statement)
-    return f"WITH rows({names}) AS ({rows}\n) SELECT json_group_array(json_array({names})) FROM rows"  # noqa: S608 - names of our own
+    wanted = "json_each(?) AS wanted"
+    return statement.format(wanted=wanted, value="wanted.value", digest="unhex(wanted.value)", p="?", lock="--")
+
+
+def _row(statements: tuple[str, ...], *, aggregate: str, row: str, cast: str) -> str:
+    columns = []
+    for statement in statements:
+        names = _names(statement)
+        columns.append(
+            f"(WITH rows({names}) AS ({statement}\n) SELECT {aggregate}({row}({names})){cast} FROM rows)"  # noqa: S608 - names of our own
+        )
+    return f"SELECT {', '.join(columns)}"
 
 
 def _names(statement: str) -> str:
