@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, false, or_, select
@@ -51,6 +52,8 @@ FROM {{wanted}} CROSS JOIN tills CROSS JOIN merchants
 WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
 AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 """  # noqa: S608 - names of our own columns
+# Far above the tills of a town that charge within minutes.
+TILLS_KEPT = 4_096
 ADDRESS_NAMES = ("street", "building", "postcode", "town")
 LINE_COLUMNS = [
     *(column for column in payout_lines.c if column.name not in {"territory_id", "recovery_entry_id", *ADDRESS_NAMES}),
@@ -151,13 +154,18 @@ def look_for_tills(*, territory_id: int, till_ids: Collection[int]) -> Look[dict
 
 
 def _tills_with_shops(rows: Rows) -> dict[int, tuple[Till, Merchant]]:
-    found: dict[int, tuple[Till, Merchant]] = {}
-    for row in rows:
-        till_values, shop_values = row[: len(TILL_COLUMNS)], row[len(TILL_COLUMNS) :]
-        till = Till(**dict(zip(TILL_NAMES, till_values, strict=True)))
-        shop = dict(zip(MERCHANT_NAMES, shop_values, strict=True))
-        found[till.id] = (till, as_merchant(shop | {"is_active": bool(shop["is_active"])}))
-    return found
+    return {till.id: (till, merchant) for till, merchant in map(_till_with_shop, rows)}
+
+
+@lru_cache(maxsize=TILLS_KEPT)
+def _till_with_shop(row: tuple[Any, ...]) -> tuple[Till, Merchant]:
+    """Return what a row says; the same row, read again at each payment, says the same."""
+    till_values, shop_values = row[: len(TILL_COLUMNS)], row[len(TILL_COLUMNS) :]
+    shop = dict(zip(MERCHANT_NAMES, shop_values, strict=True))
+    return (
+        Till(**dict(zip(TILL_NAMES, till_values, strict=True))),
+        as_merchant(shop | {"is_active": bool(shop["is_active"])}),
+    )
 
 
 def tills_of(db: Connection, *, territory_id: int, merchant_id: int) -> list[Till]:

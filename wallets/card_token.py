@@ -1,5 +1,6 @@
 """What a card carries: the secret token of its QR, the number printed for typing, and its PIN."""
 
+import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
@@ -173,5 +174,11 @@ def _is_checked(text: str, *, alphabet: str) -> bool:
 
 def _luhn_sum(digits: Sequence[int], *, base: int) -> int:
     """Return the Luhn sum: every second digit from the right is doubled, and its own digits added."""
-    doubled = (sum(divmod(2 * digit, base)) for digit in digits[-2::-2])
-    return sum(digits[-1::-2]) + sum(doubled)
+    doubled = _doubled(base)
+    return sum(digits[-1::-2]) + sum([doubled[digit] for digit in digits[-2::-2]])
+
+
+@functools.cache
+def _doubled(base: int) -> tuple[int, ...]:
+    """Return each digit doubled, its own digits added."""
+    return tuple(sum(divmod(2 * digit, base)) for digit in range(base))

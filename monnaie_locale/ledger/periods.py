@@ -24,17 +24,18 @@ MONTHS_FR = (
 )
 MILLISECONDS_PER_SECOND = 1000
 DECEMBER = 12
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
 def instant_ms(moment: datetime.datetime) -> int:
     """Return an aware moment as milliseconds UTC since 1970; exact, no float."""
-    delta = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return delta // datetime.timedelta(milliseconds=1)
+    return (moment - EPOCH) // MILLISECOND
 
 
 def moment_of(instant: int) -> datetime.datetime:
     """Return the aware UTC moment of `instant` milliseconds since 1970."""
-    return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(milliseconds=instant)
+    return EPOCH + datetime.timedelta(milliseconds=instant)
 
 
 def paris_date(instant: int) -> datetime.date:

@@ -1,11 +1,12 @@
 """Read programmes, funding orders and distributions."""
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from monnaie_locale.database.prepared import Look, Rows, as_date, look
+from monnaie_locale.database.prepared import Look, as_date, look
 from monnaie_locale.journal.directory import Owner, find_accounts
 from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind
@@ -29,6 +30,7 @@ from monnaie_locale.programmes.tables import (
     programmes,
 )
 
+TOWNS_KEPT = 64
 PROGRAMME_NAMES = [column.name for column in programmes.c if column.name != "territory_id"]
 PROGRAMMES = f"""
 SELECT {", ".join(f"programmes.{name}" for name in PROGRAMME_NAMES)}, programme_categories.category
@@ -45,10 +47,12 @@ def programmes_by_id(db: Connection, *, territory_id: int) -> dict[int, Programm
 
 def look_for_programmes(*, territory_id: int) -> Look[dict[int, Programme]]:
     """Return what `programmes_by_id` asks the database."""
-    return Look(PROGRAMMES, [territory_id], (), _programmes_by_id)
+    return Look(PROGRAMMES, [territory_id], (), lambda rows: dict(_programmes_by_id(tuple(rows))))
 
 
-def _programmes_by_id(rows: Rows) -> dict[int, Programme]:
+@lru_cache(maxsize=TOWNS_KEPT)
+def _programmes_by_id(rows: tuple[tuple[Any, ...], ...]) -> dict[int, Programme]:
+    """Return what the rows say; the same rows, read again with each batch of payments, say the same."""
     categories: dict[int, set[Category]] = defaultdict(set)
     by_id: dict[int, tuple[Any, ...]] = {}
     for row in rows:
