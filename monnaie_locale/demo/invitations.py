@@ -1,6 +1,6 @@
 """How to enter the served demonstration: a link for each role, a till to pair, a card with its PIN.
 
-Made on the real clock, when the month is over: the service that is then started lives today, not in October 2026.
+Made on the real clock, when the month is over: the service that is then started lives today, not in that month.
 """
 
 import datetime
@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from merchants.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.people import INSTALLER, NAMES
-from monnaie_locale.demo.plan import Aid, Plan, day_of
+from monnaie_locale.demo.plan import Aid, Plan
 from monnaie_locale.demo.summary import Row
 from monnaie_locale.identity.operations import create_sign_in_link
 from monnaie_locale.identity.roles import ROLE_NAMES
@@ -24,7 +25,7 @@ SIGN_IN_PATH = "/connexion/lien/"
 
 
 def still_alive(plan: Plan, *, now: datetime.datetime) -> str:
-    """Return what the households can still spend: the month is October 2026, the service is served on a later day."""
+    """Return what the households can still spend of what the first month gave: the service is served on a later day."""
     until: dict[Aid, datetime.date] = {}
     for grants in plan.grants:
         until[grants.aid] = max(grants.expires_on, until.get(grants.aid, grants.expires_on))
