@@ -19,7 +19,7 @@ BY_DAY = (
     "Centralisé par jour : le détail, ligne par ligne, est dans le fichier CSV du même nom, qui a les mêmes totaux."
 )
 JOURNAL_COLUMNS = (
-    Column("N°", Kind.COUNT),
+    Column("N°", Kind.NUMBER),
     Column("Date", Kind.DAY),
     Column("Journal"),
     Column("Pièce", share=3),
@@ -42,7 +42,7 @@ LEDGER_COLUMNS = (
     Column("Compte"),
     Column("Tiers", share=3),
     Column("Date", Kind.DAY),
-    Column("N°", Kind.COUNT),
+    Column("N°", Kind.NUMBER),
     Column("Journal"),
     Column("Pièce", share=3),
     Column("Libellé", share=4),
