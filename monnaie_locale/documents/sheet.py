@@ -79,7 +79,8 @@ class Sheet:
     """A document; `rows` gives its rows again each time it is called, so that a long one is never all in memory.
 
     `notes` are sentences printed below the table, `signatures` the roles that sign, `empty` what an empty table says.
-    `is_wide`: what is written in it is too long for an upright page. `sums_up` is what a centralised table stands for ("Centralisé par jour : …"), "" when every line is there.
+    `sums_up` is what a centralised table stands for ("Centralisé par jour : …"), "" when every line is there;
+    `is_wide` says that what is written in it is too long for an upright page.
     """
 
     name: str
