@@ -128,3 +128,10 @@ def test_a_year_begun_again_is_the_same_to_the_last_byte(out):
     before = files(out)
     few_months(out)
     assert files(out) == before
+
+
+def test_a_year_may_begin_in_the_shortest_month(tmp_path):
+    shown = run_demo(out=tmp_path / "out", seed=7, households=12, shops=4, charges=60, first=Month(2026, 2))
+    shown.rt.stop()
+    assert shown.is_clean
+    assert str(shown.ended.close.month) == "2026-02"
