@@ -189,7 +189,7 @@ def demo(
     click.echo(table([*shown.rows, Row("Dossier", str(out))], title=month_title(shown.plan)))
     if is_served:
         click.echo(f"La démonstration est servie sur {base_url} (Ctrl+C pour arrêter).")
-        click.echo(f"{still_alive(shown.plan, now=wall_clock())}\n")
+        click.echo(f"{still_alive(shown.grants, now=wall_clock())}\n")
         for row in invitations(shown.rt, shown.ended, now=wall_clock()):
             click.echo(f"{row.label:<32}{row.value}")
         click.echo()

@@ -11,7 +11,7 @@ from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.installation import Clock, found
 from monnaie_locale.demo.month import Ended, run_month
 from monnaie_locale.demo.output import claim, files_of, write
-from monnaie_locale.demo.plan import Plan
+from monnaie_locale.demo.plan import Grants, Plan
 from monnaie_locale.demo.progress import Progress, Silent
 from monnaie_locale.demo.summary import Row, summary, year_rows
 from monnaie_locale.demo.year import LivedMonth, live_months
@@ -39,6 +39,11 @@ class Demo:
     def is_clean(self) -> bool:
         """Return whether nothing is wrong in the books at the end."""
         return self.ended.verdict.ok
+
+    @property
+    def grants(self) -> list[Grants]:
+        """Return everything that was given out, month after month."""
+        return [*self.plan.grants, *(each for month in self.later for each in month.grants)]
 
 
 def run_demo(
@@ -70,20 +75,14 @@ def run_demo(
     started = time.perf_counter()
     progress = progress or Silent()
     home = claim(out)
-    listed = town.shops(shops)
-    plan = draw_plan(
-        seed=seed,
-        days=Appointments(first),
-        households=households,
-        categories=tuple(shop.category for shop in listed),
-        charges=charges,
-    )
+    listed, listed_households = town.shops(shops), town.households(households)
+    categories = tuple(shop.category for shop in listed)
+    plan = draw_plan(seed=seed, days=Appointments(first), households=households, categories=categories, charges=charges)
     plan = replace(plan, months=months)
     clock = Clock(plan.days.installed_at)
     with progress.stage("Base de données", length=1) as advance:
         rt = found(home, seed=seed, clock=clock, base_url=base_url)
         advance(1)
-    listed_households = town.households(households)
     ended = run_month(rt, clock=clock, plan=plan, households=listed_households, shops=listed, progress=progress)
     with progress.stage("Documents", length=1) as advance:
         files = files_of(rt, ended)

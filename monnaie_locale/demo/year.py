@@ -20,7 +20,7 @@ from monnaie_locale.demo.ordinary import (
     OrdinaryMonth,
     draw_month,
 )
-from monnaie_locale.demo.plan import Aid
+from monnaie_locale.demo.plan import Aid, Grants
 from monnaie_locale.demo.progress import Advance, Progress
 from monnaie_locale.demo.settling import BANK_FEE_CENTS, RETURN_REASON, TOP_UP_TEXT
 from monnaie_locale.demo.stage import Stage
@@ -49,6 +49,7 @@ class LivedMonth:
     month: Month
     charges: int
     charged_cents: int
+    grants: tuple[Grants, ...]
     payout: Payout
     close: Close
     files: dict[str, bytes]
@@ -100,6 +101,7 @@ def _live(stage: Stage, ended: Ended, plan: OrdinaryMonth, advance: Advance) -> 
         month=plan.days.month,
         charges=len(paid),
         charged_cents=sum(step.amount_cents for step in paid),
+        grants=plan.grants,
         payout=payout,
         close=close,
         files={**statements, **{file.name: file.content for file in package}},
