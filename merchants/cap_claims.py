@@ -18,6 +18,7 @@ from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import Owner, lock_territory, open_account
 from monnaie_locale.journal.post import post
 from monnaie_locale.journal.purse_flows import taken_from_purses
+from monnaie_locale.journal.queries import entry_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import instant_ms, paris_date
@@ -133,6 +134,21 @@ def lapses_of(db: Connection, *, territory_id: int) -> list[tuple[int, int, int,
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
+def lapsed_by_programme(
+    db: Connection, *, territory_id: int, year: int, through_on: datetime.date
+) -> dict[tuple[int, int], int]:
+    """Return what lapsed of a year's claims in entries accounted until a day, in cents, by (shop, programme)."""
+    entries = [(entry_id, shop, cents) for entry_id, shop, of_year, cents in
+               lapses_of(db, territory_id=territory_id) if of_year == year]  # fmt: skip
+    found: dict[tuple[int, int], int] = {}
+    for entry_id, merchant_id, cents in entries:
+        entry = entry_of(db, territory_id=territory_id, entry_id=entry_id).entry
+        if entry.accounted_on <= through_on:
+            key = (merchant_id, _programme_of(entry.reference))
+            found[key] = found.get(key, 0) + cents
+    return found
+
+
 def record_certification(
     db: Connection,
     *,
@@ -205,7 +221,7 @@ def lapse_claims(
                 kind=EntryKind.EXPIRY,
                 draws=(Draw((shop_id,), expired_id, claim.amount_cents),),
                 happened_at_ms=instant_ms(now),
-                reference=f"CAP{year}-P{claim.programme_id}",
+                reference=_reference(year, claim.programme_id),
             ),
             recorded_at_ms=instant_ms(now),
         )
@@ -215,6 +231,14 @@ def lapse_claims(
     detail = {"year": year, "amount_cents": total_cents}
     _record(db, territory_id, merchant_id, "merchant.lapse_cap", detail, actor=actor, now=now)
     return total_cents
+
+
+def _reference(year: int, programme_id: int) -> str:
+    return f"CAP{year}-P{programme_id}"
+
+
+def _programme_of(reference: str) -> int:
+    return int(reference.rpartition("-P")[2])
 
 
 def _record(

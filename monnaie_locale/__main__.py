@@ -36,7 +36,7 @@ from monnaie_locale.demo import drawing, run
 from monnaie_locale.demo.invitations import invitations, still_alive
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.progress import Terminal
-from monnaie_locale.demo.summary import MARKET_TITLE, Row, market_rows, table
+from monnaie_locale.demo.summary import Row, market_rows, market_title, month_title, table
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.ledger.periods import Month
@@ -57,6 +57,19 @@ class KeptHeadType(click.ParamType[KeptHead]):
         except argparse.ArgumentTypeError as error:
             self.fail(str(error), param, ctx)
         return KeptHead(head.size, head.root)
+
+
+class MonthType(click.ParamType[Month]):
+    """A month as it is written in addresses and names of files: "2026-10"."""
+
+    name = "AAAA-MM"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Month:
+        """Return the month that was typed."""
+        try:
+            return Month.parse(str(value))
+        except ValueError:
+            self.fail(f"« {value} » n’est pas un mois : écrivez par exemple 2026-10.", param, ctx)
 
 
 @click.group()
@@ -125,14 +138,35 @@ def serve(home: Path, database_url: str | None, port: int, address: str, base_ur
 @main.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo-output"), show_default=True)
 @click.option("--serve/--no-serve", "is_served", default=True, help="Servir ensuite la démonstration.")
-@click.option("--seed", type=int, default=run.DEFAULT_SEED, show_default=True, help="La même donne les mêmes fichiers.")
+@click.option(
+    "--seed",
+    type=int,
+    default=run.DEFAULT_SEED,
+    show_default=True,
+    help="La même, du même mois, donne les mêmes fichiers.",
+)
 @click.option("--households", type=click.IntRange(drawing.HOUSEHOLDS_MIN), default=run.DEFAULT_HOUSEHOLDS)
 @click.option("--merchants", type=click.IntRange(drawing.SHOPS_MIN), default=run.DEFAULT_SHOPS)
 @click.option("--charges", type=click.IntRange(drawing.CHARGES_MIN), default=run.DEFAULT_CHARGES)
 @click.option("--months", type=click.IntRange(1, 12), default=1, show_default=True, help="Combien de mois, arrêtés.")
+@click.option(
+    "--from",
+    "first",
+    type=MonthType(),
+    help="Le premier mois ; par défaut octobre 2026 s’il est seul, sinon celui qui finit la suite le mois dernier.",
+)
 @port_option
 def demo(
-    *, out: Path, is_served: bool, seed: int, households: int, merchants: int, charges: int, months: int, port: int
+    *,
+    out: Path,
+    is_served: bool,
+    seed: int,
+    households: int,
+    merchants: int,
+    charges: int,
+    months: int,
+    first: Month | None,
+    port: int,
 ) -> None:
     """Vivre un mois entier de Ville-Exemple, ou une année (--months 12), puis servir la démonstration."""
     base_url = f"http://{LISTEN_ON}:{port}"
@@ -144,6 +178,7 @@ def demo(
             households=households,
             shops=merchants,
             charges=charges,
+            first=first or run.first_month(months, now=wall_clock()),
             months=months,
             progress=Terminal(),
         )
@@ -151,11 +186,11 @@ def demo(
         raise click.ClickException(
             f"Le dossier {out} contient autre chose qu’une démonstration : choisissez-en un autre avec --out."
         ) from error
-    click.echo(table(market_rows(shown.ended.market.stall.events), title=MARKET_TITLE), nl=False)
-    click.echo(table([*shown.rows, Row("Dossier", str(out))]))
+    click.echo(table(market_rows(shown.ended.market.stall.events), title=market_title(shown.plan)), nl=False)
+    click.echo(table([*shown.rows, Row("Dossier", str(out))], title=month_title(shown.plan)))
     if is_served:
         click.echo(f"La démonstration est servie sur {base_url} (Ctrl+C pour arrêter).")
-        click.echo(f"{still_alive(shown.plan, now=wall_clock())}\n")
+        click.echo(f"{still_alive(shown.grants, now=wall_clock())}\n")
         for row in invitations(shown.rt, shown.ended, now=wall_clock()):
             click.echo(f"{row.label:<32}{row.value}")
         click.echo()

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from merchants.counter_card import COUNTER_PATH, find_counter_code
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading
+from monnaie_locale.demo.appointments import DEFAULT_MONTH
 from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.invitations import invitations
 from monnaie_locale.runtime import Runtime, open_home
@@ -92,6 +93,7 @@ def main() -> None:
         take_payments(till, found)
         take_holder(_device(browser).new_page(), found)
         take_refund(till, found)
+        take_month(till, found)
         take_network_cut(device, till, found)
         browser.close()
     side_by_side(("encaisser", "paye"), README_IMAGE)
@@ -155,6 +157,12 @@ def take_refund(till: Page, found: Town) -> None:
     """Ask for the receipt of what is brought back."""
     till.goto(f"{found.address}/caisse/rembourser")
     keep(till, "rembourser", until="#receipt-form")
+
+
+def take_month(till: Page, found: Town) -> None:
+    """Open the demonstration's month, as a shop checks its transfer."""
+    till.goto(f"{found.address}/caisse/mois/{DEFAULT_MONTH}")
+    keep(till, "mois", until="tbody tr:nth-of-type(6)")
 
 
 def take_network_cut(device: BrowserContext, till: Page, found: Town) -> None:

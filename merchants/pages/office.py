@@ -97,6 +97,17 @@ def show(merchant_id: int) -> ResponseReturnValue:
     return _shop_page(merchant_id)
 
 
+@blueprint.get("/<int:merchant_id>/mois/<month>")
+@access.requires(Permission.VIEW_MERCHANTS)
+def show_month(merchant_id: int, month: str) -> ResponseReturnValue:
+    """Show a shop with an earlier month."""
+    try:
+        chosen = Month.parse(month)
+    except ValueError:
+        return pages.see_other("merchants.show", merchant_id=merchant_id)
+    return _shop_page(merchant_id, month=chosen)
+
+
 @blueprint.post("/<int:merchant_id>/iban")
 @access.requires(Permission.MANAGE_MERCHANTS)
 def change_iban(merchant_id: int) -> ResponseReturnValue:
@@ -228,9 +239,12 @@ def _read_admission(form: FormReader) -> Admission:
     )
 
 
-def _shop_page(merchant_id: int, *, form: FormReader | None = None, status: int | None = None) -> ResponseReturnValue:
+def _shop_page(
+    merchant_id: int, *, month: Month | None = None, form: FormReader | None = None, status: int | None = None
+) -> ResponseReturnValue:
     rt = runtime.current()
-    month = Month.of(paris_date(instant_ms(pages.now())))
+    today = paris_date(instant_ms(pages.now()))
+    month = month or Month.of(today)
     with reading(rt.engine) as db:
         merchant = find_merchant(db, territory_id=rt.territory_id, merchant_id=merchant_id)
         account_id, debt_id = merchant_accounts(db, territory_id=rt.territory_id, merchant_id=merchant_id)
@@ -252,11 +266,18 @@ def _shop_page(merchant_id: int, *, form: FormReader | None = None, status: int 
         "merchants/show.html",
         **found,
         month=month,
+        month_before=_month_before(month) if Month.of(paris_date(merchant.admitted_at_ms)) < month else None,
+        month_after=month.next() if month.last_day < today else None,
+        account_id=account_id,
         names=MOVEMENT_NAMES,
         category=Category(merchant.category).label_fr,
         form=form or FormReader(),
         status=status,
     )
+
+
+def _month_before(month: Month) -> Month:
+    return Month.of(month.first_day - datetime.timedelta(days=1))
 
 
 def _pairing_page(merchant_id: int, label: str, code: str) -> ResponseReturnValue:

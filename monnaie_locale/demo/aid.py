@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.bank import BankCode, Booking
-from monnaie_locale.demo.plan import DISTRIBUTED_AT, ENROLLED_AT, FUNDED_ON, Aid, Grants
+from monnaie_locale.demo.plan import Aid, Grants
 from monnaie_locale.demo.progress import Advance
 from monnaie_locale.demo.stage import MINUTE, Stage
 from monnaie_locale.identity.roles import Role
@@ -24,10 +24,11 @@ GUARANTEE_CENTS = 1_000
 
 
 def announce_funding(stage: Stage, programmes: dict[Aid, Programme]) -> list[Booking]:
-    """Register what the CCAS will transfer for October, and return what the bank will show."""
-    stage.clock.now = ENROLLED_AT + 60 * MINUTE
+    """Register what the CCAS will transfer for the first month, and return what the bank will show."""
+    days = stage.plan.days
+    stage.clock.now = days.enrolled_at + 60 * MINUTE
     wanted_cents = {aid: stage.plan.granted_cents(aid) + FUNDING_SLACK_CENTS for aid in programmes}
-    return announce(stage, programmes, wanted_cents=wanted_cents, booked_on=FUNDED_ON)
+    return announce(stage, programmes, wanted_cents=wanted_cents, booked_on=days.funded_on)
 
 
 def announce(
@@ -58,8 +59,8 @@ def announce(
 
 
 def distribute(stage: Stage, programmes: dict[Aid, Programme], cards: list[IssuedCard], advance: Advance) -> None:
-    """Give October's aid out."""
-    stage.clock.now = DISTRIBUTED_AT
+    """Give the first month's aid out."""
+    stage.clock.now = stage.plan.days.distributed_at
     give_out(stage, stage.plan.grants, programmes, cards, advance)
 
 

@@ -10,9 +10,10 @@ from merchants.model import Receipt, Till
 from merchants.payment_requests import confirm_payment, request_payment
 from merchants.refund import refund
 from monnaie_locale.database.transaction import transact
+from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.installation import HOST, Clock
 from monnaie_locale.demo.people import People
-from monnaie_locale.demo.plan import BlockCard, CardShown, Charge, PinTyped, Refund, ReplaceCard, ResetPin, day_of
+from monnaie_locale.demo.plan import BlockCard, CardShown, Charge, PinTyped, Refund, ReplaceCard, ResetPin
 from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.sealer import seal

@@ -1,17 +1,18 @@
 """How to enter the served demonstration: a link for each role, a till to pair, a card with its PIN.
 
-Made on the real clock, when the month is over: the service that is then started lives today, not in October 2026.
+Made on the real clock, when the month is over: the service that is then started lives today, not in that month.
 """
 
 import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from merchants.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.people import INSTALLER, NAMES
-from monnaie_locale.demo.plan import Aid, Plan, day_of
+from monnaie_locale.demo.plan import Aid, Grants
 from monnaie_locale.demo.summary import Row
 from monnaie_locale.identity.operations import create_sign_in_link
 from monnaie_locale.identity.roles import ROLE_NAMES
@@ -23,10 +24,10 @@ AID_NAMES = {Aid.FOOD: "Aide alimentaire", Aid.MOBILITY: "Aide à la mobilité"}
 SIGN_IN_PATH = "/connexion/lien/"
 
 
-def still_alive(plan: Plan, *, now: datetime.datetime) -> str:
-    """Return what the households can still spend: the month is October 2026, the service is served on a later day."""
+def still_alive(given: Iterable[Grants], *, now: datetime.datetime) -> str:
+    """Return what the households can still spend of what was given: the service is served on a later day."""
     until: dict[Aid, datetime.date] = {}
-    for grants in plan.grants:
+    for grants in given:
         until[grants.aid] = max(grants.expires_on, until.get(grants.aid, grants.expires_on))
     sentences = (
         f"{AID_NAMES[aid]} : {'périmée depuis le' if day_of(now) > day else 'à dépenser jusqu’au'} {day:%d/%m/%Y}."

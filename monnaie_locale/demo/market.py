@@ -14,12 +14,12 @@ from merchants.offline_signing import register_till_key
 from merchants.refund import refund
 from merchants.refund_requests import ask_refund, open_requests
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.demo import plan as month
+from monnaie_locale.demo.appointments import Appointments, day_of
 from monnaie_locale.demo.counter import Counters
 from monnaie_locale.demo.devices import Phone, Tablet, draw_signer
 from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.market_cut import live_network_cut
-from monnaie_locale.demo.plan import BROUGHT_BACK_CENTS, GoodsBack, MarketDay, MarketStep, MergeHouseholds
+from monnaie_locale.demo.plan import BROUGHT_BACK_CENTS, GoodsBack, MarketDay, MarketStep, MergeHouseholds, Plan
 from monnaie_locale.demo.stall import Stall
 from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.queries import entry_of
@@ -40,6 +40,7 @@ class Market:
     """The market day and what came of it on the days after."""
 
     stall: Stall
+    days: Appointments
     _receipt_code: str = field(default="", init=False)
 
     def run(self, step: MarketStep) -> None:
@@ -65,15 +66,15 @@ class Market:
             secret=secret, territory_id=stall.rt.territory_id, entry_id=at_counter.entry_id
         )
         _lose_answers(stall)
-        stall.counters.move_to(month.NETWORK_LOST_AT)
+        stall.counters.move_to(self.days.network_lost_at)
         live_network_cut(stall, tablet)
         stall.wait(20)
         _pay_in_part(stall)
 
 
-def open_market(counters: Counters, day: MarketDay) -> Market:
+def open_market(counters: Counters, plan: Plan) -> Market:
     """Return the market, before its day."""
-    return Market(Stall(counters=counters, day=day))
+    return Market(Stall(counters=counters, day=plan.market_day), plan.days)
 
 
 def _open_stall(stall: Stall) -> Tablet:
@@ -281,5 +282,5 @@ def _resolve(stall: Stall, key: str) -> Receipt | None:
 def _word(stall: Stall, merchant_id: int) -> str:
     """Return the word that a screen shows for a shop today."""
     secret = stall.rt.keyring.derive(day_word.PURPOSE)
-    day = month.day_of(stall.now)
+    day = day_of(stall.now)
     return day_word.day_word(secret=secret, territory_id=stall.rt.territory_id, merchant_id=merchant_id, day=day)

@@ -4,8 +4,9 @@ import datetime
 from collections.abc import Callable
 from dataclasses import replace
 
-from monnaie_locale.demo import plan as month
+from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.plan import (
+    BROUGHT_BACK_CENTS,
     Aid,
     ApprovePayout,
     BlockCard,
@@ -20,8 +21,6 @@ from monnaie_locale.demo.plan import (
     Refund,
     ReplaceCard,
     ResetPin,
-    day_of,
-    paris,
 )
 from monnaie_locale.demo.pocket import Pocket
 from monnaie_locale.demo.shopping import Paid, Shopping
@@ -43,8 +42,8 @@ def plan_mishaps(shopping: Shopping) -> None:
     _plan_two_programmes(shopping)
     _plan_expiry(shopping)
     _plan_late_refunds(shopping)
-    shopping.at(month.PAYOUT_PREPARED_AT, lambda at: shopping.steps.append(PreparePayout(at=at)))
-    shopping.at(month.PAYOUT_APPROVED_AT, lambda at: shopping.steps.append(ApprovePayout(at=at)))
+    shopping.at(shopping.days.payout_prepared_at, lambda at: shopping.steps.append(PreparePayout(at=at)))
+    shopping.at(shopping.days.payout_approved_at, lambda at: shopping.steps.append(ApprovePayout(at=at)))
 
 
 def _try(shopping: Shopping, household: int, *, at: datetime.datetime, category: Category = Category.FOOD) -> Charge:
@@ -87,18 +86,23 @@ def _plan_wrong_requests(shopping: Shopping) -> None:
             )
         )
 
-    shopping.at(paris(3, 9, 20), no_amount)
-    shopping.at(paris(5, 9, 40), malformed)
-    shopping.at(paris(6, 15, 10), unknown)
-    shopping.at(paris(7, 11, 30), same_key)
-    shopping.at(paris(7, 15, 30), too_much_back)
+    days = shopping.days
+    shopping.at(days.at(days.open_day(days.given_day + 1), 9, 20), no_amount)
+    shopping.at(days.at(days.open_day(5), 9, 40), malformed)
+    shopping.at(days.at(days.open_day(6), 15, 10), unknown)
+    shopping.at(days.at(days.open_day(7), 11, 30), same_key)
+    shopping.at(days.at(days.open_day(7), 15, 30), too_much_back)
     for day in (5, 9, 14, 21):
-        shopping.at(paris(day, 10, 5), wrong_shop)
+        shopping.at(days.at(days.open_day(day), 10, 5), wrong_shop)
 
 
 def _plan_lost_card(shopping: Shopping) -> None:
+    days = shopping.days
+    lost = days.open_day(8)
+    back = days.open_day(lost + 1)
+
     def block(at: datetime.datetime) -> None:
-        shopping.pockets[LOSES_CARD].away_until = paris(9, 10)
+        shopping.pockets[LOSES_CARD].away_until = days.at(back, 10)
         shopping.steps.append(BlockCard(at=at, household=LOSES_CARD))
 
     def found(at: datetime.datetime) -> None:
@@ -111,15 +115,19 @@ def _plan_lost_card(shopping: Shopping) -> None:
     def found_again(at: datetime.datetime) -> None:
         shopping.refuse(replace(_try(shopping, LOSES_CARD, at=at), card=CardShown.OLD), "card_refused")
 
-    shopping.at(paris(8, 11), block)
-    shopping.at(paris(8, 15, 20), found)
-    shopping.at(paris(9, 9, 30), replaced)
-    shopping.at(paris(10, 16, 5), found_again)
+    shopping.at(days.at(lost, 11), block)
+    shopping.at(days.at(lost, 15, 20), found)
+    shopping.at(days.at(back, 9, 30), replaced)
+    shopping.at(days.at(days.open_day(back + 1), 16, 5), found_again)
 
 
 def _plan_forgotten_pin(shopping: Shopping) -> None:
+    days = shopping.days
+    forgotten = days.open_day(14)
+    helped = days.open_day(forgotten + 1)
+
     def locked(at: datetime.datetime) -> None:
-        shopping.pockets[FORGETS_PIN].away_until = paris(15, 10)
+        shopping.pockets[FORGETS_PIN].away_until = days.at(helped, 10)
         pay = replace(_try(shopping, FORGETS_PIN, at=at), pin=PinTyped.WRONG)
         for _ in range(PIN_TRIES_MAX):
             pay = shopping.refuse(pay, "card_refused")
@@ -133,13 +141,15 @@ def _plan_forgotten_pin(shopping: Shopping) -> None:
         if shopping.available_cents(pay) >= pay.amount_cents:
             shopping.accept(pay)
 
-    shopping.at(paris(14, 17, 45), locked)
-    shopping.at(paris(15, 9, 10), new_pin)
-    shopping.at(paris(15, 10, 30), back)
+    shopping.at(days.at(forgotten, 17, 45), locked)
+    shopping.at(days.at(helped, 9, 10), new_pin)
+    shopping.at(days.at(helped, 10, 30), back)
 
 
 def _plan_network_cut(shopping: Shopping) -> None:
-    taken_at = paris(12, 18, 40)
+    days = shopping.days
+    cut = days.open_day(12)
+    taken_at = days.at(cut, 18, 40)
 
     def comes_in(at: datetime.datetime) -> None:
         pay = replace(_try(shopping, PAYS_OFFLINE, at=at), happened_at=taken_at)
@@ -153,7 +163,7 @@ def _plan_network_cut(shopping: Shopping) -> None:
         if household is not None:
             shopping.accept(replace(pay, household=household))
 
-    shopping.at(paris(13, 9, 2), comes_in)
+    shopping.at(days.at(days.open_day(cut + 1), 9, 2), comes_in)
 
 
 def _plan_two_programmes(shopping: Shopping) -> None:
@@ -170,14 +180,15 @@ def _plan_two_programmes(shopping: Shopping) -> None:
             pin = PinTyped.RIGHT if shopping.pockets[household].needs_pin(amount_cents=amount_cents) else PinTyped.NONE
             shopping.accept(replace(pay, household=household, amount_cents=amount_cents, pin=pin))
 
-    shopping.at(paris(21, 11, 10), pay_from_both)
+    days = shopping.days
+    shopping.at(days.at(days.open_day(21), 11, 10), pay_from_both)
 
 
 def _plan_market(shopping: Shopping) -> None:
     first, second, third = (shopping.pockets[each] for each in GOES_TO_MARKET)
     for pocket in (first, second, third):
-        pocket.away_until = month.CLOSE_APPROVED_AT
-    day = day_of(month.MARKET_AT)
+        pocket.away_until = shopping.days.close_approved_at
+    day = day_of(shopping.days.market_at)
 
     def held_cents(pocket: Pocket) -> int:
         return pocket.available_cents(category=Category.FOOD, day=day)
@@ -196,14 +207,16 @@ def _plan_market(shopping: Shopping) -> None:
     def merge(at: datetime.datetime) -> None:
         # It spent all its food aid at the market; what is for other shops is still there.
         kept_cents = sum(purse.cents for purse in second.purses) - held_cents(second)
-        shopping.steps.append(MergeHouseholds(at=at, moved_cents=kept_cents + month.BROUGHT_BACK_CENTS))
+        shopping.steps.append(MergeHouseholds(at=at, moved_cents=kept_cents + BROUGHT_BACK_CENTS))
 
-    shopping.at(month.MARKET_AT, open_stall)
-    shopping.at(month.GOODS_BACK_AT, lambda at: shopping.steps.append(GoodsBack(at=at)))
-    shopping.at(month.MERGED_AT, merge)
+    shopping.at(shopping.days.market_at, open_stall)
+    shopping.at(shopping.days.goods_back_at, lambda at: shopping.steps.append(GoodsBack(at=at)))
+    shopping.at(shopping.days.merged_at, merge)
 
 
 def _plan_expiry(shopping: Shopping) -> None:
+    days = shopping.days
+
     def too_late(at: datetime.datetime) -> None:
         shopping.refuse(_try(shopping, len(shopping.pockets) - 1, at=at), "purse_expired")
 
@@ -216,7 +229,7 @@ def _plan_expiry(shopping: Shopping) -> None:
     def expire(at: datetime.datetime) -> None:
         shopping.steps.append(Expire(at=at))
         for pocket in shopping.pockets:
-            pocket.expire(through=month.SHORT_EXPIRY)
+            pocket.expire(through=shopping.days.short_expiry)
 
     def after_grace(at: datetime.datetime) -> None:
         paid = _paid_from_short_aid(shopping)
@@ -224,22 +237,25 @@ def _plan_expiry(shopping: Shopping) -> None:
             shopping.paid.remove(paid)
             shopping.give_back(paid, at=at, whole=True, comes_back=False)
 
-    shopping.at(paris(16, 10, 15), too_late)
-    shopping.at(paris(17, 11, 20), within_grace)
-    shopping.at(month.EXPIRY_AT, expire)
-    shopping.at(paris(20, 16, 30), after_grace)
+    shopping.at(days.at(days.open_day(16), 10, 15), too_late)
+    shopping.at(days.at(days.open_day(17), 11, 20), within_grace)
+    shopping.at(days.expiry_at, expire)
+    shopping.at(days.at(days.open_day(20), 16, 30), after_grace)
 
 
 def _plan_late_refunds(shopping: Shopping) -> None:
+    days = shopping.days
+    fresh_from = days.at(days.market_day + 1, 0)
+
     def after_payout(at: datetime.datetime) -> None:
         # The shop was paid this morning and has taken nothing since: it owes what it gives back.
-        known = [paid for paid in shopping.paid if len(paid.taken) == 1 and paid.charge.at > paris(26, 0)]
+        known = [paid for paid in shopping.paid if len(paid.taken) == 1 and paid.charge.at > fresh_from]
         refunded = {step.charge_key for step in shopping.steps if isinstance(step, Refund)}
         fresh = [paid for paid in known if paid.charge.key not in refunded]
         if fresh:
             shopping.give_back(fresh[0], at=at, whole=True)
 
-    shopping.at(paris(29, 8, 50), after_payout)
+    shopping.at(days.at(days.market_day + 4, 8, 50), after_payout)
 
 
 def _paid_from_short_aid(shopping: Shopping) -> Paid | None:
@@ -247,7 +263,7 @@ def _paid_from_short_aid(shopping: Shopping) -> Paid | None:
     refunded = {step.charge_key for step in shopping.steps if isinstance(step, Refund)}
     for paid in shopping.paid:
         purses = [purse for purse, _ in paid.taken]
-        if [purse.expires_on for purse in purses] == [month.SHORT_EXPIRY] and paid.charge.key not in refunded:
+        if [purse.expires_on for purse in purses] == [shopping.days.short_expiry] and paid.charge.key not in refunded:
             return paid
     return None
 
@@ -261,5 +277,5 @@ def _only_food(shopping: Shopping, household: int, at: datetime.datetime) -> boo
     pocket = shopping.pockets[household]
     open_to = pocket.categories(day=day_of(at))
     is_kept_out = Category.FOOD in open_to and Category.TRANSPORT not in open_to
-    never_mobile = all(purse.expires_on.year == month.MONTH.year for purse in pocket.purses)
+    never_mobile = all(purse.expires_on.year == shopping.days.month.year for purse in pocket.purses)
     return is_kept_out and never_mobile and not pocket.needs_pin(amount_cents=FOUND_CENTS)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from merchants.model import Payout, Till
 from monnaie_locale.closing.model import Close
 from monnaie_locale.demo import aid, opening, settling, town
-from monnaie_locale.demo import plan as month
 from monnaie_locale.demo.counter import Counters
 from monnaie_locale.demo.installation import Clock
 from monnaie_locale.demo.market import Market, open_market
@@ -120,7 +119,8 @@ def _give(
 ) -> None:
     """Let the CCAS's money come in on the first statement, then give the aid out."""
     bookings = aid.announce_funding(stage, programmes)
-    bank.import_day(bookings, from_on=month.FUNDED_ON, to_on=month.FUNDED_ON, at=month.FIRST_STATEMENT_AT)
+    days = stage.plan.days
+    bank.import_day(bookings, from_on=days.month.first_day, to_on=days.funded_on, at=days.first_statement_at)
     advance(1)
     aid.distribute(stage, programmes, cards, advance)
     aid.guarantee(stage, programmes)
@@ -128,7 +128,7 @@ def _give(
 
 def _live(stage: Stage, counters: Counters, programmes: dict[Aid, Programme], advance: Advance) -> _Lived:
     """Run every step of the plan."""
-    market = open_market(counters, stage.plan.market_day)
+    market = open_market(counters, stage.plan)
     payout: Payout | None = None
     order = b""
     for step in stage.plan.steps:

@@ -1,12 +1,11 @@
 """Before the month: two programmes are opened, shops admitted and their tills paired, households given cards."""
 
-import datetime
-
 from merchants.admission import check_admission
 from merchants.model import Address, Till
 from merchants.operations import admit_merchant, open_till, pair_till
 from monnaie_locale.database.transaction import transact
-from monnaie_locale.demo.plan import AID_CATEGORIES, ENROLLED_AT, GRACE_DAYS, INSTALLED_AT, PIN_ABOVE_CENTS, Aid
+from monnaie_locale.demo.appointments import GRACE_DAYS
+from monnaie_locale.demo.plan import AID_CATEGORIES, PIN_ABOVE_CENTS, Aid
 from monnaie_locale.demo.progress import Advance
 from monnaie_locale.demo.stage import MINUTE, Stage
 from monnaie_locale.demo.town import Household, Shop, households_csv
@@ -17,18 +16,18 @@ from wallets.model import IssuedCard
 from wallets.operations.cards import draw_secrets, issue_cards
 from wallets.operations.enrolling import enrol_from_csv
 
-DECIDED_ON = datetime.date(2026, 9, 15)
 TILL_LABEL = "Caisse 1"
-# Name, legal basis, decision, budget of the year in cents.
+# Name, legal basis, number of the decision in its year, budget of the year in cents.
 PROGRAMMES = {
-    Aid.FOOD: ("Aide alimentaire", LegalBasis.CAP, "Délibération CA-2026-14", 12_000_000),
-    Aid.MOBILITY: ("Mobilité", LegalBasis.CONVENTION, "Délibération CA-2026-15", 3_000_000),
+    Aid.FOOD: ("Aide alimentaire", LegalBasis.CAP, 14, 12_000_000),
+    Aid.MOBILITY: ("Mobilité", LegalBasis.CONVENTION, 15, 3_000_000),
 }
 
 
 def open_programmes(stage: Stage) -> dict[Aid, Programme]:
     """Open the two programmes; the budget grows with the plan when many households were asked for."""
-    stage.clock.now = INSTALLED_AT
+    stage.clock.now = stage.plan.days.installed_at
+    decided_on = stage.plan.days.decided_on
     return {
         aid: transact(
             stage.rt.engine,
@@ -37,8 +36,8 @@ def open_programmes(stage: Stage) -> dict[Aid, Programme]:
             terms=ProgrammeTerms(
                 name=name,
                 legal_basis=basis,
-                decision_reference=decision,
-                decided_on=DECIDED_ON,
+                decision_reference=f"Délibération CA-{decided_on.year}-{number}",
+                decided_on=decided_on,
                 budget_cents=max(budget_cents, 2 * stage.plan.granted_cents(aid)) * stage.plan.months,
                 categories=AID_CATEGORIES[aid],
                 pin_rule=PinRule.ABOVE,
@@ -49,7 +48,7 @@ def open_programmes(stage: Stage) -> dict[Aid, Programme]:
             actor=stage.by(Role.PROGRAMME_MANAGER),
             now=stage.now,
         )
-        for aid, (name, basis, decision, budget_cents) in PROGRAMMES.items()
+        for aid, (name, basis, number, budget_cents) in PROGRAMMES.items()
     }
 
 
@@ -102,7 +101,7 @@ def _pair(stage: Stage, merchant_id: int) -> Till:
 
 def enrol(stage: Stage, households: tuple[Household, ...], advance: Advance) -> list[IssuedCard]:
     """Import the households' file and issue a card to each; the cards come in the order of the file."""
-    stage.clock.now = ENROLLED_AT
+    stage.clock.now = stage.plan.days.enrolled_at
     opened = transact(
         stage.rt.engine,
         enrol_from_csv,

@@ -1,4 +1,4 @@
-"""An ordinary month of the year after October 2026, drawn from a seed: grants, payments, some refunds, fixed days.
+"""An ordinary month, after the first one, drawn from a seed: grants, payments, some refunds, fixed days.
 
 What a household holds from before is not counted: the plan asks for no more than the month's own aid, so that every
 payment must be accepted whatever was left.
@@ -8,15 +8,15 @@ import datetime
 import random
 from dataclasses import dataclass, field, replace
 
+from monnaie_locale.demo.appointments import SUNDAY, on, weekday_from
 from monnaie_locale.demo.drawing import MOBILITY_SHARE
 from monnaie_locale.demo.mishaps import GOES_TO_MARKET
 from monnaie_locale.demo.plan import Aid, Charge, Grants, PinTyped, Refund
 from monnaie_locale.demo.pocket import UNPINNED_COUNT_MAX, Pocket
-from monnaie_locale.demo.shopping import OPEN_MINUTES, REFUNDED, ROUND_TO_CENTS, SUNDAY, TRIES
+from monnaie_locale.demo.shopping import OPEN_MINUTES, REFUNDED, ROUND_TO_CENTS, TRIES
 from monnaie_locale.ledger.periods import PARIS, Month
 from monnaie_locale.programmes.model import Category
 
-SATURDAY = 5
 MINUTES_PER_HOUR = 60
 # The aid of winter and of summer for getting about; food every month.
 MOBILITY_EVERY_MONTHS = 3
@@ -78,18 +78,6 @@ class OrdinaryMonth:
     def has_return(self) -> bool:
         """Return whether a transfer comes back."""
         return self.days.month.number % RETURNED_EVERY_MONTHS == RETURNED_MONTH
-
-
-def weekday_from(day: datetime.date) -> datetime.date:
-    """Return that day, or the Monday after when it is at the end of a week."""
-    while day.weekday() >= SATURDAY:
-        day += datetime.timedelta(days=1)
-    return day
-
-
-def on(date: datetime.date, hour: int, minute: int = 0, second: int = 0) -> datetime.datetime:
-    """Return a moment of a day by the clocks of Paris, in UTC."""
-    return datetime.datetime.combine(date, datetime.time(hour, minute, second), PARIS).astimezone(datetime.UTC)
 
 
 def draw_month(

@@ -9,7 +9,6 @@ from monnaie_locale.closing.package import month_package
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.month import Ended
-from monnaie_locale.demo.plan import ENROLLED_AT, MONTH
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.runtime import Runtime
 from wallets.card_sheet import PrintedCard, render_cards
@@ -21,7 +20,6 @@ HOME = "instance"
 CARDS_NAME = "cards.pdf"
 # Of more than one month, each has its folder, and so has each year.
 PERIOD_FOLDER = re.compile(r"\d{4}(-\d{2})?")
-BATCH_MARK = "A · 10/26"
 
 
 class FolderInUse(Exception):
@@ -61,7 +59,7 @@ def files_of(rt: Runtime, ended: Ended) -> dict[str, bytes]:
         package = month_package(
             db,
             territory_id=rt.territory_id,
-            month=MONTH,
+            month=ended.stage.plan.month,
             public_key_pem=rt.keyring.public_key_pem,
             now=rt.clock(),
         )
@@ -88,6 +86,7 @@ def file_families(names: Iterable[str]) -> list[str]:
 
 
 def _cards(rt: Runtime, ended: Ended) -> bytes:
+    days = ended.stage.plan.days
     with reading(rt.engine) as db:
         territory = territory_of(db, territory_id=rt.territory_id)
     printed = [
@@ -95,7 +94,7 @@ def _cards(rt: Runtime, ended: Ended) -> bytes:
             token_url=card_url(host=HOST, token=card.token),
             number=card.number,
             pin=card.pin,
-            batch_mark=BATCH_MARK,
+            batch_mark=f"A · {days.month.first_day:%m/%y}",
             currency_name=territory.currency_name,
             host=HOST,
         )
@@ -105,6 +104,6 @@ def _cards(rt: Runtime, ended: Ended) -> bytes:
         printed,
         town_name=territory.name,
         ccas_phone=territory.ccas_phone,
-        created_at=ENROLLED_AT,
+        created_at=days.enrolled_at,
         demo=territory.is_demo,
     )

@@ -8,49 +8,13 @@ import datetime
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from monnaie_locale.ledger.periods import PARIS, Month
+from monnaie_locale.demo.appointments import Appointments
+from monnaie_locale.ledger.periods import Month
 from monnaie_locale.programmes.model import Category
 
-MONTH = Month(2026, 10)
-# The exceptional aid ends in the middle of the month, so that the month shows an expiry; its grace is three days.
-SHORT_EXPIRY = datetime.date(2026, 10, 15)
-GRACE_DAYS = 3
 PIN_ABOVE_CENTS = 4_000
-ACCEPTED = ""
-
-
-def paris(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime.datetime:
-    """Return a moment of October 2026 by the clocks of Paris, in UTC; day 0 is 30 September, day 33 is 2 November."""
-    date = MONTH.first_day + datetime.timedelta(days=day - 1)
-    return datetime.datetime.combine(date, datetime.time(hour, minute, second), PARIS).astimezone(datetime.UTC)
-
-
-def day_of(moment: datetime.datetime) -> datetime.date:
-    """Return the day in Paris of an aware moment."""
-    return moment.astimezone(PARIS).date()
-
-
-# The month's fixed appointments.
-INSTALLED_AT = paris(-2, 9)
-ENROLLED_AT = paris(0, 9)
-FUNDED_ON = datetime.date(2026, 10, 1)
-FIRST_STATEMENT_AT = paris(2, 8, 30)
-DISTRIBUTED_AT = paris(2, 9)
-EXPIRY_AT = paris(SHORT_EXPIRY.day + GRACE_DAYS + 1, 2, 30)
-# A Sunday: the other shops are closed, so that nothing happens between two scenes. It is the day of the long hour too.
-MARKET_AT = paris(25, 8, 40)
-NETWORK_LOST_AT = paris(25, 11, 10)
-GOODS_BACK_AT = paris(27, 10, 15)
 BROUGHT_BACK_CENTS = 980
-MERGED_AT = paris(28, 8, 30)
-PAYOUT_PREPARED_AT = paris(28, 20)
-PAYOUT_APPROVED_AT = paris(29, 8, 15)
-PAYOUT_ON = datetime.date(2026, 10, 29)
-RETURNED_ON = datetime.date(2026, 10, 30)
-SECOND_STATEMENT_AT = paris(33, 8, 30)
-THIRD_STATEMENT_AT = paris(33, 8, 40)
-CLOSE_PREPARED_AT = paris(33, 10)
-CLOSE_APPROVED_AT = paris(33, 14)
+ACCEPTED = ""
 
 
 class Aid(StrEnum):
@@ -223,11 +187,17 @@ class Plan:
     """
 
     seed: int
+    days: Appointments
     household_count: int
     shop_categories: tuple[Category, ...]
     grants: tuple[Grants, ...]
     steps: tuple[Step, ...]
     months: int = 1
+
+    @property
+    def month(self) -> Month:
+        """Return the month that the plan tells."""
+        return self.days.month
 
     @property
     def market_day(self) -> MarketDay:

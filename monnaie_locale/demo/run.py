@@ -1,15 +1,17 @@
 """Run the demonstration from its flags to its files."""
 
+import datetime
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monnaie_locale.demo import settling, town
+from monnaie_locale.demo.appointments import DEFAULT_MONTH, Appointments, day_of, first_of_months
 from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.installation import Clock, found
 from monnaie_locale.demo.month import Ended, run_month
 from monnaie_locale.demo.output import claim, files_of, write
-from monnaie_locale.demo.plan import INSTALLED_AT, MONTH, Plan
+from monnaie_locale.demo.plan import Grants, Plan
 from monnaie_locale.demo.progress import Progress, Silent
 from monnaie_locale.demo.summary import Row, summary, year_rows
 from monnaie_locale.demo.year import LivedMonth, live_months
@@ -38,6 +40,11 @@ class Demo:
         """Return whether nothing is wrong in the books at the end."""
         return self.ended.verdict.ok
 
+    @property
+    def grants(self) -> list[Grants]:
+        """Return everything that was given out, month after month."""
+        return [*self.plan.grants, *(each for month in self.later for each in month.grants)]
+
 
 def run_demo(
     *,
@@ -47,6 +54,7 @@ def run_demo(
     households: int = DEFAULT_HOUSEHOLDS,
     shops: int = DEFAULT_SHOPS,
     charges: int = DEFAULT_CHARGES,
+    first: Month = DEFAULT_MONTH,
     months: int = 1,
     progress: Progress | None = None,
 ) -> Demo:
@@ -55,27 +63,26 @@ def run_demo(
     Args:
         out: where to write; a folder that holds anything else raises FolderInUse.
         base_url: where the installation will be served.
-        seed: the same one gives the same files, to the last byte.
+        seed: the same one, with the same first month, gives the same files, to the last byte.
         households: how many.
         shops: how many.
-        charges: about how many payments are accepted in October; in each of the later months a third of that.
-        months: how many, October 2026 first; more than one, and each has its folder.
+        charges: about how many payments are accepted in the first month; in each of the later months a third of that.
+        first: the first month.
+        months: how many; more than one, and each has its folder.
         progress: told of every stage.
 
     """
     started = time.perf_counter()
     progress = progress or Silent()
     home = claim(out)
-    listed = town.shops(shops)
-    plan = draw_plan(
-        seed=seed, households=households, categories=tuple(shop.category for shop in listed), charges=charges
-    )
+    listed, listed_households = town.shops(shops), town.households(households)
+    categories = tuple(shop.category for shop in listed)
+    plan = draw_plan(seed=seed, days=Appointments(first), households=households, categories=categories, charges=charges)
     plan = replace(plan, months=months)
-    clock = Clock(INSTALLED_AT)
+    clock = Clock(plan.days.installed_at)
     with progress.stage("Base de données", length=1) as advance:
         rt = found(home, seed=seed, clock=clock, base_url=base_url)
         advance(1)
-    listed_households = town.households(households)
     ended = run_month(rt, clock=clock, plan=plan, households=listed_households, shops=listed, progress=progress)
     with progress.stage("Documents", length=1) as advance:
         files = files_of(rt, ended)
@@ -84,16 +91,25 @@ def run_demo(
     later = list(live_months(ended.stage, ended, count=months - 1, charges=share, progress=progress))
     if later:
         ended = replace(ended, verdict=settling.verified(ended.stage))
-        files = _in_folders(files, later)
-        files |= _of_years(rt, later[-1].month, progress)
+        files = _in_folders(plan.month, files, later)
+        files |= _of_years(rt, plan.month, later[-1].month, progress)
     write(out, files)
     rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
 
 
-def _of_years(rt: Runtime, through: Month, progress: Progress) -> dict[str, bytes]:
-    """Return the files of each year up to a month, each in the folder of its year."""
-    years = range(MONTH.year, through.year + 1)
+def first_month(months: int, *, now: datetime.datetime) -> Month:
+    """Return in which month the demonstration begins when nobody says so.
+
+    A month alone is the one that the documentation tells of; more of them end with the last month that is over, so
+    that what is served afterwards lies in the past.
+    """
+    return DEFAULT_MONTH if months == 1 else first_of_months(months, today=day_of(now))
+
+
+def _of_years(rt: Runtime, first: Month, through: Month, progress: Progress) -> dict[str, bytes]:
+    """Return the files of each year of these months, each in the folder of its year."""
+    years = range(first.year, through.year + 1)
     found = {}
     with progress.stage("Documents de l’année", length=len(years)) as advance:
         for year in years:
@@ -103,7 +119,7 @@ def _of_years(rt: Runtime, through: Month, progress: Progress) -> dict[str, byte
     return found
 
 
-def _in_folders(october: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:
+def _in_folders(first: Month, files: dict[str, bytes], later: list[LivedMonth]) -> dict[str, bytes]:
     """Return the files of every month, each in the folder of its month."""
-    months = [(MONTH, october), *((each.month, each.files) for each in later)]
+    months = [(first, files), *((each.month, each.files) for each in later)]
     return {f"{month}/{name}": content for month, files in months for name, content in files.items()}

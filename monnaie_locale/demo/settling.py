@@ -13,7 +13,7 @@ from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.wording import told_fr
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.demo import plan as month
+from monnaie_locale.demo.appointments import DAY, day_of
 from monnaie_locale.demo.bank import Account, BankCode, Booking, Period, debits_of, returned, write_statement
 from monnaie_locale.demo.counter import Surprise
 from monnaie_locale.demo.stage import MINUTE, Stage
@@ -95,9 +95,10 @@ class Bank:
 
 
 def prepare(stage: Stage) -> Payout:
-    """Prepare what the shops are paid for October so far; each has certified its use of the chèques of the year."""
-    certify(stage, year=month.PAYOUT_ON.year)
-    return prepare_for(stage, label="Octobre 2026", execution_on=month.PAYOUT_ON)
+    """Prepare what the shops are paid for the month so far; each has certified its use of the year's chèques."""
+    days = stage.plan.days
+    certify(stage, year=days.payout_on.year)
+    return prepare_for(stage, label=days.month.label_fr.capitalize(), execution_on=days.payout_on)
 
 
 def certify(stage: Stage, *, year: int) -> None:
@@ -124,7 +125,7 @@ def prepare_for(stage: Stage, *, label: str, execution_on: datetime.date) -> Pay
         prepare_payout,
         territory_id=stage.rt.territory_id,
         label=label,
-        cutoff_on=month.day_of(stage.now),
+        cutoff_on=day_of(stage.now),
         execution_on=execution_on,
         actor=stage.by(Role.ACCOUNTANT),
         now=stage.now,
@@ -157,31 +158,30 @@ def approve(stage: Stage, payout: Payout) -> tuple[Payout, bytes]:
 
 def hear_from_the_bank(bank: Bank, order: bytes) -> None:
     """Import what the bank did: the transfers and its fee, then one transfer returned and the issuer's top-up."""
-    debits = debits_of(order, booked_on=month.PAYOUT_ON)
+    days = bank.stage.plan.days
+    debits = debits_of(order, booked_on=days.payout_on)
     fee = Booking(
-        booked_on=month.PAYOUT_ON,
+        booked_on=days.payout_on,
         amount_cents=-BANK_FEE_CENTS,
         code=BankCode.FEE,
         text=f"FRAIS DE VIREMENTS {format_decimal(BANK_FEE_CENTS, point=',')}",
     )
-    after_funding = month.FUNDED_ON + datetime.timedelta(days=1)
-    bank.import_day([*debits, fee], from_on=after_funding, to_on=month.PAYOUT_ON, at=month.SECOND_STATEMENT_AT)
-    came_back = returned(debits[-1], booked_on=month.RETURNED_ON, reason=RETURN_REASON)
+    bank.import_day([*debits, fee], from_on=days.funded_on + DAY, to_on=days.payout_on, at=days.second_statement_at)
+    came_back = returned(debits[-1], booked_on=days.returned_on, reason=RETURN_REASON)
     top_up = Booking(
-        booked_on=month.RETURNED_ON,
+        booked_on=days.returned_on,
         amount_cents=BANK_FEE_CENTS,
         code=BankCode.RECEIVED,
         text=TOP_UP_TEXT,
-        end_to_end_id="COMPLEMENT-2026-10",
+        end_to_end_id=f"COMPLEMENT-{days.month}",
     )
-    bank.import_day(
-        [came_back, top_up], from_on=month.RETURNED_ON, to_on=month.RETURNED_ON, at=month.THIRD_STATEMENT_AT
-    )
+    bank.import_day([came_back, top_up], from_on=days.returned_on, to_on=days.last_bank_day, at=days.third_statement_at)
 
 
 def close(stage: Stage) -> Close:
-    """Close October by two people."""
-    return close_month(stage, month.MONTH, prepared_at=month.CLOSE_PREPARED_AT, approved_at=month.CLOSE_APPROVED_AT)
+    """Close the first month by two people."""
+    days = stage.plan.days
+    return close_month(stage, days.month, prepared_at=days.close_prepared_at, approved_at=days.close_approved_at)
 
 
 def close_month(

@@ -7,14 +7,13 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from monnaie_locale.demo.plan import CardShown, Charge, PinTyped, Refund, Step, day_of, paris
+from monnaie_locale.demo.appointments import SUNDAY, Appointments, day_of
+from monnaie_locale.demo.plan import CardShown, Charge, PinTyped, Refund, Step
 from monnaie_locale.demo.pocket import Pocket, Purse
 from monnaie_locale.programmes.model import Category
 
-SUNDAY = 6
 # Shops are open from 9:00 to 12:30 and from 14:30 to 19:00, closed on Sundays; in minutes of the day.
 OPEN_MINUTES = (*range(540, 750), *range(870, 1140))
-FIRST_DAY, LAST_DAY = 2, 31
 FIRST_DAY_OPENS = 870
 # What is not spent yet at the end of the month, beside what is: a quarter.
 KEPT_SHARE = 0.25
@@ -43,6 +42,7 @@ class Paid:
 class Shopping:
     """The month while it is drawn: a queue of things to happen, and what everybody holds so far."""
 
+    days: Appointments
     chance: random.Random
     categories: tuple[Category, ...]
     pockets: list[Pocket]
@@ -131,10 +131,10 @@ class Shopping:
     def _moment(self) -> datetime.datetime:
         """Draw a moment when shops are open."""
         while True:
-            day = self.chance.randint(FIRST_DAY, LAST_DAY)
+            day = self.chance.randint(self.days.given_day, self.days.month.last_day.day)
             minute, second = self.chance.choice(OPEN_MINUTES), self.chance.randrange(60)
-            moment = paris(day, minute // 60, minute % 60, second)
-            if day_of(moment).weekday() != SUNDAY and (day > FIRST_DAY or minute >= FIRST_DAY_OPENS):
+            moment = self.days.at(day, minute // 60, minute % 60, second)
+            if day_of(moment).weekday() != SUNDAY and (day > self.days.given_day or minute >= FIRST_DAY_OPENS):
                 return moment
 
     def _visit(self, moment: datetime.datetime) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from monnaie_locale.closing.model import STATE_NAMES
 from monnaie_locale.database.transaction import reading
+from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.output import file_families
-from monnaie_locale.demo.plan import MARKET_AT, MONTH, Plan, day_of
+from monnaie_locale.demo.plan import Plan
 from monnaie_locale.demo.stall import Event
 from monnaie_locale.demo.year import LivedMonth
 from monnaie_locale.journal.queries import accounts_of, head_of
@@ -33,8 +34,6 @@ REFUSED: dict[str, str] = {
     "charge_abandoned": "demande arrivée après « non payé »",
 }
 LABEL_WIDTH = 44
-MONTH_TITLE = f"Ville-Exemple (démonstration) – {MONTH.label_fr}"
-MARKET_TITLE = f"Un dimanche de marché, à la caisse d’un commerce – {MARKET_AT:%d/%m/%Y}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def summary(rt: Runtime, *, plan: Plan, ended: Ended, names: Sequence[str], seco
 
 
 def year_rows(later: Sequence[LivedMonth]) -> list[Row]:
-    """Return a line for each month after October: what was taken, what the shops were paid, that it is closed."""
+    """Return a line for each month after the first: what was taken, what the shops were paid, that it is closed."""
     return [
         Row(
             each.month.label_fr.capitalize(),
@@ -76,6 +75,16 @@ def year_rows(later: Sequence[LivedMonth]) -> list[Row]:
         )
         for each in later
     ]
+
+
+def month_title(plan: Plan) -> str:
+    """Return the title of the first month's table."""
+    return f"Ville-Exemple (démonstration) – {plan.month.label_fr}"
+
+
+def market_title(plan: Plan) -> str:
+    """Return the title of the market day's table."""
+    return f"Un dimanche de marché, à la caisse d’un commerce – {plan.days.market_at:%d/%m/%Y}"
 
 
 def market_rows(events: Sequence[Event]) -> list[Row]:
@@ -87,7 +96,7 @@ def market_rows(events: Sequence[Event]) -> list[Row]:
     ]
 
 
-def table(rows: Sequence[Row], *, title: str = MONTH_TITLE) -> str:
+def table(rows: Sequence[Row], *, title: str) -> str:
     """Return the table as text."""
     lines = [f"{row.label:<{LABEL_WIDTH}}{row.value}" for row in rows]
     return "\n".join(["", title, "─" * len(title), *lines, ""])

@@ -1,4 +1,4 @@
-"""The months after October 2026, one after the other, each lived and closed as people do it in the back office."""
+"""The months after the first, one after the other, each lived and closed as people do it in the back office."""
 
 import datetime
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.package import month_package
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo import aid, settling
+from monnaie_locale.demo.appointments import on
 from monnaie_locale.demo.bank import BankCode, Booking, debits_of, returned
 from monnaie_locale.demo.month import Ended
 from monnaie_locale.demo.ordinary import (
@@ -18,9 +19,8 @@ from monnaie_locale.demo.ordinary import (
     UNKNOWN_MONTH,
     OrdinaryMonth,
     draw_month,
-    on,
 )
-from monnaie_locale.demo.plan import MONTH, Aid
+from monnaie_locale.demo.plan import Aid, Grants
 from monnaie_locale.demo.progress import Advance, Progress
 from monnaie_locale.demo.settling import BANK_FEE_CENTS, RETURN_REASON, TOP_UP_TEXT
 from monnaie_locale.demo.stage import Stage
@@ -49,23 +49,24 @@ class LivedMonth:
     month: Month
     charges: int
     charged_cents: int
+    grants: tuple[Grants, ...]
     payout: Payout
     close: Close
     files: dict[str, bytes]
 
 
 def live_months(stage: Stage, ended: Ended, *, count: int, charges: int, progress: Progress) -> Iterator[LivedMonth]:
-    """Live as many months after October; yields each once it is closed and its documents are kept.
+    """Live as many months after the first; yields each once it is closed and its documents are kept.
 
     Args:
-        stage: of October, its clock where October ended.
-        ended: what October left: tills, cards, programmes, the bank.
+        stage: of the first month, its clock where it ended.
+        ended: what the first month left: tills, cards, programmes, the bank.
         count: how many months.
         charges: about how many payments in each.
         progress: told of every month.
 
     """
-    month = MONTH
+    month = stage.plan.month
     for _ in range(count):
         month = month.next()
         plan = draw_month(
@@ -100,6 +101,7 @@ def _live(stage: Stage, ended: Ended, plan: OrdinaryMonth, advance: Advance) -> 
         month=plan.days.month,
         charges=len(paid),
         charged_cents=sum(step.amount_cents for step in paid),
+        grants=plan.grants,
         payout=payout,
         close=close,
         files={**statements, **{file.name: file.content for file in package}},
@@ -163,7 +165,7 @@ def _hear_from_the_bank(stage: Stage, bank: settling.Bank, plan: OrdinaryMonth, 
         end_to_end_id=f"COMPLEMENT-{days.month}",
     )
     # What came without a reference in March was the association's, ahead of April's fee.
-    is_paid_ahead = days.month.number == UNKNOWN_MONTH + 1
+    is_paid_ahead = days.month.number == UNKNOWN_MONTH + 1 and stage.plan.month.number != UNKNOWN_MONTH
     last = [*([] if is_paid_ahead else [top_up]), *_unusual(stage, plan)]
     if plan.has_return:
         last.insert(0, returned(debits[-1], booked_on=days.returned_on, reason=RETURN_REASON))

@@ -20,11 +20,15 @@ Row = tuple[Cell, ...]
 
 
 class Kind(StrEnum):
-    """What a column holds: each writer shows it in its own way. CENTS columns are added up, AMOUNT ones are not."""
+    """What a column holds: each writer shows it in its own way. CENTS columns are added up, AMOUNT ones are not.
+
+    A COUNT says how many, "1 920"; a NUMBER says which one, "1920".
+    """
 
     TEXT = "text"
     DAY = "day"
     COUNT = "count"
+    NUMBER = "number"
     CENTS = "cents"
     AMOUNT = "amount"
 
@@ -75,7 +79,8 @@ class Sheet:
     """A document; `rows` gives its rows again each time it is called, so that a long one is never all in memory.
 
     `notes` are sentences printed below the table, `signatures` the roles that sign, `empty` what an empty table says.
-    `sums_up` is what a centralised table stands for ("Centralisé par jour : …"), "" when every line is there.
+    `sums_up` is what a centralised table stands for ("Centralisé par jour : …"), "" when every line is there;
+    `is_wide` says that what is written in it is too long for an upright page.
     """
 
     name: str
@@ -88,6 +93,7 @@ class Sheet:
     signatures: tuple[str, ...] = ()
     empty: str = "Rien à signaler."
     sums_up: str = ""
+    is_wide: bool = False
 
     def counted_rows(self) -> Iterator[Row]:
         """Yield the rows, counting them; refuses control_totals_differ after the last one.

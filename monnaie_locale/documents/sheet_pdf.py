@@ -9,7 +9,7 @@ from monnaie_locale.ledger.periods import PARIS
 MEDIA_TYPE = "application/pdf"
 # More columns than this are set across the page.
 PORTRAIT_COLUMNS_MAX = 6
-RIGHT = frozenset({Kind.CENTS, Kind.AMOUNT, Kind.COUNT})
+RIGHT = frozenset({Kind.CENTS, Kind.AMOUNT, Kind.COUNT, Kind.NUMBER})
 
 
 def pdf_bytes(sheet: Sheet) -> bytes:
@@ -23,7 +23,7 @@ def pdf_bytes(sheet: Sheet) -> bytes:
         "title": f"{sheet.title} – {standing.period_label} – {standing.currency_name}",
         "footer": f"{sheet.title} – {standing.period_label} – établi le {day_short(created_on)}",
         "demo": standing.is_demo,
-        "flipped": len(sheet.columns) > PORTRAIT_COLUMNS_MAX,
+        "flipped": sheet.is_wide or len(sheet.columns) > PORTRAIT_COLUMNS_MAX,
         "issuer": issuer_block(standing.issuer),
         "heading": sheet.title,
         "subtitle": f"{standing.period_label} – {standing.currency_name}",
@@ -54,5 +54,7 @@ def _shown(value: Cell, kind: Kind) -> str:
     if value is None:
         return ""
     if isinstance(value, int):
-        return format_euros(value) if kind in {Kind.CENTS, Kind.AMOUNT} else count_shown(value)
+        if kind in {Kind.CENTS, Kind.AMOUNT}:
+            return format_euros(value)
+        return str(value) if kind is Kind.NUMBER else count_shown(value)
     return value if isinstance(value, str) else day_short(value)

@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # A page of a workbook holds 1 048 576 rows (ECMA-376): what is left of the last one is for heading and totals.
 ROWS_PER_PAGE = 1_000_000
 CENTS_PER_EURO = 100
-WIDTHS = {Kind.TEXT: 26, Kind.DAY: 12, Kind.COUNT: 10, Kind.CENTS: 15, Kind.AMOUNT: 15}
+WIDTHS = {Kind.TEXT: 26, Kind.DAY: 12, Kind.COUNT: 10, Kind.NUMBER: 10, Kind.CENTS: 15, Kind.AMOUNT: 15}
 FACT_WIDTHS = (30, 90)
 MONEY = "#,##0.00"
 # What is typed is kept as it is: never a formula, a link or a number guessed from text.

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from monnaie_locale.database.prepared import Look, as_bytes, look
+from monnaie_locale.identity.callers import caller_fr
 from monnaie_locale.identity.model import AuditEvent, Session, StaffMember
 from monnaie_locale.identity.roles import Role, SubjectKind
 from monnaie_locale.identity.tables import audit_events, sessions, staff, staff_roles
@@ -63,10 +64,10 @@ def list_staff(db: Connection, *, territory_id: int, keyring: Keyring) -> list[S
 
 
 def name_of_caller(db: Connection, *, territory_id: int, caller: str | None, keyring: Keyring) -> str:
-    """Return the name of the person behind "staff:3"; the books keep the number, a page may say the name."""
+    """Return the name of the person behind "staff:3", or of what acted; the books keep the number, a page names it."""
     kind, _, number = (caller or "").partition(":")
     if kind != SubjectKind.STAFF or not number.isdigit():
-        return caller or ""
+        return caller_fr(caller or "")
     person = find_staff(db, territory_id=territory_id, staff_id=int(number), keyring=keyring)
     return person.name if person else str(caller)
 

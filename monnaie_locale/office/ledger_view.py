@@ -88,7 +88,7 @@ def sides(db: Connection, *, territory_id: int, account_ids: Iterable[int]) -> d
 def _words(owner: Owner, general: str, shops: dict[int, str], programmes: dict[int, str]) -> str:
     if owner.kind is AccountKind.PURSE:
         programme = programmes.get(owner.programme_id, f"dispositif {owner.programme_id}")
-        return f"Porte-monnaie {owner.wallet_id}, {programme}, jusqu'au {owner.expires_on:%d/%m/%Y}"
+        return f"Porte-monnaie {owner.wallet_id}, {programme}, jusqu’au {owner.expires_on:%d/%m/%Y}"
     if owner.merchant_id:
         return f"{general} : {shops.get(owner.merchant_id, f'commerçant {owner.merchant_id}')}"
     if owner.programme_id:

@@ -96,7 +96,7 @@ def _cap_deadlines(year: int) -> tuple[Deadline, ...]:
     )  # fmt: skip
 
 
-ON_BEHALF = "Opérations faites au nom et pour le compte de {ccas} par {issuer} (CGCT D1611-20)."
+ON_BEHALF = "Opérations faites au nom et pour le compte de : {ccas}. Mandataire : {issuer} (CGCT D1611-20)."
 NO_CASH = "La monnaie ne se rembourse pas en espèces, ni en tout ni en partie."
 MANDATE_DOCUMENTS = (
     "reddition-balance",
@@ -116,8 +116,8 @@ BASES: dict[LegalBasis, BasisRules] = {
             expired_goes_to=frozenset(ExpiredGoesTo),
             mentions=(
                 (
-                    "Le bénéficiaire a donné mandat à {issuer} de recevoir en euros l’aide de {ccas} et de la lui "
-                    "remettre en monnaie locale."
+                    "Le bénéficiaire a donné mandat à l’émetteur ({issuer}) de recevoir en euros l’aide accordée "
+                    "({ccas}) et de la lui remettre en monnaie locale."
                 ),
                 NO_CASH,
             ),
@@ -140,8 +140,8 @@ BASES: dict[LegalBasis, BasisRules] = {
             expired_goes_to=frozenset({ExpiredGoesTo.CCAS}),
             mentions=(
                 (
-                    "Chèque d’accompagnement personnalisé émis par {issuer} pour {ccas}, valable jusqu’au 31 décembre "
-                    "{year} (CGCT L1611-6)."
+                    "Chèque d’accompagnement personnalisé, valable jusqu’au 31 décembre {year} (CGCT L1611-6). "
+                    "Émetteur : {issuer}. Pour le compte de : {ccas}."
                 ),
                 NO_CASH,
             ),

@@ -4,6 +4,7 @@ import datetime
 
 from monnaie_locale.ledger.money import NO_BREAK_SPACE, format_euros
 from monnaie_locale.ledger.periods import MONTHS_FR, PARIS, Month, moment_of
+from monnaie_locale.web.columns import in_columns
 
 
 def euros(amount_cents: int) -> str:
@@ -58,4 +59,5 @@ FILTERS = {
     "day_time_fr": day_time_fr,
     "month_fr": month_fr,
     "count_fr": count_fr,
+    "in_columns": in_columns,
 }

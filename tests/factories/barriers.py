@@ -8,9 +8,9 @@ from tests.factories.till_page import NARROW, OFFICE, look
 STANDS_IN_THE_WAY = ("serious", "critical")
 RUNS_OUT = """() => {
   const root = document.documentElement;
-  if (root.scrollWidth <= root.clientWidth) return [];
   const isWide = (each) => each.getBoundingClientRect().right > root.clientWidth + 1;
-  return [...document.querySelectorAll("body *")].filter(isWide).map((each) => each.outerHTML.slice(0, 120));
+  const within = root.scrollWidth > root.clientWidth ? "body *" : ".table-scroll tbody *";
+  return [...document.querySelectorAll(within)].filter(isWide).map((each) => each.outerHTML.slice(0, 120));
 }"""
 
 
@@ -31,7 +31,7 @@ def _judged(page: Page, options: dict[str, object]) -> list[str]:
 
 
 def sideways(page: Page) -> list[str]:
-    """Return the elements that make a page scroll sideways at its present width, none when it does not."""
+    """Return the elements that make a page, or a table on it, scroll sideways at its width; none when it does not."""
     return list(page.evaluate(RUNS_OUT))
 
 

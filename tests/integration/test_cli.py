@@ -220,6 +220,13 @@ def test_a_demonstration_does_not_write_over_something_else(tmp_path):
     assert "autre chose qu’une démonstration" in answer.output
 
 
+def test_a_demonstration_begins_with_a_month(tmp_path):
+    answer = typed("demo", "--no-serve", "--out", tmp_path / "out", "--from", "2026-13")
+    assert answer.exit_code == 2
+    assert "n’est pas un mois" in answer.output
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("flag", ["--households", "--merchants", "--charges"])
 def test_a_demonstration_too_small_to_show_anything_is_refused(tmp_path, flag):
     answer = typed("demo", "--no-serve", "--out", tmp_path / "out", flag, "1")

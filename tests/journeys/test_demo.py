@@ -29,13 +29,15 @@ from merchants.offline import refused_offline
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo import output, plan, town
+from monnaie_locale.demo.appointments import Appointments
 from monnaie_locale.demo.counter import Surprise
 from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.plan import ACCEPTED, Charge, Refund
-from monnaie_locale.demo.summary import MARKET_TITLE, REFUSED, market_rows, table
+from monnaie_locale.demo.summary import REFUSED, market_rows, market_title, month_title, table
 from monnaie_locale.journal.queries import entries, owners_of
 from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.periods import PARIS
 from monnaie_locale.runtime import DATABASE_FILE
 from tests.factories import demo as small
 from tests.judges.fec import check_fec
@@ -89,7 +91,9 @@ def files(folder):
 
 def small_plan(seed):
     categories = tuple(shop.category for shop in town.shops(small.SHOPS))
-    return draw_plan(seed=seed, households=small.HOUSEHOLDS, categories=categories, charges=small.CHARGES)
+    return draw_plan(
+        seed=seed, days=Appointments(), households=small.HOUSEHOLDS, categories=categories, charges=small.CHARGES
+    )
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(out, tmp_path):
@@ -255,7 +259,7 @@ def test_the_market_day_is_in_the_books_to_the_cent(shown):
 
 
 def test_the_market_day_is_told_in_french(shown):
-    told = table(market_rows(shown[1].ended.market.stall.events), title=MARKET_TITLE)
+    told = table(market_rows(shown[1].ended.market.stall.events), title=market_title(shown[1].plan))
     assert "25/10/2026" in told
     for words in (
         "11:10  Le réseau tombe",
@@ -280,7 +284,7 @@ def test_every_plan_is_in_the_order_of_time_and_in_shop_hours():
         assert moments == sorted(moments)
         assert {moment.tzinfo for moment in moments} == {datetime.UTC}
         payments = [step for step in small_plan(seed).steps if isinstance(step, Charge)]
-        hours = {step.at.astimezone(plan.PARIS).hour for step in payments}
+        hours = {step.at.astimezone(PARIS).hour for step in payments}
         assert hours <= set(range(9, 20))
 
 
@@ -329,7 +333,7 @@ def town_folder():
 
 
 def test_the_table_is_in_french_and_says_that_nothing_is_wrong(shown):
-    text = table(shown[1].rows)
+    text = table(shown[1].rows, title=month_title(shown[1].plan))
     assert "démonstration" in text
     assert "propre" in text
     assert "carte verrouillée" in text

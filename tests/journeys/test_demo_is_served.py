@@ -121,6 +121,6 @@ def test_the_household_sees_what_is_left_and_the_shop_takes_some(served, rows):
 
 
 def test_what_has_expired_since_is_said(served):
-    plan = served[2].plan
-    assert "périmée" not in still_alive(plan, now=TODAY)
-    assert still_alive(plan, now=NEXT_YEAR).count("périmée") == 1
+    grants = served[2].grants
+    assert "périmée" not in still_alive(grants, now=TODAY)
+    assert still_alive(grants, now=NEXT_YEAR).count("périmée") == 1

@@ -3,6 +3,7 @@
 The whole year is `monnaie-locale demo --months 12`, judged by `python -m tests.judges.month FOLDER`.
 """
 
+import datetime
 import itertools
 import json
 
@@ -15,6 +16,7 @@ from monnaie_locale.closing.queries import close_of_month, closes_of
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import reading
+from monnaie_locale.demo.invitations import still_alive
 from monnaie_locale.demo.ordinary import draw_month
 from monnaie_locale.demo.run import run_demo
 from monnaie_locale.keyring import Keyring
@@ -35,10 +37,15 @@ def few_months(out):
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("year") / "out"
-    assert few_months(folder).is_clean
-    return folder
+def shown(tmp_path_factory):
+    lived = few_months(tmp_path_factory.mktemp("year") / "out")
+    assert lived.is_clean
+    return lived
+
+
+@pytest.fixture(scope="module")
+def out(shown):
+    return shown.home.parent
 
 
 def files(out):
@@ -128,3 +135,20 @@ def test_a_year_begun_again_is_the_same_to_the_last_byte(out):
     before = files(out)
     few_months(out)
     assert files(out) == before
+
+
+def test_a_year_may_begin_in_the_shortest_month(tmp_path):
+    shown = run_demo(out=tmp_path / "out", seed=7, households=12, shops=4, charges=60, first=Month(2026, 2))
+    shown.rt.stop()
+    assert shown.is_clean
+    assert str(shown.ended.close.month) == "2026-02"
+
+
+def test_what_is_still_to_spend_counts_what_later_months_gave(shown):
+    # The mobility aid of the first month ends with 2027, as does December's; the food aid of all of them with 2026.
+    assert {grants.expires_on.year for grants in shown.grants} == {2026, 2027}
+    assert len(shown.grants) > len(shown.plan.grants)
+    told = still_alive(shown.grants, now=datetime.datetime(2027, 1, 5, tzinfo=datetime.UTC))
+    assert (
+        told == "Aide alimentaire : périmée depuis le 31/12/2026. Aide à la mobilité : à dépenser jusqu’au 31/12/2027."
+    )

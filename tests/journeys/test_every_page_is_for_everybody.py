@@ -5,6 +5,7 @@ that nobody reached fails the test, so a new page is covered or named.
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from merchants.payment_requests import REQUEST_PATH
 from tests.factories.barriers import faults_of
 from tests.factories.site import served
+from tests.factories.till_page import PHONE, look
 from tests.factories.whole_town import Town, open_town, pages_of, visitors
 
 pytestmark = pytest.mark.browser
@@ -25,6 +27,24 @@ DEAD = """() => {
     .filter((each) => (each.tagName === "BUTTON" ? each.type !== "submit" || !each.form : !sends(each.form)))
     .map((each) => each.outerHTML.slice(0, 160));
 }"""
+RIGHT_EDGES = "found => found.map((each) => each.getBoundingClientRect().right)"
+# What is written beside the cells, as it is drawn.
+LABELS = """found => found.map((each) => getComputedStyle(each, "::before").content.split('"')[1])"""
+
+
+class TableRow(NamedTuple):
+    """A row of a table of the back office, the button in it, and some of its columns."""
+
+    path: str
+    selector: str
+    button: str
+    columns: set[str]
+
+
+BANK_LINE = TableRow("/bureau/banque/4", "#ligne-1-1", "Classer cette ligne", {"Ligne", "Montant", "Écriture"})
+CHART_LINE = TableRow(
+    "/bureau/plan-de-comptes", "tr:has-text('467100')", "Confirmer 467100", {"Compte", "Libellé", "Confirmation"}
+)
 # The pages that do nothing without script, since the phone's key lives in one: they say so, in each language.
 NEEDS_SCRIPT = {"pocket.screen", "phones.index"}
 SAYS_SO = {"fr": "Sans lui, utilisez votre carte.", "en": "Without it, use your card."}
@@ -67,6 +87,27 @@ def test_a_page_spoiled_on_purpose_is_seen(open_browser: Callable[..., Browser],
     found = faults_of(page, "page-spoiled")
     for expected in ("label: <input", "color-contrast: <h1", "in the dark: color-contrast: <h1", "wider than 320 px"):
         assert any(each.startswith(expected) for each in found), (expected, found)
+
+
+@pytest.mark.parametrize("row", [BANK_LINE, CHART_LINE])
+def test_on_a_telephone_the_whole_row_of_a_table_is_seen(
+    open_browser: Callable[..., Browser], town: Town, row: TableRow
+):
+    page = open_browser().new_context(viewport=PHONE, locale="fr-FR").new_page()  # type: ignore[arg-type]
+    page.goto(town.address + town.sign_in_path())
+    with page.expect_navigation():
+        page.locator("main button[type=submit]").click()
+    page.goto(town.address + row.path)
+    look(page, "telephone")
+    seen = page.get_by_role("row").and_(page.locator(row.selector)).first  # to a screen reader it is a row still
+    right = seen.locator("td, .button").evaluate_all(RIGHT_EDGES)
+    expect(seen.get_by_text(row.button, exact=True)).to_be_visible()
+    assert max(right) <= PHONE["width"]
+    assert row.columns <= set(seen.locator("[data-label]").evaluate_all(LABELS))
+    assert row.columns <= set(page.get_by_role("columnheader").all_inner_texts())
+    # As it was, in columns: the same measure sees that the last of them are out.
+    page.evaluate("document.body.className = 'plain'")
+    assert max(seen.locator("td, .button").evaluate_all(RIGHT_EDGES)) > PHONE["width"]
 
 
 def test_without_script_every_page_says_what_it_can_do(open_browser: Callable[..., Browser], town: Town):

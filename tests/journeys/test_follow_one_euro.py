@@ -201,6 +201,25 @@ def test_one_euro_through_the_offline_guarantee(site: Site, month: Month2026) ->
     reader.follow(DECISION, inside="D’où il vient")
 
 
+def test_a_shop_shows_its_earlier_months_when_the_euro_is_followed_later(site: Site, month: Month2026) -> None:
+    del month
+    site.clock.advance(days=60)
+    reader = Reader(site.client_of(Role.AUDITOR), "/bureau/commercants/1")
+    assert "Aucune opération ce mois-ci." in reader.page
+    reader.follow("^Novembre 2026")
+    reader.follow("^Octobre 2026")
+    with pytest.raises(AssertionError, match="no link"):
+        reader.follow("^Septembre 2026")  # the shop was not admitted yet
+    reader.follow("^Novembre 2026")
+    reader.follow("^Octobre 2026")
+    reader.follow("^n°", inside="Opérations du mois")
+    reader.follow("^Virement ", inside="Où il va")
+    reader.follow("^Le commerce", inside="D’où il vient")
+    reader.follow("^Tout le compte du commerce")
+    assert reader.visited[-1].startswith("/bureau/journal/comptes/")
+    assert reader.client.get("/bureau/commercants/1/mois/jamais").location == "/bureau/commercants/1"
+
+
 def test_a_page_without_the_right_to_read_the_journal_has_no_link_to_it(site: Site, month: Month2026) -> None:
     del month
     shown = site.client_of(Role.AGENT).get("/bureau/dispositifs/1").text

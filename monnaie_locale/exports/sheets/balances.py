@@ -29,7 +29,7 @@ BALANCE_COLUMNS = (
 OPEN_COLUMNS = (
     Column("Compte"),
     Column("Libellé du compte", share=3),
-    Column("Tiers", share=2),
+    Column("Tiers"),
     Column("Détail", share=4),
     Column(DEBIT, Kind.CENTS),
     Column(CREDIT, Kind.CENTS),
@@ -104,6 +104,7 @@ def open_balances_sheet(scope: Scope) -> Sheet:
     }
     return Sheet(
         name="developpement-soldes", title="Développement des soldes", standing=scope.standing, columns=OPEN_COLUMNS,
+        is_wide=True,
         rows=lambda: iter(rows), control=Control(len(rows) if is_long else len(counters), sums),
         empty="Aucun compte n’a de solde.",
         sums_up="Porte-monnaie groupés par dispositif et par date : chacun est dans le fichier CSV." if is_long else "",
@@ -147,9 +148,9 @@ def treasury_sheet(scope: Scope) -> Sheet:
     moved = scope.once(event_totals, first_day=scope.first_day, last_day=scope.last_day,
         kind=AccountKind.RESERVE,
     )  # fmt: skip
-    rows: list[Row] = [("Solde au début", None, *_by_side(-before.net_credit_cents))]
+    rows: list[Row] = [("Solde au début", None, *_treasury_side(-before.net_credit_cents))]
     rows += [(ENTRY_LABELS[each.entry_kind], each.entry_count, each.debit_cents, each.credit_cents) for each in moved]
-    rows.append(("Solde à la fin", None, *reversed(_by_side(-after.net_credit_cents))))
+    rows.append(("Solde à la fin", None, *reversed(_treasury_side(-after.net_credit_cents))))
     sums_cents = _treasury_sums(before, after)
     return Sheet(
         name="tresorerie", title="Situation de trésorerie", standing=scope.standing, columns=TREASURY_COLUMNS,
@@ -164,6 +165,11 @@ def _treasury_sums(before: Balance, after: Balance) -> dict[str, int]:
     receipts = max(opening, 0) + after.debits_cents - before.debits_cents + max(-closing, 0)
     payments = max(-opening, 0) + after.credits_cents - before.credits_cents + max(closing, 0)
     return {"Recettes": receipts, "Dépenses": payments}
+
+
+def _treasury_side(balance_cents: int) -> tuple[int | None, int | None]:
+    """Return a balance in the column of its side; nothing at the bank is a balance too, and it is said."""
+    return _by_side(balance_cents) if balance_cents else (0, None)
 
 
 def _by_side(balance_cents: int) -> tuple[int | None, int | None]:

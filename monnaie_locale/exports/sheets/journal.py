@@ -19,7 +19,7 @@ BY_DAY = (
     "Centralisé par jour : le détail, ligne par ligne, est dans le fichier CSV du même nom, qui a les mêmes totaux."
 )
 JOURNAL_COLUMNS = (
-    Column("N°", Kind.COUNT),
+    Column("N°", Kind.NUMBER),
     Column("Date", Kind.DAY),
     Column("Journal"),
     Column("Pièce", share=3),
@@ -42,7 +42,7 @@ LEDGER_COLUMNS = (
     Column("Compte"),
     Column("Tiers", share=3),
     Column("Date", Kind.DAY),
-    Column("N°", Kind.COUNT),
+    Column("N°", Kind.NUMBER),
     Column("Journal"),
     Column("Pièce", share=3),
     Column("Libellé", share=4),
@@ -71,6 +71,7 @@ def journal_sheet(scope: Scope) -> Sheet:
         return Sheet(
             name="journal", title="Journal", standing=scope.standing, columns=JOURNAL_COLUMNS,
             rows=lambda: _journal_rows(scope), control=Control(line_count, sums), empty="Aucune écriture.",
+            notes=_names_of_accounts(scope),
         )  # fmt: skip
     totals = scope.once(day_totals, **days)
     rows: list[Row] = [
@@ -127,8 +128,16 @@ def general_ledger_sheet(scope: Scope) -> Sheet:
     return Sheet(
         name="grand-livre", title="Grand-livre", standing=scope.standing, columns=LEDGER_COLUMNS,
         rows=lambda: _ledger_rows(scope, accounts, opening), control=Control(line_count + len(opening), sums),
-        empty="Aucune écriture.",
+        empty="Aucune écriture.", notes=_names_of_accounts(scope),
     )  # fmt: skip
+
+
+def _names_of_accounts(scope: Scope) -> tuple[str, ...]:
+    """Return what each code of the rows stands for; the lines have no room for it."""
+    held = scope.once(kinds_at_end, last_day=scope.last_day)
+    moved = {scope.chart.issuer(kind) for kind, total in held.items() if total.debits_cents or total.credits_cents}
+    named = sorted(f"{account.code} {account.french}" for account in moved)
+    return (f"Comptes : {' ; '.join(named)}.",) if named else ()
 
 
 def _ledger_rows(scope: Scope, accounts: dict[int, LedgerAccount], opening: dict[int, int]) -> Iterator[Row]:

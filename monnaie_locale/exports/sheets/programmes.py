@@ -31,9 +31,9 @@ USE_COLUMNS = (
     ),
 )
 AMOUNT = "Montant"
-AID_COLUMNS = (Column("N°", Kind.COUNT), Column("Porte-monnaie", Kind.COUNT, share=1), Column(AMOUNT, Kind.CENTS))
+AID_COLUMNS = (Column("N°", Kind.NUMBER), Column("Porte-monnaie", Kind.NUMBER, share=1), Column(AMOUNT, Kind.CENTS))
 NAMED_COLUMNS = (
-    Column("N°", Kind.COUNT),
+    Column("N°", Kind.NUMBER),
     Column("Dossier", share=1),
     Column("Bénéficiaire", share=2),
     Column(AMOUNT, Kind.CENTS),

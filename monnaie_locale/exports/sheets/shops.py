@@ -26,7 +26,7 @@ SHOP_COLUMNS = (
 )
 BORDEREAU_COLUMNS = (
     Column("Virement", share=2),
-    Column("N°", Kind.COUNT),
+    Column("N°", Kind.NUMBER),
     Column("Commerçant"),
     Column("Nom", share=3),
     Column("Compte", share=3),

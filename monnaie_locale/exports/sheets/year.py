@@ -2,13 +2,16 @@
 
 import datetime
 from collections import defaultdict
+from collections.abc import Collection
 
+from merchants.cap_claims import lapsed_by_programme
 from merchants.queries import list_merchants
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, control_of
 from monnaie_locale.documents.wording import day_short, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import PurseUse, event_totals, purse_counts, purse_uses
 from monnaie_locale.journal.period_balances import kinds_at_end
+from monnaie_locale.journal.purse_flows import taken_from_purses
 from monnaie_locale.ledger.accounts import OWED_KINDS, AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month
@@ -39,20 +42,22 @@ FIGURE_COLUMNS = (Column("Indicateur", share=1), Column("Nombre", Kind.COUNT), C
 def cap_account_sheet(scope: Scope) -> Sheet:
     """Return the annual account of the CAP: what was ordered, used, lapsed, what goes back to the CCAS.
 
-    A title is a purse that expires in the year. Source: CGCT R1611-10.
+    A title is a purse that expires in the year. What a shop gave back after it expired, and what it claimed too late,
+    is not due to it and goes back to the CCAS. Source: CGCT R1611-6 and R1611-10.
     """
     rules, year = BASES[LegalBasis.CAP], scope.first_day.year
     programmes = _cap_programmes(scope)
     counts = purse_counts(
         scope.db, territory_id=scope.territory_id, expires_from=scope.first_day, expires_to=scope.last_day
     )
-    uses = _uses(scope, through=rules.deadlines(year=year)[-1].due_on)
+    uses, due = _uses(scope), _due_to_shops(scope, programmes)
     rows: list[Row] = []
     for number, programme in sorted(programmes.items()):
         mine = [use for use in uses if use.programme_id == number]
         ordered = -sum(use.net_debit_cents for use in mine if use.other_kind is AccountKind.PROGRAMME_FUNDS)
-        used = sum(use.net_debit_cents for use in mine if use.other_kind in SHOPS)
-        lapsed = sum(use.net_debit_cents for use in mine if use.other_kind is AccountKind.EXPIRED)
+        used = sum(cents for (_, programme_id), cents in due.items() if programme_id == number)
+        given_up = sum(use.net_debit_cents for use in mine if use.other_kind in SHOPS) - used
+        lapsed = given_up + sum(use.net_debit_cents for use in mine if use.other_kind is AccountKind.EXPIRED)
         left = -sum(use.net_debit_cents for use in mine)
         if ordered or counts.get(number):
             rows.append((programme.name, counts.get(number, 0), ordered, used, lapsed, left, ordered - used))
@@ -72,12 +77,10 @@ def cap_account_sheet(scope: Scope) -> Sheet:
 
 
 def cap_claimants_sheet(scope: Scope) -> Sheet:
-    """Return the shops that took titles of the year, with what they took less what they gave back (CGCT R1611-6)."""
-    programmes = _cap_programmes(scope)
+    """Return the shops that took titles of the year, with what is due to them for these (CGCT R1611-6)."""
     taken: dict[int, int] = defaultdict(int)
-    for use in _uses(scope, through=BASES[LegalBasis.CAP].deadlines(year=scope.first_day.year)[-1].due_on):
-        if use.other_kind in SHOPS and use.programme_id in programmes:
-            taken[use.merchant_id] += use.net_debit_cents
+    for (merchant_id, _), cents in _due_to_shops(scope, _cap_programmes(scope)).items():
+        taken[merchant_id] += cents
     rows: list[Row] = [
         (
             shop.code, shop.name, siret_shown(shop.siret),
@@ -99,12 +102,26 @@ def _cap_programmes(scope: Scope) -> dict[int, Programme]:
     return {number: one for number, one in found.items() if one.legal_basis is LegalBasis.CAP}
 
 
-def _uses(scope: Scope, *, through: datetime.date) -> list[PurseUse]:
+def _last_date(scope: Scope) -> datetime.date:
+    """Return the last of the dates of the year's titles: what happens later is not in their account."""
+    return BASES[LegalBasis.CAP].deadlines(year=scope.first_day.year)[-1].due_on
+
+
+def _uses(scope: Scope) -> list[PurseUse]:
     """Return what became of the titles that expire in the year, until the last of their dates."""
     return purse_uses(
         scope.db, territory_id=scope.territory_id, expires_from=scope.first_day, expires_to=scope.last_day,
-        last_day=through,
+        last_day=_last_date(scope),
     )  # fmt: skip
+
+
+def _due_to_shops(scope: Scope, programmes: Collection[int]) -> dict[tuple[int, int], int]:
+    """Return what shops took of the year's titles, less what they gave back and claimed too late: (shop, programme)."""
+    which = {"territory_id": scope.territory_id, "year": scope.first_day.year, "through_on": _last_date(scope)}
+    due = taken_from_purses(scope.db, programme_ids=programmes, after_on=None, **which)  # type: ignore[arg-type]
+    for key, cents in lapsed_by_programme(scope.db, **which).items():  # type: ignore[arg-type]
+        due[key] = due.get(key, 0) - cents
+    return due
 
 
 def acpr_sheet(scope: Scope) -> Sheet:

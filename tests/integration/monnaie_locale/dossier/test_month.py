@@ -90,6 +90,10 @@ def test_the_figures_are_those_of_the_database(dossier) -> None:
     assert [cents(cell) for cell in total_of(journal)[-2:]] == [moved, moved]
     assert [cents(cell) for cell in total_of(ledger)[-3:-1]] == [moved, moved]
     assert [cents(cell) for cell in total_of(balance)[4:6]] == [moved, moved]
+    for rows in (journal, ledger):
+        (named,) = (row[-1] for row in rows if row and "Comptes : " in row[-1])
+        assert "467100 Monnaie en circulation – bénéficiaires ; 467200 " in named
+        assert {row[0] for row in balance[1:] if row and row[0].isdigit()} == set(re.findall(r"\d{6}", named))
     by_code = {row[0]: cents(row[-2]) - cents(row[-1]) for row in balance[1:] if row and row[0].isdigit()}
     assert by_code["512100"] == -held[1] == FUNDED_CENTS - 5_250 - 300
     assert by_code["467100"] == -held[3]

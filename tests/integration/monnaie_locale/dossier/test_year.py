@@ -8,6 +8,7 @@ import pytest
 from beancount import loader
 from sqlalchemy import Engine
 
+from merchants.cap_claims import lapse_claims
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.dossier.queries import duties_of_year, scope_of_year
 from monnaie_locale.dossier.year import YEAR_SHEETS
@@ -16,6 +17,7 @@ from monnaie_locale.exports.operations import beancount_of, fec_of, hledger_of
 from monnaie_locale.exports.sheets.rendering import Format, streaming
 from monnaie_locale.exports.sheets.shops import open_since
 from monnaie_locale.journal.ledger_lines import DayMove
+from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import instant_ms
@@ -154,3 +156,24 @@ def test_what_is_paid_takes_the_oldest_first(sign, moves, expected) -> None:
         [DayMove(1, datetime.date(2026, 10, day), debit, credit) for day, debit, credit in moves], sign=sign
     )
     assert found == (expected[0], None if expected[1] is None else datetime.date(2026, 10, expected[1]))
+
+
+def test_what_a_shop_gives_back_after_the_expiry_or_claims_too_late_goes_back_to_the_ccas(cap_year: World) -> None:
+    world = cap_year
+    charge = world.charge(8, 2, 500).entry.entry_id
+    expired = world.account(AccountKind.EXPIRED, programme=1)
+    more = {"reference": f"CHARGE:{charge}", "happened_at_ms": world.now_ms}
+    world.do(EntryKind.REFUND, Draw((world.shop(2),), expired, 500), **more)
+    assert document(world.engine, "compte-annuel-cap")[1][3:] == ["60,00", "25,00", "15,00", "40,00"]
+    # Nobody certified: in March what the second shop took lapses, with what is said of it in the list of shops.
+    march = datetime.datetime(2027, 3, 1, 9, tzinfo=datetime.UTC)
+    lapsed = transact(
+        world.engine, lapse_claims, territory_id=TERRITORY_ID, merchant_id=2, year=2026, actor=made.CHECKER, now=march
+    )
+    assert lapsed == 3_000
+    assert document(world.engine, "compte-annuel-cap")[1][3:] == ["30,00", "55,00", "15,00", "70,00"]
+    assert [row[0] for row in document(world.engine, "commercants-cap")[1:3]] == ["C0001", "Total"]
+    # To the cent what the books owe to the CCAS once the purses are emptied.
+    with reading(world.engine) as db:
+        owed_cents = balance_of(db, territory_id=TERRITORY_ID, account_id=expired)
+    assert owed_cents == 5_500

@@ -8,6 +8,7 @@ import zipfile
 
 import openpyxl
 import pikepdf
+import pypdfium2
 import pytest
 
 from monnaie_locale.documents import sheet_xlsx
@@ -105,6 +106,31 @@ def test_the_pdf_says_the_same_in_words(sheet, words_of):
         bytes(range(32)).hex(),
     ):
         assert expected in words
+
+
+def test_a_number_says_which_one_and_a_count_how_many(sheet, words_of):
+    numbered = dataclasses.replace(
+        sheet, columns=(Column("N°", Kind.NUMBER), Column("Lignes", Kind.COUNT)), rows=lambda: iter([(1920, 1920)]),
+        control=Control(1, {}), notes=("L'apostrophe n'est plus droite.",),
+    )  # fmt: skip
+    words = words_of(pdf_bytes(numbered))
+    assert "1920 1 920" in words
+    assert "L’apostrophe n’est plus droite." in words
+    assert openpyxl.load_workbook(io.BytesIO(xlsx_bytes(numbered)))["Lignes"]["A2"].value == 1920
+
+
+def test_what_is_signed_and_sealed_is_never_alone_on_a_page(sheet):
+    lasts = []
+    for count in range(12, 28):
+        long = dataclasses.replace(
+            sheet, columns=COLUMNS[1:2], rows=lambda count=count: iter([("x",)] * count), control=Control(count, {}),
+            is_wide=True,
+        )  # fmt: skip
+        pages = pypdfium2.PdfDocument(pdf_bytes(long))
+        lasts.append(pages[len(pages) - 1].get_textpage().get_text_range())
+    assert all("Empreinte des comptes" in last and "Une mention." in last for last in lasts)
+    # Some of them end on a page of their own, others below the table.
+    assert {"Totaux de contrôle" in last for last in lasts} == {True, False}
 
 
 def test_an_open_month_is_said_to_be_provisional(sheet, words_of):
