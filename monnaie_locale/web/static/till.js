@@ -8,7 +8,7 @@ import { ask, isLost, newKey, readCents, shownEuros, shownTime, sleep } from "./
 import { payOnce, resolveDoubt, takeUpDoubts } from "./till-doubts.js";
 import { listenToUsbScanner } from "./till-keyboard.js";
 import { ASK_CASHIER, followShift } from "./till-cashier.js";
-import { CARD_ONLY, OfflineTill } from "./till-offline.js";
+import { CARD_ENDED, CARD_ONLY, OfflineTill } from "./till-offline.js";
 
 const POLL_INTERVAL_MS = 1000;
 const NEW_PHONE_CODE = "Demandez au porteur d’afficher un nouveau code.";
@@ -97,6 +97,7 @@ class Till {
     if (isLost(answer)) {
       // A phone's code lives half a minute: it is not kept until the network is back.
       if (this.offline.isPhone(card)) this.refuseCard(CARD_ONLY);
+      else if (await this.offline.hasEnded(card)) this.refuseCard(CARD_ENDED);
       return;
     }
     if (answer.status === 200) this.available = answer.body.available_cents;
@@ -159,6 +160,12 @@ class Till {
     button.className = "button button-wide till-offline";
     button.textContent = `Encaisser ${shownEuros(doubt.amount_cents)} hors connexion`;
     this.outcome.append(button);
+    const caution = this.offline.cards.caution();
+    if (caution) {
+      const line = document.createElement("small");
+      line.textContent = caution;
+      this.outcome.append(line);
+    }
     return new Promise((resolve) => {
       button.addEventListener("click", async () => {
         if (doubt.asked) return button.remove(); // the service was reached meanwhile: its answer comes
