@@ -49,6 +49,7 @@ crypto.subtle.importKey = (format, data, how, ...more) =>
 def scan(till: Page, card: IssuedCard, euros: str = "12,00") -> None:
     """Type an amount and scan a card with a USB scanner."""
     till.get_by_label("Montant à payer").fill(euros)
+    expect(till.locator("#till-pay")).to_be_hidden()  # the script is there
     till.keyboard.type(card_url(host=HOST, token=card.token))
     till.keyboard.press("Enter")
 

@@ -37,6 +37,8 @@ class Till {
     form.elements.card.addEventListener("input", () => this.typed());
     this.read.querySelector("button").addEventListener("click", () => this.forgetCard());
     document.querySelector("#till-partial").hidden = true;
+    window.visualViewport?.addEventListener("resize", () => this.keepInReach());
+    form.elements.pin.addEventListener("focus", () => this.keepInReach());
     this.typed();
     this.show();
     form.elements.amount.focus();
@@ -84,7 +86,9 @@ class Till {
   /* There is nothing to press before there is a card; a number typed by hand always needs the PIN. */
   typed() {
     this.available = null;
-    if (/^[\d\s]+$/.test(this.form.elements.card.value)) this.pin.hidden = false;
+    const isNumber = /^[\d\s]+$/.test(this.form.elements.card.value);
+    if (isNumber) this.pin.hidden = false;
+    this.form.classList.toggle("till-typing", isNumber);
     if (!this.form.elements.card.value) this.form.classList.remove("till-asking");
     this.show();
   }
@@ -262,8 +266,15 @@ class Till {
     this.outcome.className = "";
     this.outcome.replaceChildren();
     this.refusal.replaceChildren(box);
+    // While a PIN is typed, a message at the top would be out of sight.
+    (this.pin.hidden ? this.form : this.pin).before(this.refusal);
     focus.focus();
-    if (this.form.classList.contains("till-asking")) this.pay.scrollIntoView({ block: "nearest" });
+    this.keepInReach();
+  }
+
+  /* The keyboard of a telephone takes half of the screen: while a PIN is typed the button stays above it. */
+  keepInReach() {
+    if (!this.pin.hidden && !this.form.hidden) this.pay.scrollIntoView({ block: "nearest" });
   }
 
   wait(sentence) {
