@@ -84,6 +84,7 @@ class ChargePlan:
             till_id=order.till.id,
             card_code=code,
             api_key_digest=order.api_key_digest,
+            is_offline=order.guarantees is not None,
         )
         self._engine = engine
         self._keyring = keyring

@@ -12,7 +12,7 @@ from monnaie_locale.programmes.model import PinRule
 from tests.factories.market import HOST, Market, issue
 from tests.factories.merchants import NOW
 from tests.factories.till_device import base64url
-from tests.factories.till_page import context_of, kept_on_device, look, paired_page
+from tests.factories.till_page import context_of, kept_list, kept_on_device, look, paired_page
 from tests.factories.vandal import run
 from wallets.card_token import card_url
 from wallets.model import IssuedCard
@@ -24,11 +24,6 @@ ENDED = "Carte refusée : elle ne paie plus"
 OLD = "La liste des cartes a plus de 24 heures"
 MISSING = "Cette caisse n’a pas de liste vérifiée des cartes"
 UNSUPPORTED = "Ce navigateur ne sait pas vérifier la liste des cartes"
-KEPT = """async () => {
-  const { recall } = await import("/static/till-memory.js");
-  while (!(await recall("signer", "cards"))) await new Promise((done) => setTimeout(done, 50));
-  return recall("signer", "cards");
-}"""
 REPLACE = """async (kept) => {
   const { put } = await import("/static/till-memory.js");
   await put("signer", kept);
@@ -90,7 +85,7 @@ def test_a_blocked_card_is_refused_at_once_without_network_and_another_is_taken(
     device = device_of(open_browser())
     till = paired_page(device.browser, address, market, context=device)
     kept_on_device(till)
-    kept = till.evaluate(KEPT)
+    kept = kept_list(till)
     assert till.evaluate(REFRESH) == 304
     device.set_offline(True)
     reopened(till, address)
@@ -140,7 +135,7 @@ def test_a_list_signed_by_another_or_for_another_shop_is_nothing_and_the_caps_ho
     device = device_of(open_browser())
     till = paired_page(device.browser, address, market, context=device)
     kept_on_device(till)
-    kept = till.evaluate(KEPT)
+    kept = kept_list(till)
     device.set_offline(True)
     outcome = till.locator("#till-outcome")
 

@@ -17,6 +17,7 @@ export const CARD_ONLY = "Hors connexion, seule la carte est acceptée.";
 export const CARD_ENDED = "Carte refusée : elle ne paie plus. La personne peut appeler le CCAS.";
 const NEEDS_NETWORK = "Hors connexion, cette carte ne peut pas payer ici. Attendez le retour du réseau.";
 const SIGNER = "signer";
+const LIST = "/caisse/journee";
 
 const paris = new Intl.DateTimeFormat("fr-CA", { timeZone: "Europe/Paris" });
 const sum = (rows) => rows.reduce((cents, row) => cents + row.amount_cents, 0);
@@ -32,6 +33,15 @@ async function digest(text) {
   const secret = text.toUpperCase().split("/").pop().replace(/[\s\u2010\u2011-]/g, "");
   const meant = secret.replaceAll("O", "0").replace(/[IL]/g, "1");
   return base64url(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(meant)));
+}
+
+/* Return the link to the list where a refusal is paid later, or given up. */
+function settling() {
+  const link = document.createElement("a");
+  link.href = LIST;
+  link.className = "button button-quiet";
+  link.textContent = "Régler ou classer";
+  return link;
 }
 
 export class OfflineTill {
@@ -161,7 +171,7 @@ export class OfflineTill {
     }
     for (const row of rows.filter((each) => each.state === "refused")) {
       const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : non payé. ${row.sentence}`);
-      line.append(dismissal(() => this.read(row)));
+      line.append(settling(), dismissal(() => this.read(row)));
       lines.push(line);
     }
     for (const row of rows.filter((each) => each.state === "paid" && each.guaranteed_cents)) {
