@@ -108,6 +108,7 @@ def test_a_card_that_ended_is_denied_in_every_shop_and_the_new_one_takes_its_pla
     assert denied(snapshot(market)) == {mark(market.card), mark(renewed)}
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("statement", "cap_cents"),
     [
