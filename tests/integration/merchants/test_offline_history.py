@@ -66,6 +66,7 @@ def test_a_card_that_was_reported_shows_who_used_it_since(market: Market) -> Non
     assert shown(history(market)) == [("event_charge", 0, 600, 0), AID]
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_a_phone_that_was_shown_is_its_card(market: Market) -> None:
     phone = bound_phone(market.engine, market.card.card_id)
     market.charge(1_000)
@@ -73,6 +74,7 @@ def test_a_phone_that_was_shown_is_its_card(market: Market) -> None:
     assert shown(history(market))[0] == ("event_charge", 0, 300, 0)
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_pages_follow_each_other_without_a_gap_or_a_repetition(market: Market) -> None:
     device = device_of(market)
     for number in range(4):
@@ -88,6 +90,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(market: Market) -
     assert len({line.entry_id for line in whole}) == len(whole) == 9
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_what_is_given_back_to_the_guarantee_is_said(market: Market) -> None:
     market.charge(1_000)
     receipt = send(market, device_of(market).sign(code_of(market.card), 600, at=market.now - MINUTE)).receipt

@@ -128,6 +128,7 @@ def test_a_merge_approved_while_a_refund_is_on_its_way_is_followed(two: Househol
     assert two.state() == (0, 1_500, 5_000)
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_a_balance_that_moved_alone_leaves_its_card_and_its_refunds_where_they_are(two: Households) -> None:
     """The control: a move is no merge. The household stays, and so does its card."""
     before = paid(two.take(two.market.card, 300, hours_ago=2))
@@ -138,6 +139,7 @@ def test_a_balance_that_moved_alone_leaves_its_card_and_its_refunds_where_they_a
     assert two.state() == (300, 1_200, 4_600)
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_only_purses_into_which_its_own_went_pay_for_a_merged_household(two: Households) -> None:
     """The other household holds aid of another programme too, which the first one never had."""
     market = two.market
@@ -150,6 +152,7 @@ def test_only_purses_into_which_its_own_went_pay_for_a_merged_household(two: Hou
     assert market.cents(market.world.purse(two.other.wallet_id, 2)) == 900
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_a_card_reported_before_the_charge_pays_nothing_after_a_merge_either(two: Households) -> None:
     market = two.market
     transact(
@@ -161,6 +164,7 @@ def test_a_card_reported_before_the_charge_pays_nothing_after_a_merge_either(two
     assert two.state() == (0, 1_200, 4_600)
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_an_active_card_asks_nothing_more_of_the_database(two: Households) -> None:
     """Merges are looked for only when a card that has ended comes in late."""
     asked: list[str] = []

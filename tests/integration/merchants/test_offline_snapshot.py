@@ -127,6 +127,7 @@ def test_a_card_is_listed_with_what_it_pays_without_its_pin(market: Market, stat
     assert caps(snapshot(market)) == {mark(market.card): cap_cents}
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_a_card_is_forgotten_after_ninety_days(market: Market) -> None:
     market.charge(1_000)
     assert caps(snapshot(market, now=NOW + datetime.timedelta(days=90)))
