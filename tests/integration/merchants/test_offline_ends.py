@@ -225,6 +225,7 @@ def test_a_till_without_script_presents_one_again_and_dismisses_another(site: Si
     shown = site.client_of(Role.ACCOUNTANT).get(f"/bureau/commercants/{market.merchant.id}").text
     assert "Classé sans paiement" in shown
     assert "Payé depuis" in shown
+    assert re.search(r"écriture n° \d+, Caisse 2<", shown)
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
