@@ -73,8 +73,8 @@ def present_again(
         idempotency_key: the till's own, for this attempt; the same key gives the same receipt.
         now: aware UTC.
 
-    Refuses, in this order: charge_unknown, offline_charge_ended, then as `charge`, offline_charge_ended among what is
-    looked at under the posting lock.
+    Refuses, in this order: charge_unknown, offline_charge_ended, then as `charge` (idempotency_key_reused: the key
+    charged anything else), offline_charge_ended among what is looked at under the posting lock.
 
     """
     with reading(engine) as db:
@@ -87,6 +87,7 @@ def present_again(
     order = ChargeOrder(
         till=till, card_code=card_code, amount_cents=refused.amount_cents, pin=pin, partial=False, happened_at=now,
         received_at=now, caller=till.caller, idempotency_key=idempotency_key, asks_cashier=True,
+        operation=f"charge again {mark}",
         companions=(EndsRefusal(refused.key_digest, till.caller, instant_ms(now)),),
     )  # fmt: skip
     return take(engine=engine, keyring=keyring, writer=writer, territory_id=territory_id, host=host, order=order)

@@ -20,7 +20,7 @@ from wallets.operations.cards import block_card
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 
-ENDED = "Carte refusée : elle ne paie plus"
+ENDED = "Carte refusée : elle ne peut pas payer"
 OLD = "La liste des cartes a plus de 24 heures"
 MISSING = "Cette caisse n’a pas de liste vérifiée des cartes"
 UNSUPPORTED = "Ce navigateur ne sait pas vérifier la liste des cartes"

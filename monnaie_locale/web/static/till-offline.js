@@ -14,7 +14,8 @@ const SYNC_INTERVAL_MS = 15000;
 const KEPT_MS = 3 * 24 * 3600 * 1000;
 const SIGNING = { name: "ECDSA", namedCurve: "P-256" };
 export const CARD_ONLY = "Hors connexion, seule la carte est acceptée.";
-export const CARD_ENDED = "Carte refusée : elle ne paie plus. La personne peut appeler le CCAS.";
+// As with network, whoever holds the card does not learn whether it was reported.
+export const CARD_ENDED = "Carte refusée : elle ne peut pas payer. La personne peut appeler le CCAS.";
 const NEEDS_NETWORK = "Hors connexion, cette carte ne peut pas payer ici. Attendez le retour du réseau.";
 const SIGNER = "signer";
 const LIST = "/caisse/journee";

@@ -17,7 +17,7 @@ from merchants.offline_ends import dismiss, present_again
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.roles import Role
-from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
+from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds, Refusal
 from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.guarantee import TOWN, code_of, device_of, send
 from tests.factories.market import HOST, Market, market_at, open_market
@@ -81,6 +81,19 @@ def test_the_card_that_is_back_pays_once_whatever_is_asked_after(market: Market)
     found = listed(market)
     assert (market.owed(), found.paid_entry_id, found.ended_by) == (CENTS, first.entry_id, market.till.caller)
     assert not found.is_open
+
+
+def test_a_key_that_charged_something_else_does_not_stand_for_it(market: Market) -> None:
+    """The same card, the same amount: answered as a replay, the shop would believe that the refused one is paid."""
+    mark = refused(market).mark
+    market.world.issue(market.card.wallet_id, 9_000)
+    market.charge(CENTS, key="ordinary")
+    with pytest.raises(IdempotencyKeyReused):
+        again(market, mark, idempotency_key="ordinary")
+    assert listed(market).is_open
+    again(market, mark)
+    with pytest.raises(IdempotencyKeyReused):
+        market.charge(CENTS, key="again")
 
 
 def test_sent_from_two_tills_at_once_it_pays_once(market: Market) -> None:
