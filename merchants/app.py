@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from merchants.api import charges, counter, shops, till_state
+from merchants.api import charges, counter, offline_cards, offline_ends, shops, till_state
 from merchants.api import guarantee as guarantee_api
 from merchants.api import payouts as payouts_api
 from merchants.pages import (
@@ -51,6 +51,8 @@ def init_app(app: Flask) -> None:
         cap_claims,
         charges,
         counter,
+        offline_cards,
+        offline_ends,
         till_state,
         shops,
         payouts_api,

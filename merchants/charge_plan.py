@@ -30,6 +30,7 @@ class ChargeOrder:
     a phone is judged by `received_at`, the service's clock, whatever `happened_at` says. `asks_cashier`, `is_offline`
     and `cashier_id` as in `open_till.OpenTill`. `api_key_digest` is of the till's key when its guard has not read it: a
     revoked one is refused. `guarantees` are the guarantee accounts by programme, behind a charge taken offline.
+    `operation` tells requests apart under one key.
     """
 
     till: Till
@@ -47,6 +48,7 @@ class ChargeOrder:
     is_offline: bool = False
     cashier_id: int | None = None
     guarantees: Mapping[int, int] | None = None
+    operation: str = "charge"
 
     def open_till(self, digest: bytes) -> OpenTill:
         """Return what must hold of the till when the order is posted under a key."""
@@ -84,12 +86,13 @@ class ChargePlan:
             till_id=order.till.id,
             card_code=code,
             api_key_digest=order.api_key_digest,
+            is_offline=order.guarantees is not None,
         )
         self._engine = engine
         self._keyring = keyring
         self._order = order
         self._request_digest = request_digest(
-            operation="charge", card=code.key, amount_cents=order.amount_cents, partial=order.partial
+            operation=order.operation, card=code.key, amount_cents=order.amount_cents, partial=order.partial
         )
 
     @classmethod

@@ -13,13 +13,23 @@ from monnaie_locale.identity.queries import look_for_api_keys
 from monnaie_locale.journal.directory import look_for_merchant_accounts
 from monnaie_locale.journal.queries import look_for_keys, posted_under
 from monnaie_locale.ledger.posting import Posted
-from wallets.card_reading import ReadCard, as_read, cards_behind, look_for_their_purses, looks_for_cards
+from wallets.card_reading import (
+    ReadCard,
+    as_read,
+    cards_behind,
+    heirs_of_ended,
+    look_for_their_purses,
+    looks_for_cards,
+)
 from wallets.phone_code import ShownCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A charge that is about to be authorised; `api_key_digest` of the till's key, when nobody has read it yet."""
+    """A charge that is about to be authorised; `api_key_digest` of the till's key, when nobody has read it yet.
+
+    `is_offline`: taken offline, so that its card's wallet may have been merged into another since.
+    """
 
     territory_id: int
     host: str
@@ -27,6 +37,7 @@ class Asked:
     till_id: int
     card_code: ShownCode
     api_key_digest: bytes | None = None
+    is_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +87,16 @@ def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
     )
     posted = posted_under(db, numbers, territory_id)
     found = cards_behind(db, territory_id=territory_id, host=host, codes=codes, by_digest=by_digest)
+    offline = [card for one, card in zip(asked, found, strict=True) if one.is_offline]
+    heirs = heirs_of_ended(db, territory_id=territory_id, cards=offline)
     account_ids, purses = look_together(
         db,
         look_for_merchant_accounts(
             territory_id=territory_id, merchant_ids=sorted({merchant.id for _, merchant in tills.values()})
         ),
-        look_for_their_purses(territory_id=territory_id, cards=found),
+        look_for_their_purses(territory_id=territory_id, cards=found, heirs=heirs),
     )
-    cards = as_read(codes, found, purses=purses, programmes=programmes)
+    cards = as_read(codes, found, purses=purses, programmes=programmes, heirs=heirs)
     return [
         Seen(
             till_id=one.till_id,

@@ -186,6 +186,14 @@ class OfflineGuaranteeShort(Refusal):
     )
 
 
+class OfflineChargeEnded(Refusal):
+    """This refused charge was paid since, or given up: it cannot be paid again."""
+
+    code = "offline_charge_ended"
+    nature = Nature.CONFLICT
+    french = "Cet encaissement refusé est déjà réglé ou classé : rien n’est encaissé. Voyez la liste du jour."
+
+
 class OfflineCapsInvalid(Refusal):
     """Offline, a payment is at most what a card pays without PIN, and each limit at least the one before."""
 
@@ -323,6 +331,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     OfflineOrderBroken,
     OfflineCapReached,
     OfflineGuaranteeShort,
+    OfflineChargeEnded,
     OfflineCapsInvalid,
     TillPageStale,
     ChargeAbandoned,

@@ -133,7 +133,10 @@ class OfflineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class OfflineRefusal:
-    """An offline charge that nobody has paid, as the shop reads it."""
+    """An offline charge that was refused, as the shop reads it: nobody has paid it, or what became of it since.
+
+    Once it has ended, `paid_entry_id` is the charge that paid it; without one the shop gave it up.
+    """
 
     till_label: str
     amount_cents: int
@@ -141,6 +144,15 @@ class OfflineRefusal:
     sentence: str
     acknowledged_at_ms: int | None
     key_digest: bytes
+    ended_at_ms: int | None
+    ended_by: str | None
+    paid_entry_id: int | None
+    cashier_id: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it is still to be paid or given up."""
+        return self.ended_at_ms is None
 
     @property
     def mark(self) -> str:

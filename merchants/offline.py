@@ -20,7 +20,7 @@ from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineGuaranteeS
 from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
 from merchants.offline_limits import caps_known_to_a_till
 from merchants.offline_signing import SignedCharge, check_signature
-from merchants.tables import offline_charges, tills
+from merchants.tables import offline_charges, offline_ends, tills
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import entry_of, posted_by_keys
 from monnaie_locale.journal.writer import Writer
@@ -121,12 +121,17 @@ def acknowledge_of_shop(
 
 
 def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> list[OfflineRefusal]:
-    """Return what a shop took offline and was refused afterwards, newest first: nobody has paid it."""
+    """Return what a shop took offline and was refused afterwards, newest first, with what became of it since."""
     columns = ("amount_cents", "happened_at_ms", "refusal_sentence", "acknowledged_at_ms", "key_digest")
+    end = (offline_ends.c.ended_at_ms, offline_ends.c.ended_by, offline_ends.c.entry_id, offline_ends.c.cashier_id)
     same_till = (tills.c.territory_id == offline_charges.c.territory_id) & (tills.c.id == offline_charges.c.till_id)
+    its_end = (offline_ends.c.territory_id == offline_charges.c.territory_id) & (
+        offline_ends.c.key_digest == offline_charges.c.key_digest
+    )
     rows = db.execute(
-        select(tills.c.label, *(offline_charges.c[name] for name in columns))
+        select(tills.c.label, *(offline_charges.c[name] for name in columns), *end)
         .join(tills, same_till)
+        .outerjoin(offline_ends, its_end)
         .where(
             tills.c.territory_id == territory_id,
             tills.c.merchant_id == merchant_id,
@@ -134,7 +139,7 @@ def refused_offline(db: Connection, *, territory_id: int, merchant_id: int) -> l
         )
         .order_by(offline_charges.c.happened_at_ms.desc())
     )
-    return [OfflineRefusal(*row) for row in rows]
+    return [OfflineRefusal(*tuple(row)) for row in rows]
 
 
 def _order(taken: _Taken, caps: OfflineCaps, guarantees: Mapping[int, int]) -> ChargeOrder:

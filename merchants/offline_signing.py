@@ -44,9 +44,12 @@ class SignedCharge:
         """
         secret = self.card_code.strip().upper().rpartition("/")[2].translate(SEPARATORS).translate(LOOKALIKES)
         phone = find_phone_code(secret)
-        if phone is not None:
-            secret = f"phone:{phone.phone_id}"
-        return hashlib.sha256(secret.encode()).digest()
+        return hashlib.sha256(secret.encode()).digest() if phone is None else phone_digest(phone.phone_id)
+
+
+def phone_digest(phone_id: int) -> bytes:
+    """Return what stands for a phone in the list of offline charges."""
+    return hashlib.sha256(f"phone:{phone_id}".encode()).digest()
 
 
 def register_till_key(

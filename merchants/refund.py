@@ -2,8 +2,8 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Engine, insert, update
 
@@ -26,6 +26,7 @@ from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, req
 from monnaie_locale.programmes.model import ExpiredGoesTo
 from monnaie_locale.programmes.queries import programme_of
 from monnaie_locale.programmes.rules import expires_by
+from wallets.move_queries import merged_into
 
 # Two refunds of one charge at the same instant: the second sees the first and is planned again.
 ATTEMPTS_MAX = 5
@@ -43,6 +44,8 @@ def refund(
     now: datetime.datetime,
 ) -> Receipt:
     """Give back a charge to the purses that paid it, the last drawn first; so an offline guarantee before any purse.
+
+    What a household paid before it was merged into another goes to the other, whose card its holder has now.
 
     Args:
         engine: the database.
@@ -176,6 +179,37 @@ class _RefundsOfCharges:
         return self.owed.get(companion.debt_account_id, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class UnmergedWallets:
+    """Companion: the wallets that a refund goes to are still those it was planned for."""
+
+    wallet_ids: frozenset[int]
+
+    @classmethod
+    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["UnmergedWallets"]) -> "_MergedWallets":
+        """Read which of the wallets were merged into another; the posting lock is held, which a merge takes too."""
+        wallet_ids = frozenset[int]().union(*(each.wallet_ids for each in companions))
+        return _MergedWallets(frozenset(merged_into(db, territory_id=territory_id, wallet_ids=wallet_ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class _MergedWallets:
+    """Which of a batch's wallets were merged since."""
+
+    merged: frozenset[int]
+
+    def check(self, companion: UnmergedWallets, _transfers: Sequence[Transfer]) -> None:
+        """Refuse a refund planned before a merge: it is planned again."""
+        if companion.wallet_ids & self.merged:
+            raise RefundCrossed
+
+    def accept(self, companion: UnmergedWallets, posted: Posted) -> None:
+        """Keep nothing."""
+
+    def save(self, db: Connection) -> None:
+        """Write nothing."""
+
+
 def _posting(db: Connection, plan: _Plan) -> Posting:
     """Return the posting of a refund on the state of this instant; opens the account for expired units if needed."""
     territory_id = plan.territory_id
@@ -189,7 +223,10 @@ def _posting(db: Connection, plan: _Plan) -> Posting:
     if amount_cents > refundable_cents or not amount_cents:
         raise RefundExceedsCharge(refundable_cents=refundable_cents)
     returns = _returned(charge.transfers, skip_cents=before_cents, amount_cents=amount_cents)
-    targets = _targets(db, plan, list(returns))
+    owners = owners_of(db, territory_id=territory_id, account_ids=list(returns))
+    wallet_ids = {owner.wallet_id for owner in owners.values() if owner.wallet_id}
+    heirs = merged_into(db, territory_id=territory_id, wallet_ids=wallet_ids)
+    targets = _targets(db, plan, owners, heirs)
     by_target: dict[int, int] = defaultdict(int)
     for purse_id, part_cents in returns.items():
         by_target[targets[purse_id]] += part_cents
@@ -212,6 +249,7 @@ def _posting(db: Connection, plan: _Plan) -> Posting:
                 debt_limit_cents=merchant.debt_limit_cents,
             ),
             LiveKey(key_digest(caller=plan.till.caller, idempotency_key=plan.idempotency_key)),
+            UnmergedWallets(frozenset(heirs.get(wallet_id, wallet_id) for wallet_id in wallet_ids)),
         ),
     )
 
@@ -246,24 +284,25 @@ def _returned(transfers: Sequence[Transfer], *, skip_cents: int, amount_cents: i
     return parts
 
 
-def _targets(db: Connection, plan: _Plan, purse_ids: Sequence[int]) -> dict[int, int]:
-    """Return the account that is credited for each purse: itself, or where expired units go once its grace is over."""
+def _targets(db: Connection, plan: _Plan, owners: Mapping[int, Owner], heirs: Mapping[int, int]) -> dict[int, int]:
+    """Return the account credited for each that paid: itself, or what its purse became, or where expired units go."""
     day = paris_date(instant_ms(plan.now))
-    targets = {purse_id: purse_id for purse_id in purse_ids}
-    for purse_id, owner in owners_of(db, territory_id=plan.territory_id, account_ids=purse_ids).items():
-        if owner.expires_on >= day:
-            continue
-        programme = programme_of(db, territory_id=plan.territory_id, programme_id=owner.programme_id)
-        if owner.expires_on <= expires_by(programme, day=day):
-            is_kept = programme.expired_goes_to is ExpiredGoesTo.PROGRAMME
-            kind = AccountKind.PROGRAMME_FUNDS if is_kept else AccountKind.EXPIRED
-            targets[purse_id] = open_account(
-                db,
-                territory_id=plan.territory_id,
-                owner=Owner(kind, owner.programme_id),
-                now_ms=instant_ms(plan.now),
-            )
+    targets = {account_id: account_id for account_id in owners}
+    for account_id, owner in owners.items():
+        if owner.expires_on < day:
+            programme = programme_of(db, territory_id=plan.territory_id, programme_id=owner.programme_id)
+            if owner.expires_on <= expires_by(programme, day=day):
+                is_kept = programme.expired_goes_to is ExpiredGoesTo.PROGRAMME
+                kind = AccountKind.PROGRAMME_FUNDS if is_kept else AccountKind.EXPIRED
+                targets[account_id] = _opened(db, plan, Owner(kind, owner.programme_id))
+                continue
+        if owner.wallet_id in heirs:
+            targets[account_id] = _opened(db, plan, replace(owner, wallet_id=heirs[owner.wallet_id]))
     return targets
+
+
+def _opened(db: Connection, plan: _Plan, owner: Owner) -> int:
+    return open_account(db, territory_id=plan.territory_id, owner=owner, now_ms=instant_ms(plan.now))
 
 
 def _debited(transfers: Sequence[Transfer], account_id: int) -> int:

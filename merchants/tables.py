@@ -1,4 +1,4 @@
-"""Tables of the merchants. Only `merchants` imports it; migrations 5, 16 to 18, 21 and 29 hold checks, triggers."""
+"""Tables of the merchants. Only `merchants` imports it; migrations 5, 16 to 18, 21, 29 and 30 hold checks, triggers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -17,7 +17,7 @@ from sqlalchemy import (
     table,
 )
 
-from merchants.errors import PaymentRequestUsed, RefundExceedsCharge, SiretAlreadyAdmitted
+from merchants.errors import OfflineChargeEnded, PaymentRequestUsed, RefundExceedsCharge, SiretAlreadyAdmitted
 from merchants.payout_errors import CapAlreadyCertified, PayoutFrozen, PayoutLineRejected, PayoutSamePerson
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
@@ -112,6 +112,26 @@ offline_charges = Table(
     _foreign("offline_charges", "tills", "till_id", "till"),
     _foreign("offline_charges", "journal_entries", "entry_id", "entry"),
     Index("ix_offline_charges_till", "territory_id", "till_id"),
+    Index("ix_offline_charges_card", "territory_id", "card_digest"),
+)
+
+offline_ends = Table(
+    "offline_ends",
+    metadata,
+    _territory(),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("entry_id", BigInteger, nullable=True),
+    Column("ended_by", Text, nullable=False),
+    Column("cashier_id", Integer, nullable=True),
+    Column("ended_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("territory_id", "entry_id", name="uq_offline_ends_entry"),
+    ForeignKeyConstraint(
+        ["territory_id", "key_digest"],
+        ["offline_charges.territory_id", "offline_charges.key_digest"],
+        name="fk_offline_ends_charge",
+    ),
+    _foreign("offline_ends", "journal_entries", "entry_id", "entry"),
+    _foreign("offline_ends", "cashiers", "cashier_id", "cashier"),
 )
 
 cashiers = Table(
@@ -345,3 +365,5 @@ names("payout_line_rejected", PayoutLineRejected)
 names("pk_cap_certifications", CapAlreadyCertified)
 names("UNIQUE constraint failed: cap_certifications", CapAlreadyCertified)
 names("payment_request_used", PaymentRequestUsed)
+names("pk_offline_ends", OfflineChargeEnded)
+names("UNIQUE constraint failed: offline_ends", OfflineChargeEnded)

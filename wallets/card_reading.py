@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -13,10 +14,12 @@ from monnaie_locale.programmes.queries import look_for_programmes
 from wallets import queries
 from wallets.card_token import CardCode
 from wallets.model import Card
+from wallets.move_queries import merged_into
 from wallets.phone_code import PhoneCode, ShownCode, is_genuine
 from wallets.phone_register import phones_among
 
 NO_WALLET = 0
+NO_HEIRS: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +70,17 @@ def cards_behind(
 
 
 def look_for_their_purses(
-    *, territory_id: int, cards: Sequence[Card | None]
+    *, territory_id: int, cards: Sequence[Card | None], heirs: Mapping[int, int] = NO_HEIRS
 ) -> Look[defaultdict[int, list[PurseBalance]]]:
     """Return what is asked next, for nobody what nobody has. An invented number must cost what another does."""
     wallet_ids = {card.wallet_id for card in cards if card is not None} or {NO_WALLET}
-    return look_for_purses(territory_id=territory_id, wallet_ids=wallet_ids)
+    return look_for_purses(territory_id=territory_id, wallet_ids=wallet_ids | set(heirs.values()))
+
+
+def heirs_of_ended(db: Connection, *, territory_id: int, cards: Sequence[Card | None]) -> dict[int, int]:
+    """Return the wallet that each ended card's wallet was merged into since, for charges taken before that."""
+    wallet_ids = {card.wallet_id for card in cards if card is not None and not card.is_active}
+    return merged_into(db, territory_id=territory_id, wallet_ids=wallet_ids)
 
 
 def as_read(
@@ -80,19 +89,32 @@ def as_read(
     *,
     purses: Mapping[int, Sequence[PurseBalance]],
     programmes: Mapping[int, Programme],
+    heirs: Mapping[int, int] = NO_HEIRS,
 ) -> list[ReadCard]:
-    """Return what was found behind each code, put together."""
+    """Return what was found behind each code, put together; `heirs` as in `heirs_of_ended`."""
     return [
         ReadCard(
             card=card,
             code_key=code.key,
             is_number=isinstance(code, CardCode) and code.digest is None,
             phone_code=code if isinstance(code, PhoneCode) else None,
-            purses=() if card is None else tuple(purses.get(card.wallet_id, ())),
+            purses=() if card is None else _purses_behind(card.wallet_id, purses, heirs),
             programmes=programmes,
         )
         for code, card in zip(codes, cards, strict=True)
     ]
+
+
+def _purses_behind(
+    wallet_id: int, purses: Mapping[int, Sequence[PurseBalance]], heirs: Mapping[int, int]
+) -> tuple[PurseBalance, ...]:
+    """Return the wallet's purses, and of the wallet it became those into which its own went."""
+    own = tuple(purses.get(wallet_id, ()))
+    if wallet_id not in heirs:
+        return own
+    went = {(purse.programme_id, purse.expires_on) for purse in own}
+    there = purses.get(heirs[wallet_id], ())
+    return own + tuple(purse for purse in there if (purse.programme_id, purse.expires_on) in went)
 
 
 def _cards_by_phone(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from monnaie_locale.journal.account_history import entries_touching
-from monnaie_locale.journal.queries import owners_of, purses_of
+from monnaie_locale.journal.queries import entries_by_number, owners_of, purses_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Posted
+from wallets.card_list import codes_of_wallet
 from wallets.shops import ShopDirectory
 from wallets.wording import told
 
@@ -30,7 +31,8 @@ class HistoryLine:
     """One event of a wallet, named by a sentence of `wallets.wording`.
 
     `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log. `guaranteed_cents` is what an
-    offline guarantee paid beside it, of a purchase that cost more than the wallet held.
+    offline guarantee paid of a purchase that cost more than the wallet held, all of it when no purse moved;
+    `returned_cents` what a refund gave back to it since.
     """
 
     entry_id: int
@@ -41,6 +43,7 @@ class HistoryLine:
     amount_cents: int
     is_charge: bool
     guaranteed_cents: int
+    returned_cents: int
 
     @property
     def label(self) -> str:
@@ -63,6 +66,16 @@ def history_of(
     found = entries_touching(
         db, territory_id=territory_id, account_ids=account_ids, before_entry_id=before_entry_id, limit=limit
     )
+    # What a guarantee paid alone moved no purse: only the code that was shown says whose purchase it was.
+    codes = codes_of_wallet(db, territory_id=territory_id, wallet_id=wallet_id)
+    offline = shops.charges_offline(
+        db, territory_id=territory_id, codes=codes, below_entry_id=before_entry_id, limit=limit
+    )
+    apart = set(offline) - {posted.entry.entry_id for posted in found}
+    found += entries_by_number(db, territory_id=territory_id, entry_ids=sorted(apart))
+    found = sorted(found, key=lambda posted: posted.entry.entry_id, reverse=True)[:limit]
+    guaranteed = {posted.entry.entry_id: cents for posted in found if (cents := _guaranteed_cents(posted))}
+    refunded = shops.refunded_of(db, territory_id=territory_id, charge_entry_ids=list(guaranteed))
     merchants = _merchants(db, territory_id=territory_id, found=found)
     names = shops.names_of(db, territory_id=territory_id, merchant_ids=set(merchants.values()))
     return [
@@ -74,7 +87,9 @@ def history_of(
             shop=names.get(merchants.get(posted.entry.entry_id, 0), ""),
             amount_cents=_moved_cents(posted, account_ids),
             is_charge=posted.entry.kind is EntryKind.CHARGE,
-            guaranteed_cents=_guaranteed_cents(posted),
+            guaranteed_cents=guaranteed.get(posted.entry.entry_id, 0),
+            # A refund gives back to the guarantee first.
+            returned_cents=min(guaranteed.get(posted.entry.entry_id, 0), refunded.get(posted.entry.entry_id, 0)),
         )
         for posted in found
     ]

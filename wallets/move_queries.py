@@ -1,5 +1,6 @@
 """Read the moves of balances from one wallet to another."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, or_, select
@@ -31,6 +32,28 @@ def moves_of_wallets(db: Connection, *, territory_id: int, wallet_ids: list[int]
     touching = or_(wallet_moves.c.from_wallet_id.in_(wallet_ids), wallet_moves.c.to_wallet_id.in_(wallet_ids))
     query = _moves(territory_id).where(touching).order_by(wallet_moves.c.id.desc())
     return [_as_move(row) for row in db.execute(query).mappings()]
+
+
+def merged_into(db: Connection, *, territory_id: int, wallet_ids: Collection[int]) -> dict[int, int]:
+    """Return the wallet that each of these became, through all the merges that followed; not those never merged.
+
+    A merge closes a wallet, and a closed one is merged no more: each leads to one other, and never back.
+    """
+    heirs = {wallet_id: wallet_id for wallet_id in wallet_ids}
+    asked = set(heirs)
+    while asked:
+        rows = db.execute(
+            select(wallet_moves.c.from_wallet_id, wallet_moves.c.to_wallet_id).where(
+                wallet_moves.c.territory_id == territory_id,
+                wallet_moves.c.kind == MoveKind.MERGE,
+                wallet_moves.c.state == MoveState.POSTED,
+                wallet_moves.c.from_wallet_id.in_(sorted(asked)),
+            )
+        )
+        next_of = {row[0]: row[1] for row in rows}
+        heirs = {wallet_id: next_of.get(heir, heir) for wallet_id, heir in heirs.items()}
+        asked = set(next_of.values())
+    return {wallet_id: heir for wallet_id, heir in heirs.items() if heir != wallet_id}
 
 
 def _moves(territory_id: int) -> Select[Any]:

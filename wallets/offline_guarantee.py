@@ -6,7 +6,8 @@ The shop could ask nobody: neither what the card held, nor whether it still was 
   pay, each down to what it holds. A programme of which the card has no purse that pays at this shop on that day
   guarantees nothing, nor does one that would have asked for the PIN of this amount.
 * A card that ended after the charge paid while it was good: its purses pay, as those of a charge made online a minute
-  before its holder reported it.
+  before its holder reported it. Its household may have been merged into another since: what was moved pays where it is,
+  from the purses of the same programme and day.
 * A card that had ended before the charge pays nothing: who has reported a card bears nothing that happens to it
   afterwards (Code monétaire et financier, L133-20). The guarantees pay all of it, since the till could not know; only
   for three days, the longest that a till may be away. An older end it could have learned.

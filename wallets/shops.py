@@ -22,6 +22,14 @@ class Shop:
     address: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CodesOfWallet:
+    """What a wallet was ever paid with: the hashes of its cards' codes, and its phones."""
+
+    token_digests: tuple[bytes, ...]
+    phone_ids: tuple[int, ...]
+
+
 class ShopDirectory(Protocol):
     """What `merchants` tells wallets; set as `app.extensions[wallets.shops.EXTENSION]`."""
 
@@ -30,6 +38,14 @@ class ShopDirectory(Protocol):
 
     def shops_accepting(self, db: Connection, *, territory_id: int, categories: Collection[Category]) -> list[Shop]:
         """Return the shops of these categories that take the currency today, in alphabetical order."""
+
+    def charges_offline(
+        self, db: Connection, *, territory_id: int, codes: CodesOfWallet, below_entry_id: int | None, limit: int
+    ) -> list[int]:
+        """Return the numbers of the last charges taken offline by these codes and paid, whatever paid them."""
+
+    def refunded_of(self, db: Connection, *, territory_id: int, charge_entry_ids: Collection[int]) -> dict[int, int]:
+        """Return what was refunded of each of these charges that was refunded at all, in cents."""
 
 
 class NoShops:
@@ -44,6 +60,18 @@ class NoShops:
         """Return nothing."""
         del db, territory_id, categories
         return []
+
+    def charges_offline(
+        self, db: Connection, *, territory_id: int, codes: CodesOfWallet, below_entry_id: int | None, limit: int
+    ) -> list[int]:
+        """Return nothing."""
+        del db, territory_id, codes, below_entry_id, limit
+        return []
+
+    def refunded_of(self, db: Connection, *, territory_id: int, charge_entry_ids: Collection[int]) -> dict[int, int]:
+        """Return nothing."""
+        del db, territory_id, charge_entry_ids
+        return {}
 
 
 def no_receipt(_entry_id: int) -> str:

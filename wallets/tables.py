@@ -59,6 +59,7 @@ wallets = Table(
 # Cards that pay and whose PIN has not been typed since hashes cost what they cost today (`keyring.HASH_PREFIX`).
 # Written out, as in the migration: a database finds a partial index only by the same words.
 HASHED_BEFORE = text("state = 'active' AND substr(pin_hash, 1, 30) <> '$argon2id$v=19$m=7168,t=5,p=1$'")
+ENDED = text("ended_at_ms IS NOT NULL")
 
 cards = Table(
     "cards",
@@ -80,6 +81,7 @@ cards = Table(
     ForeignKeyConstraint(["territory_id", "wallet_id"], ["wallets.territory_id", "wallets.id"], name="fk_cards_wallet"),
     Index("ix_cards_wallet", "territory_id", "wallet_id"),
     Index("ix_cards_hashed_before", "territory_id", sqlite_where=HASHED_BEFORE, postgresql_where=HASHED_BEFORE),
+    Index("ix_cards_ended", "territory_id", "ended_at_ms", sqlite_where=ENDED, postgresql_where=ENDED),
 )
 
 # What a PIN typed for no card writes, so that it costs what a wrong one costs.

@@ -83,6 +83,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "event_aid": ("Aide reçue", "Aid received"),
     "event_charge": ("Paiement", "Payment"),
     "event_guaranteed": ("{amount} de plus ont été payés pour vous.", "{amount} more was paid for you."),
+    "event_guaranteed_all": (
+        "{amount} payés par la garantie. Votre argent n’a pas bougé.",
+        "{amount} paid by the guarantee. Your money did not move.",
+    ),
+    "event_returned": ("{amount} ont été rendus à la garantie.", "{amount} was given back to the guarantee."),
     "event_refund": ("Remboursement", "Refund"),
     "event_expiry": ("Aide expirée", "Aid expired"),
     "event_move": ("Transfert", "Transfer"),

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from merchants import operations
 from merchants.admission import DEBT_LIMIT_CENTS_DEFAULT, check_admission
+from merchants.cashiers import cashiers_of
 from merchants.errors import (
     AddressIncomplete,
     CategoryUnknown,
@@ -253,6 +254,10 @@ def _shop_page(
             "owed_cents": balance_of(db, territory_id=rt.territory_id, account_id=account_id),
             "debt_cents": -balance_of(db, territory_id=rt.territory_id, account_id=debt_id),
             "unpaid": refused_offline(db, territory_id=rt.territory_id, merchant_id=merchant_id),
+            "cashier_names": {
+                each.id: each.name
+                for each in cashiers_of(db, territory_id=rt.territory_id, merchant_id=merchant_id, keyring=rt.keyring)
+            },
             "beyond": beyond_till_cap(
                 db,
                 territory_id=rt.territory_id,

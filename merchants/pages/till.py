@@ -305,6 +305,8 @@ def _offline_settings() -> dict[str, object]:
         caps = offline_caps(db, territory_id=rt.territory_id)
     return {
         "till": access.subject().id,
+        "merchant": _shop_id(),
+        "town_key": "".join(rt.keyring.public_key_pem.splitlines()[1:-1]),
         "caps": {"payment": caps.payment_cents, "card_day": caps.card_day_cents, "till": caps.till_cents},
         "card": code_prefix(CARD_PATH),
         "phone": code_prefix(PHONE_PATH),

@@ -5,6 +5,7 @@ import json
 
 from flask import Blueprint, Response, current_app, url_for
 
+from monnaie_locale import runtime
 from monnaie_locale.identity import access
 from monnaie_locale.web import assets
 
@@ -18,6 +19,7 @@ VERSIONED = ("kit.css", "till.css", "icon.svg", "scanner.js", "till.js", "till.w
 # icon.svg once more: the style sheet asks for it by its bare name.
 MODULES = (
     "till-api.js",
+    "till-cards.js",
     "till-cashier.js",
     "till-doubts.js",
     "till-keyboard.js",
@@ -54,4 +56,6 @@ def _version() -> str:
     texts = [(assets.STATIC / name).read_text(encoding="utf-8") for name in (WORKER, *MODULES)]
     if loader is not None:
         texts += [loader.get_source(current_app.jinja_env, name)[0] for name in TEMPLATES]
+    # The page says by which key the town signs.
+    texts.append(runtime.current().keyring.public_key_pem)
     return hashlib.sha256("\0".join([*_files(), *texts]).encode()).hexdigest()[:12]

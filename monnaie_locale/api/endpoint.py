@@ -68,6 +68,7 @@ class Operation:
     idempotent: Idempotency | None = None
     reads: bool = True
     reads_key: bool = False
+    conditional: bool = False
     description: str = field(default="")
 
 
@@ -91,6 +92,7 @@ def endpoint(
     idempotent: Idempotency | None = None,
     reads: bool = True,
     reads_key: bool = False,
+    conditional: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Route a function, mark its permission and document it, in one gesture.
 
@@ -111,6 +113,7 @@ def endpoint(
         reads: whether a GET wants that connection; one that asks elsewhere, or nothing at all, does not hold it.
         reads_key: the operation is given `access.key_to_read()` and refuses a key that was revoked, in the transaction
             that posts: only then may the guard let a till in by a key that it read seconds ago.
+        conditional: whether a GET's answer carries an ETag, and is not sent again to who has it (RFC 9110, 13.1.2).
 
     """
     if (method == "GET") != (idempotent is None):
@@ -119,7 +122,7 @@ def endpoint(
     describe = functools.partial(
         Operation, method=method, path=PREFIX + path, tag=blueprint.name, summary=summary, permission=str(permission),
         answers=answers, body=body, query=query, status=status, refusals=tuple(refusals), idempotent=idempotent,
-        reads=reads, reads_key=reads_key,
+        reads=reads, reads_key=reads_key, conditional=conditional,
     )  # fmt: skip
     return functools.partial(_declare, blueprint, path, describe)
 
@@ -167,7 +170,7 @@ def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[st
     if operation.idempotent == "journal" or not operation.reads:
         return _send(_stored(operation, view(**arguments)))
     with reading(rt.engine) as db:
-        return _send(_stored(operation, view(db, **arguments)))
+        return _send(_stored(operation, view(db, **arguments)), conditional=operation.conditional)
 
 
 def _run_stored(
@@ -196,8 +199,11 @@ def _stored(operation: Operation, result: Reply | Answer) -> StoredAnswer:
     return StoredAnswer(answer.status or operation.status, answer.body.model_dump_json(), replayed=answer.replayed)
 
 
-def _send(answer: StoredAnswer) -> Response:
+def _send(answer: StoredAnswer, *, conditional: bool = False) -> Response:
     response = Response(answer.body, status=answer.status, content_type="application/json")
+    if conditional:
+        response.add_etag()
+        response.make_conditional(request)
     if answer.replayed:
         response.headers[REPLAYED] = "true"
     return response

@@ -144,6 +144,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.idempotent:
         key = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": key})
+    if operation.conditional:
+        parameters.append({"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}})
     return parameters
 
 
@@ -155,6 +157,9 @@ def _responses(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
         described = "true when this answer was given before"
         good["headers"] = {REPLAYED: {"description": described, "schema": {"type": "string", "const": "true"}}}
     responses: dict[str, Any] = {str(operation.status): good}
+    if operation.conditional:
+        good["headers"] = {"ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}}}
+        responses[str(int(HTTPStatus.NOT_MODIFIED))] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
     for status, codes in sorted(_codes_by_status(operation).items()):
         schema: dict[str, Any] = {"$ref": SCHEMA_REF.format(model="Problem")}
         if codes:

@@ -1,5 +1,7 @@
 """The security headers of every answer, in one place."""
 
+from http import HTTPStatus
+
 from flask import Flask, Response, current_app, g, request
 
 CONTENT_SECURITY_POLICY = {
@@ -43,6 +45,21 @@ def use_camera() -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    if response.status_code != HTTPStatus.NOT_MODIFIED:
+        _add_policies(response)
+    if _is_static() and response.status_code in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}:
+        # An asset's address carries the digest of its content, or its version, so that it is asked for only once.
+        versioned = "v" in request.args or "/vendor/" in request.path
+        response.headers["Cache-Control"] = (
+            f"public, max-age={STATIC_MAX_AGE_S}, immutable" if versioned else "no-cache"
+        )
+    else:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _add_policies(response: Response) -> None:
+    """Put them on an answer that has a content; a 304 renews one that has them already (RFC 9110, 15.4.5)."""
     uses_camera = g.get("uses_camera", False)
     policy = CONTENT_SECURITY_POLICY | (SCANNER_ADDITIONS if uses_camera else {})
     headers = response.headers
@@ -54,13 +71,6 @@ def _add_headers(response: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if current_app.extensions[HTTPS]:
         headers["Strict-Transport-Security"] = f"max-age={HSTS_MAX_AGE_S}"
-    if _is_static() and response.status_code == 200:  # noqa: PLR2004 - OK
-        # An asset's address carries the digest of its content, or its version, so that it is asked for only once.
-        versioned = "v" in request.args or "/vendor/" in request.path
-        headers["Cache-Control"] = f"public, max-age={STATIC_MAX_AGE_S}, immutable" if versioned else "no-cache"
-    else:
-        headers.setdefault("Cache-Control", "no-store")
-    return response
 
 
 def _is_static() -> bool:

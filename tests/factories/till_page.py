@@ -1,6 +1,7 @@
 """The till's page in a browser: a device that has just been paired, and what its screen looks like."""
 
 import os
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -46,6 +47,18 @@ def kept_on_device(page: Page) -> None:
             while (!navigator.serviceWorker.controller) await new Promise((done) => setTimeout(done, 50));
         }"""
     )
+
+
+def kept_list(page: Page) -> dict[str, Any]:
+    """Wait until the device has the signed list of cards, and return what it keeps."""
+    found: dict[str, Any] = page.evaluate(
+        """async () => {
+            const { recall } = await import("/static/till-memory.js");
+            while (!(await recall("signer", "cards"))) await new Promise((done) => setTimeout(done, 50));
+            return recall("signer", "cards");
+        }"""
+    )
+    return found
 
 
 def look(page: Page, name: str) -> None:

@@ -24,7 +24,7 @@ NOW = made.NOW
 BAKERY = 3
 
 
-class TwoShops:
+class TwoShops(shops.NoShops):
     """A directory as the merchants would give it."""
 
     def names_of(self, db: Connection, *, territory_id: int, merchant_ids: Collection[int]) -> dict[int, str]:

@@ -9,7 +9,7 @@ from monnaie_locale.web import assets
 from tests.factories.market import Market
 from tests.factories.meter import Meter
 from tests.factories.site import Site, served
-from tests.factories.till_page import kept_on_device, look, paired_page
+from tests.factories.till_page import kept_list, kept_on_device, look, paired_page
 
 pytestmark = [
     pytest.mark.browser,
@@ -36,6 +36,7 @@ def test_the_first_load_weighs_at_most_400_kb_and_the_next_ones_nothing(
 ):
     till = paired_page(open_browser(*CAMERA), address, market)
     kept_on_device(till)
+    kept_list(till)
     assert any(path.endswith(".wasm") for path, _ in meter.weights)
     assert meter.total <= FIRST_LOAD_MAX_BYTES, meter.weights
 

@@ -9,6 +9,7 @@ import datetime
 from typing import Literal
 
 from flask import current_app
+from pydantic import Field
 from sqlalchemy import Connection
 
 from monnaie_locale import runtime
@@ -73,6 +74,7 @@ class EventReply(Reply):
     label: str
     shop: str
     amount_cents: int
+    guaranteed_cents: int = Field(description="What an offline guarantee paid beside the wallet")
 
 
 class HistoryReply(Reply):
@@ -154,7 +156,12 @@ def wallet_history(db: Connection, *, query: PageQuery, call: Call, wallet_id: i
     )
     events = [
         EventReply(
-            entry_id=line.entry_id, at_ms=line.at_ms, label=line.label, shop=line.shop, amount_cents=line.amount_cents
+            entry_id=line.entry_id,
+            at_ms=line.at_ms,
+            label=line.label,
+            shop=line.shop,
+            amount_cents=line.amount_cents,
+            guaranteed_cents=line.guaranteed_cents,
         )
         for line in lines[: query.limit]
     ]

@@ -48,7 +48,7 @@ def prepare_move(
         db: the transaction.
         territory_id: whose wallets.
         kind: MERGE also ends the first wallet's cards and closes it.
-        from_wallet_id: open; or closed and not empty, for what was refunded to it since.
+        from_wallet_id: open; or closed and not empty, for what was distributed to it since.
         to_wallet_id: an open wallet.
         actor: the caller, "staff:3".
         now: aware UTC.

@@ -2,6 +2,7 @@
 
 const ANSWER_TIMEOUT_MS = 8000;
 const KEY_BYTES = 15;
+export const NOT_MODIFIED = 304;
 
 const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 const euros = new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" });
@@ -23,20 +24,27 @@ export function base64url(bytes) {
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
+export function fromBase64url(text) {
+  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+}
+
 /* Return a key that no other request ever carried. */
 export const newKey = () => base64url(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
 
-/* Ask the API; gives { status, body }, or null when no answer arrived. */
-export async function ask(method, address, { key, body } = {}) {
+/* Ask the API; gives { status, body, etag }, or null when no answer arrived. `known`: the ETag of what is kept already,
+ * of which a 304 sends nothing again. */
+export async function ask(method, address, { key, body, known } = {}) {
   const headers = { Accept: "application/json", "Accept-Language": "fr" };
   if (method !== "GET") Object.assign(headers, { "Content-Type": "application/json", "X-CSRF-Token": csrf });
   if (key) headers["Idempotency-Key"] = key;
+  if (known) headers["If-None-Match"] = known;
   const gone = new AbortController();
   const timer = window.setTimeout(() => gone.abort(), ANSWER_TIMEOUT_MS);
   try {
     const options = { method, headers, signal: gone.signal, cache: "no-store", credentials: "same-origin" };
     const response = await fetch(address, { ...options, body: body && JSON.stringify(body) });
-    const answer = { status: response.status, body: await response.json() };
+    const read = response.status === NOT_MODIFIED ? {} : await response.json();
+    const answer = { status: response.status, body: read, etag: response.headers.get("ETag") };
     if (answer.status === 401 || answer.body.code === "csrf_token_invalid") await forgetPage();
     return answer;
   } catch (error) {

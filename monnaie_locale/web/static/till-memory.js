@@ -5,7 +5,8 @@
 
 const NAME = "caisse";
 const VERSION = 1;
-// doubts: { key, kind, amount_cents, at }. offline: see till-offline.js. signer: { name, pair, sequence }.
+// doubts: { key, kind, amount_cents, at }. offline: see till-offline.js. signer: { name, pair, sequence }, and under a name
+// of its own the list of till-cards.js: another store would ask for a new version, which a second tab holds up.
 const STORES = { doubts: "key", offline: "key", signer: "name" };
 
 let opened = null;

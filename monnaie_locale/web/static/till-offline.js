@@ -6,6 +6,7 @@
  */
 
 import { alone, ask, base64url, isLost, newKey, shownEuros, shownTime } from "./till-api.js";
+import { CardList } from "./till-cards.js";
 import { dismissal } from "./till-doubts.js";
 import { forget, put, recall, recallAll, remember } from "./till-memory.js";
 
@@ -13,7 +14,11 @@ const SYNC_INTERVAL_MS = 15000;
 const KEPT_MS = 3 * 24 * 3600 * 1000;
 const SIGNING = { name: "ECDSA", namedCurve: "P-256" };
 export const CARD_ONLY = "Hors connexion, seule la carte est acceptée.";
+// As with network, whoever holds the card does not learn whether it was reported.
+export const CARD_ENDED = "Carte refusée : elle ne peut pas payer. La personne peut appeler le CCAS.";
+const NEEDS_NETWORK = "Hors connexion, cette carte ne peut pas payer ici. Attendez le retour du réseau.";
 const SIGNER = "signer";
+const LIST = "/caisse/journee";
 
 const paris = new Intl.DateTimeFormat("fr-CA", { timeZone: "Europe/Paris" });
 const sum = (rows) => rows.reduce((cents, row) => cents + row.amount_cents, 0);
@@ -31,21 +36,34 @@ async function digest(text) {
   return base64url(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(meant)));
 }
 
+/* Return the link to the list where a refusal is paid later, or given up. */
+function settling() {
+  const link = document.createElement("a");
+  link.href = LIST;
+  link.className = "button button-quiet";
+  link.textContent = "Régler ou classer";
+  return link;
+}
+
 export class OfflineTill {
-  /* `element` is the list of the page; `settings` are { till, caps: { payment, card_day, till }, card, phone }, the last
-   * two being how the codes of cards and phones begin. The page may be of last week: till-cashier.js brings the caps of
-   * today and who holds the till. */
+  /* `element` is the list of the page; `settings` are { till, merchant, caps: { payment, card_day, till }, card, phone,
+   * town_key }: how the codes of cards and phones begin, and what the town signs with. The page may be of last week:
+   * till-cashier.js brings the caps of today and who holds the till, till-cards.js which cards have ended. */
   constructor(element, settings) {
     this.element = element;
     this.settings = settings;
     this.cashier = null;
+    this.cards = new CardList(settings);
     window.addEventListener("online", () => this.sync());
     window.setInterval(() => this.sync(), SYNC_INTERVAL_MS);
   }
 
   async open() {
-    await this.register(new URLSearchParams(window.location.search).has("appairee"));
+    const isNewPairing = new URLSearchParams(window.location.search).has("appairee");
+    await this.cards.open();
+    await this.register(isNewPairing);
     await this.sync();
+    await this.cards.follow(isNewPairing);
   }
 
   /* Make the key of this device once, and give its public part to the service once for each pairing. */
@@ -71,6 +89,12 @@ export class OfflineTill {
     return code.toUpperCase().startsWith(this.settings.phone);
   }
 
+  /* Tell whether a card is known to have ended: it is refused at once, network or not. */
+  async hasEnded(card) {
+    await this.cards.open();
+    return this.cards.hasEnded(await digest(card));
+  }
+
   /* Return why this payment cannot be taken offline, or null when it can. */
   async refusal(card, cents) {
     const { caps, card: cardPrefix, till } = this.settings;
@@ -80,6 +104,10 @@ export class OfflineTill {
     if (!card.toUpperCase().startsWith(cardPrefix)) return "Hors connexion, la carte doit être scannée.";
     if (cents > caps.payment) return `Hors connexion, ${shownEuros(caps.payment)} au plus par encaissement.`;
     const [rows, mark, today] = [await recallAll("offline"), await digest(card), paris.format(Date.now())];
+    if (await this.hasEnded(card)) return CARD_ENDED;
+    const cap = this.cards.capOf(mark);
+    if (cap === 0) return NEEDS_NETWORK;
+    if (cap !== null && cents > cap) return `Hors connexion, ${shownEuros(cap)} au plus avec cette carte, sans son code secret.`;
     const same = rows.filter((row) => row.card === mark && row.state !== "refused" && paris.format(row.at) === today);
     if (sum(same) + cents > caps.card_day) return `Hors connexion, ${shownEuros(caps.card_day)} au plus par carte et par jour.`;
     const waiting = rows.filter((row) => row.state === "waiting");
@@ -144,7 +172,7 @@ export class OfflineTill {
     }
     for (const row of rows.filter((each) => each.state === "refused")) {
       const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : non payé. ${row.sentence}`);
-      line.append(dismissal(() => this.read(row)));
+      line.append(settling(), dismissal(() => this.read(row)));
       lines.push(line);
     }
     for (const row of rows.filter((each) => each.state === "paid" && each.guaranteed_cents)) {

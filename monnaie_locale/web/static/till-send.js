@@ -1,4 +1,4 @@
-/* A refund, or a payment to another shop: never sent twice, and a lost answer ends by itself as done or as not done.
+/* A refund, a payment to another shop, a refused charge presented again: never sent twice, and a lost answer ends by itself as done or as not done.
  *
  * The page is a plain form that works without this script. Here the same fields go to the API under the page's own key,
  * which is on disk before they leave (till-doubts.js): closed in the middle, the till says the end when it opens again.
@@ -6,6 +6,7 @@
 
 import { isLost, newKey, readCents } from "./till-api.js";
 import { WORDS, payOnce, resolveDoubt } from "./till-doubts.js";
+import { listenToUsbScanner } from "./till-keyboard.js";
 
 class Sending {
   constructor(element) {
@@ -16,16 +17,27 @@ class Sending {
     this.words = WORDS[element.dataset.kind];
     this.busy = false;
     this.form.addEventListener("submit", (event) => this.submit(event));
+    this.scan(element.querySelector(".scanner"));
+  }
+
+  scan(scanner) {
+    if (!scanner) return;
+    scanner.addEventListener("scan", (event) => {
+      this.form.elements.card.value = event.detail.text;
+      this.button.focus();
+    });
+    if (scanner.scanner) listenToUsbScanner(scanner.scanner);
   }
 
   async submit(event) {
     const cents = readCents(this.form.elements.amount.value);
-    if (!cents) return; // the service says what is wrong, beside the field
+    const { key, to, card, pin } = this.form.elements;
+    if (!cents || card?.value === "") return; // the service says what is wrong, beside the field
     event.preventDefault();
     if (this.busy) return;
-    const { key, to } = this.form.elements;
     const doubt = { key: key.value, kind: this.element.dataset.kind, amount_cents: cents, at: Date.now() };
-    const body = { amount_cents: cents, ...(to && { to: to.value }) };
+    const body = card ? { card: card.value, pin: pin.value || null } : { amount_cents: cents, ...(to && { to: to.value }) };
+    if (pin) pin.value = "";
     this.wait("Envoi en cours…");
     await payOnce(doubt, body, (answer) => this.answered(doubt, answer), this.element.dataset.address);
     this.busy = false;

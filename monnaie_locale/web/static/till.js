@@ -8,7 +8,7 @@ import { ask, isLost, newKey, readCents, shownEuros, shownTime, sleep } from "./
 import { payOnce, resolveDoubt, takeUpDoubts } from "./till-doubts.js";
 import { listenToUsbScanner } from "./till-keyboard.js";
 import { ASK_CASHIER, followShift } from "./till-cashier.js";
-import { CARD_ONLY, OfflineTill } from "./till-offline.js";
+import { CARD_ENDED, CARD_ONLY, OfflineTill } from "./till-offline.js";
 
 const POLL_INTERVAL_MS = 1000;
 const NEW_PHONE_CODE = "Demandez au porteur d’afficher un nouveau code.";
@@ -37,6 +37,8 @@ class Till {
     form.elements.card.addEventListener("input", () => this.typed());
     this.read.querySelector("button").addEventListener("click", () => this.forgetCard());
     document.querySelector("#till-partial").hidden = true;
+    window.visualViewport?.addEventListener("resize", () => this.keepInReach());
+    form.elements.pin.addEventListener("focus", () => this.keepInReach());
     this.typed();
     this.show();
     form.elements.amount.focus();
@@ -84,7 +86,9 @@ class Till {
   /* There is nothing to press before there is a card; a number typed by hand always needs the PIN. */
   typed() {
     this.available = null;
-    if (/^[\d\s]+$/.test(this.form.elements.card.value)) this.pin.hidden = false;
+    const isNumber = /^[\d\s]+$/.test(this.form.elements.card.value);
+    if (isNumber) this.pin.hidden = false;
+    this.form.classList.toggle("till-typing", isNumber);
     if (!this.form.elements.card.value) this.form.classList.remove("till-asking");
     this.show();
   }
@@ -97,6 +101,7 @@ class Till {
     if (isLost(answer)) {
       // A phone's code lives half a minute: it is not kept until the network is back.
       if (this.offline.isPhone(card)) this.refuseCard(CARD_ONLY);
+      else if (await this.offline.hasEnded(card)) this.refuseCard(CARD_ENDED);
       return;
     }
     if (answer.status === 200) this.available = answer.body.available_cents;
@@ -159,6 +164,12 @@ class Till {
     button.className = "button button-wide till-offline";
     button.textContent = `Encaisser ${shownEuros(doubt.amount_cents)} hors connexion`;
     this.outcome.append(button);
+    const caution = this.offline.cards.caution();
+    if (caution) {
+      const line = document.createElement("small");
+      line.textContent = caution;
+      this.outcome.append(line);
+    }
     return new Promise((resolve) => {
       button.addEventListener("click", async () => {
         if (doubt.asked) return button.remove(); // the service was reached meanwhile: its answer comes
@@ -255,8 +266,15 @@ class Till {
     this.outcome.className = "";
     this.outcome.replaceChildren();
     this.refusal.replaceChildren(box);
+    // While a PIN is typed, a message at the top would be out of sight.
+    (this.pin.hidden ? this.form : this.pin).before(this.refusal);
     focus.focus();
-    if (this.form.classList.contains("till-asking")) this.pay.scrollIntoView({ block: "nearest" });
+    this.keepInReach();
+  }
+
+  /* The keyboard of a telephone takes half of the screen: while a PIN is typed the button stays above it. */
+  keepInReach() {
+    if (!this.pin.hidden && !this.form.hidden) this.pay.scrollIntoView({ block: "nearest" });
   }
 
   wait(sentence) {
