@@ -90,22 +90,13 @@ def month_statements(
         ordered_cents = sum(move.amount_cents for move in moves if move.entry_id == order)
         lines = tuple(_line(move) for move in moves if move.entry_id != order)
         if lines or payout is not None or opening[merchant.id]:
-            yield ShopMonth(
-                code=merchant.code,
-                statement=MerchantStatement(
-                    issuer=standing.issuer,
-                    merchant=_party(merchant),
-                    currency_name=territory.currency_name,
-                    month=month,
-                    opening_cents=opening[merchant.id],
-                    lines=lines,
-                    cap=tuple(cap[merchant.id]),
-                    head=standing.head,
-                    is_demo=territory.is_demo,
-                    **_paid(payout, in_force),
-                ),
-                control_cents=closing[merchant.id] - opening[merchant.id] - ordered_cents,
-            )
+            statement = MerchantStatement(
+                issuer=standing.issuer, merchant=_party(merchant), currency_name=territory.currency_name, month=month,
+                opening_cents=opening[merchant.id], lines=lines, cap=tuple(cap[merchant.id]), head=standing.head,
+                is_demo=territory.is_demo, **_paid(payout, in_force),
+            )  # fmt: skip
+            control_cents = closing[merchant.id] - opening[merchant.id] - ordered_cents
+            yield ShopMonth(code=merchant.code, statement=statement, control_cents=control_cents)
 
 
 class _PaidWords(TypedDict):

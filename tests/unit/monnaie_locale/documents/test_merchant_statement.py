@@ -154,7 +154,7 @@ def test_what_is_certified_says_for_how_much_and_to_whom(statement, created_at, 
     told = dataclasses.replace(statement, payout_cents=100_000, cap=(cheques(2026),))
     words = words_of(merchant_statement(told, created_at=created_at))
     assert "chèques d’accompagnement personnalisé de 2026 qu’il a acceptés, pour 30,00 €" in words
-    assert "fixées par leur distributeur, CCAS de Ville-Exemple" in words
+    assert "fixées par leur distributeur, CCAS de Ville" in words
     assert "Dont 30,00 € de chèques d’accompagnement personnalisé, qui ne sont pas payés" in words
 
 
