@@ -3,14 +3,17 @@
 import datetime
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from merchants import payout_errors, payouts
 from merchants.model import LineState, Payout, PayoutState, PayoutTerms
 from merchants.payout_terms import set_payout_terms
 from merchants.queries import find_payout
+from monnaie_locale.app import create_app
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
+from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.errors import Refusal
@@ -26,8 +29,10 @@ from monnaie_locale.reconciliation.paid_rejections import (
     cancel_paid_rejection,
     prepare_paid_rejection,
 )
+from monnaie_locale.runtime import Runtime
 from tests.factories.month import CHECKER, MAKER, OCTOBER, BankLine, Month2026, moment, open_month, statement_xml
 from tests.factories.pain002 import status_report
+from tests.factories.site import Clock, Site, csrf_token
 from tests.factories.vandal import run
 
 NOVEMBER_2 = moment(2, 11)
@@ -305,4 +310,50 @@ def test_the_verifier_sees_who_approved_and_what_was_paid(month: Month2026) -> N
     assert faults(month) == ["preparer_differs paid-rejection 1"]
     with month.engine.begin() as db:
         db.execute(text("UPDATE paid_rejections SET prepared_by = 'staff:3'"))
+    assert faults(month) == []
+
+
+ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+PAGE = "/bureau/ecarts/2026-10"
+PAID = "/bureau/ecarts/paye-malgre-rejet"
+
+
+def site_of(month: Month2026) -> Site:
+    clock = Clock(NOVEMBER_2)
+    rt = Runtime(
+        engine=month.engine, keyring=month.keyring, territory_id=1, base_url="http://localhost", clock=clock
+    )  # fmt: skip
+    return Site(create_app(rt), rt, clock)
+
+
+def post(client: FlaskClient, path: str, **fields: str) -> int:
+    return client.post(path, data=fields | {"csrf_token": csrf_token(client, PAGE)}).status_code
+
+
+@ON_SQLITE
+def test_the_pages_let_one_prepare_and_another_approve_without_a_script(month: Month2026) -> None:
+    debit(month)
+    site = site_of(month)
+    accountant, approver = site.client_of(Role.ACCOUNTANT), site.client_of(Role.APPROVER)
+    page = accountant.get(PAGE).text
+    assert "Virement rejeté, mais débité" in page
+    assert f"{PAID}/2/1/1?virement={payout_of(month).lines[0].end_to_end_id}" in page
+    assert "puis l’a débité de 12,44" in accountant.get(f"{PAID}/2/1/1").text
+
+    assert post(approver, f"{PAID}/2/1/1", note="Le relevé") == 403
+    assert post(accountant, f"{PAID}/2/1/1", note="") == 422
+    assert post(accountant, f"{PAID}/2/2/1", note="Le relevé") == 409
+    assert post(accountant, f"{PAID}/2/1/1", note="Le commerce a reçu la somme") == 303
+    assert post(accountant, f"{PAID}/1/approuver") == 403
+    mine, theirs = accountant.get(PAGE).text, approver.get(PAGE).text
+    assert ("Le commerce a reçu la somme" in mine, "Approuver : payé malgré le rejet" in mine) == (True, False)
+    assert "Approuver : payé malgré le rejet" in theirs
+    assert "payé malgré le rejet : à approuver" in approver.get("/bureau").text
+
+    assert post(approver, f"{PAID}/9/approuver") == 404
+    assert post(approver, f"{PAID}/1/approuver") == 303
+    assert post(approver, f"{PAID}/1/approuver") == 409
+    assert post(accountant, f"{PAID}/1/abandonner") == 409
+    assert held(month)["suspense"] == 0
+    assert "rejeté, puis payé" in accountant.get("/bureau/virements/1").text
     assert faults(month) == []
