@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from merchants.api import charges, counter, shops, till_state
+from merchants.api import charges, counter, shops, terms, till_state
 from merchants.api import guarantee as guarantee_api
 from merchants.api import payouts as payouts_api
 from merchants.pages import (
@@ -54,6 +54,7 @@ def init_app(app: Flask) -> None:
         till_state,
         shops,
         payouts_api,
+        terms,
     ):
         app.register_blueprint(module.blueprint)
     navigation.add(

@@ -9,6 +9,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select
 
@@ -46,6 +47,21 @@ class Claim:
     amount_cents: int
     given_back_cents: int
     is_certified: bool
+
+
+class CapState(StrEnum):
+    """Where a shop stands with a year's chèques: certified, still to certify, or past the deadline."""
+
+    CERTIFIED = "certified"
+    TO_CERTIFY = "to_certify"
+    LAPSED = "lapsed"
+
+
+def claim_state(claim: Claim, *, today: datetime.date) -> CapState:
+    """Return where a claim stands on a day."""
+    if claim.is_certified:
+        return CapState.CERTIFIED
+    return CapState.TO_CERTIFY if today <= claims_deadline(claim.year) else CapState.LAPSED
 
 
 def claims_deadline(year: int) -> datetime.date:
