@@ -1,29 +1,33 @@
 """Differences by JSON: page by page, with their state and next step; two people by their keys; one town only."""
 
 import datetime
-import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 from merchants.model import Payout
 from monnaie_locale.api import openapi
 from monnaie_locale.app import create_app
+from monnaie_locale.database.metadata import metadata
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity.api_keys import issue_api_key
 from monnaie_locale.identity.roles import Role, SubjectKind
+from monnaie_locale.reconciliation.decisions import By
+from monnaie_locale.reconciliation.paid_rejections import prepare_paid_rejection
 from monnaie_locale.runtime import Runtime
 from tests.factories.ledger import World, open_world
-from tests.factories.month import BankLine, Month2026, moment, open_month_in
+from tests.factories.month import MAKER, BankLine, Month2026, moment, open_month_in
 from tests.factories.pain002 import status_report
 from tests.factories.site import Clock, Site
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 PATH = "/differences?month=2026-10"
+NUMBERED = re.compile(r"<int:(?!year)")
 
 
 class Program:
@@ -152,14 +156,12 @@ def test_two_people_decide_by_their_own_keys(site: Site) -> None:
 
 def of_town(engine: Engine, territory_id: int) -> dict[str, list[Any]]:
     """Return every row of a town, table by table."""
-    found = {}
+    owned = [table for table in metadata.sorted_tables if "territory_id" in table.c]
     with engine.connect() as db:
-        for table in inspect(engine).get_table_names():
-            columns = {column["name"] for column in inspect(engine).get_columns(table)}
-            if "territory_id" in columns:
-                rows = db.execute(text(f"SELECT * FROM {table} WHERE territory_id = {territory_id}"))
-                found[table] = sorted(map(repr, rows))
-    return found
+        return {
+            table.name: sorted(map(repr, db.execute(select(table).where(table.c.territory_id == territory_id))))
+            for table in owned
+        }
 
 
 def test_no_operation_of_the_api_reads_or_moves_another_town(db_engine: Engine) -> None:
@@ -169,36 +171,35 @@ def test_no_operation_of_the_api_reads_or_moves_another_town(db_engine: Engine) 
     theirs.prepare()
     site = site_of(theirs)
     asker = program(site, *(role for role in Role if role not in {Role.TILL, Role.HOLDER, Role.PUBLIC}))
+    by = By(territory_id=2, actor=MAKER, note="Confirmé", now=moment(2, 11))
+    transact(db_engine, prepare_paid_rejection, by=by, bank_statement_id=2, line_no=1)
     before = of_town(db_engine, 2)
-    assert before["paid_rejections"] == []
-    assert all(before[name] for name in ("bank_lines", "payouts", "closes", "merchants", "programmes"))
-    asked = 0
-    for operation in openapi.operations_of(site.app):
-        for number in ("1", "2"):
-            path = openapi.PARAMETER.sub(
-                lambda found, number=number: number if found["converter"] == "int" else "2026-10", operation.path
-            ).removeprefix("/api/v1")
-            suffix = "?month=2026-10" if operation.path.endswith("/differences") else ""
-            answer = asker.send(operation.method, path + suffix, _body(site, operation))
-            asked += 1
-            said = answer.text
-            assert answer.status_code < 500, (operation.path, said)
-            assert "VILLE2" not in said, operation.path
-            if operation.method == "GET" and "<int:" in operation.path and answer.status_code == 200:
-                assert '"paid_rejections":[]' in said or "year" in operation.path, (operation.path, said)
-    assert asked > 150
+    assert all(before[name] for name in ("bank_lines", "payouts", "closes", "merchants", "paid_rejections"))
+    is_found: dict[str, bool] = {}
+    document = site.app.test_client().get("/api/v1/openapi.json").json
+    # What is read first, while the asker's own town is empty; then what is written, which makes things of its own.
+    for operation in sorted(openapi.operations_of(site.app), key=lambda each: each.method != "GET"):
+        named = openapi.PARAMETER.sub(
+            lambda found: "1" if found["converter"] == "int" else "2026-10", operation.path
+        ).removeprefix("/api/v1")  # fmt: skip
+        named += "?month=2026-10" if operation.path.endswith("/differences") else ""
+        answer = asker.send(operation.method, named, _example(document, operation))
+        assert (answer.status_code < 500, "VILLE2" in answer.text) == (True, False), (operation.path, answer.text)
+        if operation.method == "GET" and NUMBERED.search(operation.path):
+            is_found[operation.path] = answer.status_code == 200
+    assert set(is_found) >= {"/api/v1/payouts/<int:payout_id>", "/api/v1/merchants/<int:merchant_id>/payout-terms"}
+    assert not any(is_found.values()), is_found
     assert of_town(db_engine, 2) == before
     site.rt.stop()
 
 
-def _body(site: Site, operation: Any) -> object:
+def _example(document: Any, operation: Any) -> object:
     """Return the documented example of an operation's body."""
     if operation.body is None:
         return None
-    document = site.app.test_client().get("/api/v1/openapi.json").json
     path = openapi.PARAMETER.sub(lambda found: "{" + found["name"] + "}", operation.path)
     described = document["paths"][path][operation.method.lower()]
-    return json.loads(json.dumps(described["requestBody"]["content"]["application/json"]["example"]))
+    return described["requestBody"]["content"]["application/json"]["example"]
 
 
 def test_a_key_of_another_town_opens_nothing(month: Month2026, site: Site) -> None:
