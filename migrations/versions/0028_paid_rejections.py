@@ -2,7 +2,8 @@
 
 One prepares, another approves; the decision takes the debit out of suspense onto the shop, and only then is the
 rejected line debited. The database holds both: no entry of that kind without what another person prepared, no debit of
-a rejected line without that entry. The line that is paid is not a rejected debit any more (the view of 0027).
+a rejected line without that entry. The line that is paid is not a rejected debit any more, and a debit that names it in
+its text alone is one (the view of 0027).
 """
 
 import re
@@ -66,6 +67,18 @@ JOIN bank_matches m ON m.territory_id = b.territory_id AND m.bank_statement_id =
 WHERE m.amount_cents < 0 AND (m.kind = 'suspense_out' OR {TAKEN_BACK}) AND {DECIDED} > m.amount_cents
 """
 ONLY_UNPAID = "AND p.state = 'ordered'"
+# Some banks give the identifier in the text alone.
+IN_THE_TEXT = f"""
+UNION ALL
+SELECT p.territory_id, p.merchant_id, p.end_to_end_id, {DECIDED} - m.amount_cents AS waiting_cents
+FROM bank_matches m
+JOIN bank_lines b ON b.territory_id = m.territory_id AND b.bank_statement_id = m.bank_statement_id
+  AND b.line_no = m.line_no
+JOIN payout_rejections r ON r.territory_id = m.territory_id
+JOIN payout_lines p ON p.territory_id = r.territory_id AND p.payout_id = r.payout_id AND p.line_no = r.line_no
+WHERE m.kind = 'suspense_out' AND {DECIDED} > m.amount_cents AND p.state = 'ordered'
+  AND b.end_to_end_id <> p.end_to_end_id AND b.label LIKE '%' || p.end_to_end_id || '%'
+"""
 
 
 def upgrade() -> None:
@@ -77,7 +90,7 @@ def upgrade() -> None:
         _run(statement)
     _change_rejected_guard(lambda condition: f"({condition}) AND NOT ({PAID})")
     _run("DROP VIEW rejected_debits")
-    _run(VIEW + ONLY_UNPAID)
+    _run(VIEW + ONLY_UNPAID + IN_THE_TEXT)
 
 
 def downgrade() -> None:

@@ -266,6 +266,23 @@ def test_what_is_not_a_rejected_debit_is_not_prepared(
         prepare(month, **more)
 
 
+def test_a_debit_that_names_the_transfer_in_its_text_alone_is_one_too(month: Month2026) -> None:
+    line = payout_of(month).lines[0]
+    sent = month.second_statement(payout_of(month))
+    named = f"<EndToEndId>{line.end_to_end_id}</EndToEndId>".encode()
+    said = f"<RmtInf><Ustrd>VIR EMIS {line.end_to_end_id}</Ustrd></RmtInf>".encode()
+    assert sent.count(b"<Refs>" + named + b"</Refs>") == 1
+    month.import_(sent.replace(b"<Refs>" + named + b"</Refs>", b"").replace(b"</TxDtls>", said + b"</TxDtls>", 1))
+    assert DifferenceKind.PAYOUT_REJECTED_DEBITED in listed(month)
+    assert next_payout(month) == []
+    with pytest.raises(payout_errors.PayoutLineUnknown):
+        prepare(month)
+    prepare(month, end_to_end_id=line.end_to_end_id)
+    approve(month)
+    assert held(month) == {"shop": 0, "debt": 0, "fees": 26, "suspense": 0}
+    assert faults(month) == []
+
+
 COPIED = "INSERT INTO paid_rejections SELECT territory_id, 9, bank_statement_id, line_no, part_no"
 FRESH = "note, 'prepared', prepared_by, 1, NULL, NULL, NULL FROM paid_rejections"
 ATTACKS = (
