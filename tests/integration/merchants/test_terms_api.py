@@ -10,10 +10,12 @@ from werkzeug.test import TestResponse
 from merchants.cap_claims import lapse_claims, record_certification
 from merchants.model import PayoutTerms
 from merchants.payout_terms import set_payout_terms
+from monnaie_locale.api import openapi
+from monnaie_locale.api.marks import OPEN_TO_ALL
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity.api_keys import issue_api_key
-from monnaie_locale.identity.roles import Role, SubjectKind
+from monnaie_locale.identity.roles import PERMISSIONS, Role, SubjectKind
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Draw
@@ -124,3 +126,21 @@ def test_what_lapsed_is_told(site: Site, world: World) -> None:
     transact(world.engine, lapse_claims, territory_id=1, merchant_id=1, year=2026, actor=APPROVER, now=MARCH)
     (claim,) = ask(site, key, "/cap-claims?merchant_id=1").json["claims"]
     assert (claim["state"], claim["kept_back_cents"], claim["given_back_cents"]) == ("lapsed", 0, 3_000)
+
+
+def test_a_till_opens_no_operation_of_the_staff(site: Site, world: World) -> None:
+    own = key_of(site, SubjectKind.TILL, paired(world, admit(world, 3)).id)
+    client = site.app.test_client()
+    answers = {}
+    for number, operation in enumerate(openapi.operations_of(site.app)):
+        if operation.permission == OPEN_TO_ALL:
+            continue
+        path = openapi.PARAMETER.sub("1", operation.path)
+        headers = {"Authorization": f"Bearer {own}", "Idempotency-Key": f"k{number}"}
+        answer = client.open(path, method=operation.method, json={}, headers=headers)
+        answers[f"{operation.method} {operation.path}"] = (operation.permission, answer.status_code)
+    staff = {name: status for name, (asked, status) in answers.items() if asked not in PERMISSIONS[Role.TILL]}
+    assert set(staff.values()) == {403}, staff
+    assert len(staff) > 50
+    # The control: its own are opened, and refuse an empty body or a thing that is not there.
+    assert {status for _, status in answers.values()} >= {200, 404, 422}

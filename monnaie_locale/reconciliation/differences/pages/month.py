@@ -357,6 +357,14 @@ def _month(typed: str) -> Month:
     return month
 
 
+def month_to_show(line: StoredMatch) -> Month:
+    """Return the month in whose list a line waits: its own, or the next to close once its own is closed."""
+    rt, own = runtime.current(), Month.of(line.booked_on)
+    with reading(rt.engine) as db:
+        closed = closed_through(db, territory_id=rt.territory_id)
+    return own if closed is None or own.last_day > closed else Month.of(closed).next()
+
+
 def _next_month() -> Month:
     """Return the month after the last one closed; the present month when none is."""
     rt = runtime.current()

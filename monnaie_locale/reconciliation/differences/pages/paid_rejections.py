@@ -11,12 +11,12 @@ from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.ledger.periods import Month
 from monnaie_locale.reconciliation.decisions import NOTE_LENGTH_MAX
 from monnaie_locale.reconciliation.differences.pages.month import (
     REFERENCE_LENGTH_MAX,
     asked_line,
     by_subject,
+    month_to_show,
     show_month,
 )
 from monnaie_locale.reconciliation.model import PaidRejection, StoredMatch
@@ -57,7 +57,7 @@ def prepare(bank_statement_id: int, line_no: int, part_no: int) -> ResponseRetur
     except Refusal as refusal:
         return _ask(line, reference, form, refusal)
     pages.say("C’est préparé. Une autre personne doit l’approuver : rien n’est passé en écriture.")
-    return pages.see_other("differences.show", month=str(Month.of(line.booked_on)))
+    return pages.see_other("differences.show", month=str(month_to_show(line)))
 
 
 @blueprint.post("/<int:paid_rejection_id>/approuver")
@@ -79,7 +79,7 @@ def _step(step: Callable[..., PaidRejection], paid_rejection_id: int, sentence: 
     rt = runtime.current()
     with reading(rt.engine) as db:
         prepared = paid_rejection_of(db, territory_id=rt.territory_id, paid_rejection_id=paid_rejection_id)
-    month = Month.of(asked_line(prepared.bank_statement_id, prepared.line_no, prepared.part_no).booked_on)
+    month = month_to_show(asked_line(prepared.bank_statement_id, prepared.line_no, prepared.part_no))
     try:
         transact(rt.engine, step, by=by_subject(""), paid_rejection_id=paid_rejection_id)
     except Refusal as refusal:
@@ -106,7 +106,7 @@ def _ask(
         },
         hidden={"reference": reference},
         button="Préparer pour une autre personne",
-        back=str(Month.of(line.booked_on)),
+        back=str(month_to_show(line)),
         form=form,
         refusal=refusal,
         can_act=True,

@@ -374,3 +374,28 @@ def test_the_pages_let_one_prepare_and_another_approve_without_a_script(month: M
     assert held(month)["suspense"] == 0
     assert "rejeté, puis payé" in accountant.get("/bureau/virements/1").text
     assert faults(month) == []
+
+
+@ON_SQLITE
+def test_what_a_closed_month_carried_is_decided_in_the_open_one(month: Month2026) -> None:
+    debit(month)
+    month.approve(month.prepare())
+    site = site_of(month)
+    site.clock.now = moment(4, 11)
+    accountant, approver = site.client_of(Role.ACCOUNTANT), site.client_of(Role.APPROVER)
+    token = csrf_token(accountant, PAGE)
+    sent = accountant.post(f"{PAID}/2/1/1", data={"note": "Confirmé", "csrf_token": token})
+    assert (sent.status_code, sent.location) == (303, "/bureau/ecarts/2026-11")
+    assert "Approuver : payé malgré le rejet" not in approver.get(PAGE).text
+    assert "Approuver : payé malgré le rejet" in approver.get(sent.location).text
+    assert post(approver, f"{PAID}/1/approuver") == 303
+    with reading(month.engine) as db:
+        assert next(each.kind for each in differences(db, 1, OCTOBER)) is DifferenceKind.PAYOUT_REJECTED_DEBITED
+        assert DifferenceKind.PAYOUT_REJECTED_DEBITED not in {each.kind for each in differences(db, 1, OCTOBER.next())}
+        (decision,) = month_view(db, 1, OCTOBER.next()).decisions
+        accounted = db.scalar(
+            text("SELECT accounted_on FROM journal_entries WHERE id = :number"),
+            {"number": decision.entries[0].entry_id},
+        )
+    assert str(accounted) == "2026-11-01"
+    assert faults(month) == []
