@@ -25,6 +25,8 @@ from tests.factories import programmes
 from tests.factories.month import CHECKER, MAKER, OCTOBER, Month2026, moment, open_month
 from tests.judges.pdf_ua import check_pdf_ua
 
+# What only reads through the same code: once is enough.
+ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 HALF_A_PERCENT = PayoutTerms(pain_version="09", minimum_cents=500, fee_basis_points=50)
 CHEQUES_CENTS = 3_000
 MARCH = datetime.datetime(2027, 3, 2, 9, tzinfo=datetime.UTC)
@@ -114,6 +116,7 @@ def test_what_is_left_is_what_the_books_hold_once_the_fee_is_taken(db_engine: En
     assert check_pdf_ua(first.pdf) == []
 
 
+@ON_SQLITE
 def test_without_a_fee_it_is_printed_all_the_same(db_engine: Engine) -> None:
     month = paid_month(db_engine, terms=PayoutTerms(pain_version="09", minimum_cents=100, fee_basis_points=0))
     first = paper(month)[1]
@@ -122,6 +125,7 @@ def test_without_a_fee_it_is_printed_all_the_same(db_engine: Engine) -> None:
     assert "Chèques d’accompagnement" not in first.words
 
 
+@ON_SQLITE
 def test_terms_decided_after_the_order_are_not_those_of_its_statement(db_engine: Engine) -> None:
     month = paid_month(db_engine)
     later = PayoutTerms(pain_version="09", minimum_cents=900, fee_basis_points=100)
@@ -133,6 +137,7 @@ def test_terms_decided_after_the_order_are_not_those_of_its_statement(db_engine:
     assert paper(month, of=Month(2026, 11))[1].statement.minimum_cents == 900
 
 
+@ON_SQLITE
 def test_the_bordereau_says_gross_fee_and_what_the_cheques_keep_back(db_engine: Engine) -> None:
     month = paid_month(db_engine, cap_cents=CHEQUES_CENTS)
     sheet = bordereau(month)
@@ -141,6 +146,7 @@ def test_the_bordereau_says_gross_fee_and_what_the_cheques_keep_back(db_engine: 
     assert any("de 2026 non payés" in note and "30,00" in note for note in sheet.notes)
 
 
+@ON_SQLITE
 def test_the_certification_is_printed_as_it_stood_on_the_day(db_engine: Engine) -> None:
     month = paid_month(db_engine, cap_cents=CHEQUES_CENTS)
     transact(
@@ -155,6 +161,7 @@ def test_the_certification_is_printed_as_it_stood_on_the_day(db_engine: Engine) 
     assert after.statement.kept_cents == 0
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("of", "given_back"), [(Month(2027, 2), 0), (Month(2027, 3), CHEQUES_CENTS)])
 def test_what_lapsed_is_told_in_its_month(db_engine: Engine, of: Month, given_back: int) -> None:
     month = paid_month(db_engine, cap_cents=CHEQUES_CENTS)
