@@ -5,7 +5,7 @@ import enum
 import itertools
 from collections.abc import Sequence
 
-from monnaie_locale.documents.model import CapYear, MerchantStatement, StatementLine
+from monnaie_locale.documents.model import CapYear, MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.documents.typeset import typeset
 from monnaie_locale.documents.wording import (
     day_long,
@@ -60,7 +60,7 @@ def merchant_statement(
         "currency_name": statement.currency_name,
         "merchant": {
             "name": statement.merchant.name,
-            "lines": [*statement.merchant.address_lines, f"SIRET {siret_shown(statement.merchant.siret)}"],
+            "lines": _merchant_lines(statement.merchant),
         },
         "summary": _summary(statement),
         "notes": _notes(statement),
@@ -74,6 +74,13 @@ def merchant_statement(
         "head": head_block(statement.head),
     }
     return typeset("merchant_statement", data, created_at=created_at)
+
+
+def _merchant_lines(merchant: MerchantParty) -> list[str]:
+    lines = [*merchant.address_lines, f"SIRET {siret_shown(merchant.siret)}"]
+    if merchant.admitted_on is not None:
+        lines.append(f"Conventionné depuis le {day_short(merchant.admitted_on)}")
+    return lines
 
 
 def _summary(statement: MerchantStatement) -> list[tuple[str, str, str]]:

@@ -32,12 +32,13 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class MerchantParty:
-    """The shop that a statement is for; `iban` in full, the document masks it."""
+    """The shop that a statement is for, admitted on a day; `iban` in full, the document masks it."""
 
     name: str
     siret: str
     address_lines: tuple[str, ...]
     iban: str
+    admitted_on: datetime.date | None = None
 
 
 @dataclass(frozen=True, slots=True)

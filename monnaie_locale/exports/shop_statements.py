@@ -198,6 +198,7 @@ def _party(merchant: Merchant) -> MerchantParty:
             f"{merchant.address.postcode} {merchant.address.town}".strip(),
         ),
         iban=merchant.iban,
+        admitted_on=paris_date(merchant.admitted_at_ms),
     )
 
 

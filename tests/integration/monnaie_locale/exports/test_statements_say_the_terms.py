@@ -104,6 +104,7 @@ def test_what_is_left_is_what_the_books_hold_once_the_fee_is_taken(db_engine: En
     assert [held(month, 1), held(month, 2)] == [CHEQUES_CENTS, 0]
     first = found[1]
     for expected in (
+        "SIRET 732 829 320 00017 Conventionné depuis le 05/10/2026",
         "Frais de l’émetteur (0,50 %) −0,06 € Virement de ce relevé −12,44 €",
         "Solde restant dû au 31 octobre 2026 30,00 €",
         "Montant brut 12,50 € Frais de l’émetteur −0,06 €",
