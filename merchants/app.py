@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from merchants.api import charges, counter, offline_cards, offline_ends, shops, till_state
+from merchants.api import charges, counter, offline_cards, offline_ends, shops, terms, till_state
 from merchants.api import guarantee as guarantee_api
 from merchants.api import payouts as payouts_api
 from merchants.pages import (
@@ -56,6 +56,7 @@ def init_app(app: Flask) -> None:
         till_state,
         shops,
         payouts_api,
+        terms,
     ):
         app.register_blueprint(module.blueprint)
     navigation.add(

@@ -6,16 +6,19 @@ which the purses expire.
 """
 
 import datetime
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from merchants.payout_errors import CapClaimLapsed, CapClaimNotLapsed, CapYearWrong
 from merchants.queries import find_merchant, merchant_accounts
 from merchants.tables import cap_certifications, cap_lapses
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import Owner, lock_territory, open_account
+from monnaie_locale.journal.event_queries import days_of
 from monnaie_locale.journal.post import post
 from monnaie_locale.journal.purse_flows import taken_from_purses
 from monnaie_locale.journal.queries import entry_of
@@ -32,16 +35,34 @@ DOCUMENT_LENGTH_MAX = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What is kept back of a shop's claims on one programme's chèques of one year, in cents.
+    """A shop's claims on one programme's chèques of one year: all that it took, and what is kept back of it, in cents.
 
-    `is_certified`: the shop certified their use, and these came in after the deadline all the same.
+    `amount_cents` is what is kept back, `given_back_cents` what lapsed and went to the CCAS; `is_certified`: the shop
+    certified their use, and what is kept came in after the deadline all the same.
     """
 
     merchant_id: int
     programme_id: int
     year: int
+    taken_cents: int
     amount_cents: int
+    given_back_cents: int
     is_certified: bool
+
+
+class CapState(StrEnum):
+    """Where a shop stands with a year's chèques: certified, still to certify, or past the deadline."""
+
+    CERTIFIED = "certified"
+    TO_CERTIFY = "to_certify"
+    LAPSED = "lapsed"
+
+
+def claim_state(claim: Claim, *, today: datetime.date) -> CapState:
+    """Return where a claim stands on a day."""
+    if claim.is_certified:
+        return CapState.CERTIFIED
+    return CapState.TO_CERTIFY if today <= claims_deadline(claim.year) else CapState.LAPSED
 
 
 def claims_deadline(year: int) -> datetime.date:
@@ -56,6 +77,25 @@ def claims_kept(
     db: Connection, *, territory_id: int, through_on: datetime.date, merchant_id: int | None = None
 ) -> list[Claim]:
     """Return what is not to be paid of the claims accounted until a day: not certified, or come after the deadline."""
+    return [
+        claim
+        for claim in claims_of(db, territory_id=territory_id, through_on=through_on)
+        if claim.amount_cents > 0 and merchant_id in {None, claim.merchant_id}
+    ]
+
+
+def claims_of(
+    db: Connection, *, territory_id: int, through_on: datetime.date, as_of_ms: int | None = None
+) -> list[Claim]:
+    """Return every shop's claims accounted until a day, year by year, also those of which nothing is kept back.
+
+    Args:
+        db: a connection.
+        territory_id: whose books.
+        through_on: the last accounting day.
+        as_of_ms: what had been certified by then, milliseconds UTC, and had lapsed by that day; None for all of it.
+
+    """
     programmes = [
         programme
         for programme in programmes_by_id(db, territory_id=territory_id).values()
@@ -65,62 +105,84 @@ def claims_kept(
         return []
     first_year = min(programme.decided_on.year for programme in programmes)
     ids = [programme.programme_id for programme in programmes]
-    found = [
+    return [
         claim
         for year in range(first_year, through_on.year + 1)
-        for claim in _of_year(db, territory_id, ids, year, through_on)
+        for claim in _of_year(db, territory_id, ids, (year, through_on), as_of_ms)
     ]
-    return [each for each in found if merchant_id in {None, each.merchant_id}]
 
 
 def _of_year(
-    db: Connection, territory_id: int, programme_ids: list[int], year: int, through_on: datetime.date
+    db: Connection,
+    territory_id: int,
+    programme_ids: list[int],
+    period: tuple[int, datetime.date],
+    as_of_ms: int | None,
 ) -> Iterator[Claim]:
+    year, through_on = period
     which = {"territory_id": territory_id, "programme_ids": programme_ids, "year": year, "through_on": through_on}
     taken = taken_from_purses(db, **which, after_on=None)  # type: ignore[arg-type]
     late: dict[tuple[int, int], int] = {}
     if through_on > claims_deadline(year):
         late = taken_from_purses(db, **which, after_on=claims_deadline(year))  # type: ignore[arg-type]
-    certified = set(
-        db.scalars(
-            select(cap_certifications.c.merchant_id).where(
-                cap_certifications.c.territory_id == territory_id, cap_certifications.c.year == year
-            )
-        )
-    )
-    lapsed = _lapsed(db, territory_id, year)
+    certified = {
+        each.merchant_id for each in certifications_of(db, territory_id=territory_id, year=year, as_of_ms=as_of_ms)
+    }
+    lapsed = _lapsed(db, territory_id, year, None if as_of_ms is None else through_on)
     for (merchant_id, programme_id), cents in sorted(taken.items()):
         is_certified = merchant_id in certified
         kept_cents = late.get((merchant_id, programme_id), 0) if is_certified else cents
         # What lapsed already left the shop; it is told of the shop's programmes one after the other.
-        given_back_cents = min(kept_cents, lapsed.get(merchant_id, 0))
-        lapsed[merchant_id] = lapsed.get(merchant_id, 0) - given_back_cents
-        if kept_cents - given_back_cents > 0:
-            yield Claim(
-                merchant_id=merchant_id,
-                programme_id=programme_id,
-                year=year,
-                amount_cents=kept_cents - given_back_cents,
-                is_certified=is_certified,
-            )
+        given_back_cents = min(kept_cents, lapsed[merchant_id])
+        lapsed[merchant_id] -= given_back_cents
+        yield Claim(
+            merchant_id=merchant_id,
+            programme_id=programme_id,
+            year=year,
+            taken_cents=cents,
+            amount_cents=max(0, kept_cents - given_back_cents),
+            given_back_cents=given_back_cents,
+            is_certified=is_certified,
+        )
 
 
-def _lapsed(db: Connection, territory_id: int, year: int) -> dict[int, int]:
-    rows = db.execute(
-        select(cap_lapses.c.merchant_id, func.sum(cap_lapses.c.amount_cents))
-        .where(cap_lapses.c.territory_id == territory_id, cap_lapses.c.year == year)
-        .group_by(cap_lapses.c.merchant_id)
-    )
-    return {row[0]: int(row[1]) for row in rows}
+def _lapsed(db: Connection, territory_id: int, year: int, through_on: datetime.date | None) -> dict[int, int]:
+    """Return what lapsed of a year's claims of each shop, in cents: all, or what is accounted until a day."""
+    found = [each for each in lapses_of(db, territory_id=territory_id) if each[2] == year]
+    if through_on is not None:
+        days = days_of(db, territory_id=territory_id, entry_ids=[each[0] for each in found])
+        found = [each for each in found if days[each[0]] <= through_on]
+    lapsed: dict[int, int] = defaultdict(int)
+    for _, merchant_id, _, cents in found:
+        lapsed[merchant_id] += cents
+    return lapsed
 
 
-def certifications_of(db: Connection, *, territory_id: int) -> list[tuple[int, int, str]]:
-    """Return every certification: (shop, year, who recorded it)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certification:
+    """What a shop signed about its use of a year's chèques, and who recorded it when (milliseconds UTC)."""
+
+    merchant_id: int
+    year: int
+    document: str
+    recorded_by: str
+    recorded_at_ms: int
+
+
+def certifications_of(
+    db: Connection, *, territory_id: int, year: int | None = None, as_of_ms: int | None = None
+) -> list[Certification]:
+    """Return the certifications by shop and year: all, or those of a year, or those recorded by an instant."""
     columns = cap_certifications.c
-    rows = db.execute(
-        select(columns.merchant_id, columns.year, columns.recorded_by).where(columns.territory_id == territory_id)
+    query = select(*(column for column in columns if column.name != "territory_id")).where(
+        columns.territory_id == territory_id
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    if year is not None:
+        query = query.where(columns.year == year)
+    if as_of_ms is not None:
+        query = query.where(columns.recorded_at_ms <= as_of_ms)
+    rows = db.execute(query.order_by(columns.merchant_id, columns.year)).mappings()
+    return [Certification(**row) for row in rows]
 
 
 def lapses_of(db: Connection, *, territory_id: int) -> list[tuple[int, int, int, int]]:

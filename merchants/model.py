@@ -246,7 +246,8 @@ PAYOUT_STATE_NAMES: dict[PayoutState, str] = {
 class PayoutLine:
     """One transfer to one shop; account and name are copied when it is prepared.
 
-    `fee_cents` is kept by the issuer, on top of what is paid; a line that the bank rejected has its order reversed.
+    `fee_cents` is kept by the issuer, on top of what is paid; a line that the bank rejected has its order reversed, and
+    is settled all the same when two people say that the bank paid it (`rejected_payment`).
     """
 
     payout_id: int
@@ -269,7 +270,7 @@ class PayoutLine:
     @property
     def ended_entry_id(self) -> int | None:
         """Return the entry by which the transfer left "in transit": debited, or rejected before it was."""
-        return self.rejected_entry_id if self.settled_entry_id is None else self.settled_entry_id
+        return self.settled_entry_id if self.rejected_entry_id is None else self.rejected_entry_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

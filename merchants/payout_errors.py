@@ -99,6 +99,14 @@ class PayoutLineRejected(Refusal):
     french = "La banque a rejeté ce virement : il n'est plus en cours, et la somme est de nouveau due au commerce."
 
 
+class PayoutLineNotRejected(Refusal):
+    """The bank has not rejected this transfer, or it was paid since."""
+
+    code = "payout_line_not_rejected"
+    nature = Nature.CONFLICT
+    french = "La banque n'a pas rejeté ce virement, ou il est déjà payé."
+
+
 class PayoutTermsInvalid(Refusal):
     """The terms of payouts are out of their bounds."""
 
@@ -152,6 +160,7 @@ PAYOUT_REFUSALS: tuple[type[Refusal], ...] = (
     PayoutLineNotOrdered,
     PayoutLineNotSettled,
     PayoutLineRejected,
+    PayoutLineNotRejected,
     PayoutTermsInvalid,
     CapYearWrong,
     CapClaimLapsed,

@@ -67,12 +67,20 @@ def situation_of(line: PayoutLine, news: LineNews | None) -> Situation:
     if line.state is LineState.RETURNED:
         return Situation("payé, puis retourné", "warn", reason, f"{OWED_AGAIN} {remedy}".strip())
     if line.state is LineState.SETTLED:
-        if news is not None and news.status is PaymentStatus.RETURNED:
-            return Situation("payé, retour annoncé", "warn", reason, "Le retour sera constaté par le relevé de compte.")
-        return Situation("payé", "good")
+        return _settled(line, news, reason)
     if line.state is LineState.PREPARED:
         return Situation("préparé")
     return _ordered(news, reason)
+
+
+def _settled(line: PayoutLine, news: LineNews | None, reason: str) -> Situation:
+    if news is not None and news.status is PaymentStatus.RETURNED:
+        return Situation("payé, retour annoncé", "warn", reason, "Le retour sera constaté par le relevé de compte.")
+    if line.rejected_entry_id is not None:
+        return Situation(
+            "rejeté, puis payé", "warn", reason, "Deux personnes ont dit que la banque l’a payé : rien à faire."
+        )
+    return Situation("payé", "good")
 
 
 def _ordered(news: LineNews | None, reason: str) -> Situation:

@@ -60,17 +60,13 @@ def terms_decided(db: Connection, *, territory_id: int) -> list[tuple[str, int, 
     return [(row["decided_by"], row["decided_at_ms"], {name: row[name] for name in NAMES}) for row in rows]
 
 
-def terms_of(db: Connection, *, territory_id: int, minimum_cents: int | None = None) -> PayoutTerms:
-    """Return the terms in force now, with another minimum when one is given."""
-    row = (
-        db.execute(
-            select(*(payout_terms.c[name] for name in NAMES))
-            .where(payout_terms.c.territory_id == territory_id)
-            .order_by(payout_terms.c.id.desc())
-            .limit(1)
-        )
-        .mappings()
-        .first()
-    )
+def terms_of(
+    db: Connection, *, territory_id: int, minimum_cents: int | None = None, as_of_ms: int | None = None
+) -> PayoutTerms:
+    """Return the terms in force now or at an instant (milliseconds UTC), with another minimum when one is given."""
+    query = select(*(payout_terms.c[name] for name in NAMES)).where(payout_terms.c.territory_id == territory_id)
+    if as_of_ms is not None:
+        query = query.where(payout_terms.c.decided_at_ms <= as_of_ms)
+    row = db.execute(query.order_by(payout_terms.c.id.desc()).limit(1)).mappings().first()
     terms = TERMS if row is None else PayoutTerms(**row)
     return terms if minimum_cents is None else replace(terms, minimum_cents=minimum_cents)

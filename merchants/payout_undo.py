@@ -3,7 +3,8 @@
 from sqlalchemy import Connection, select, update
 
 from merchants.model import LineState, PayoutState
-from merchants.tables import payout_lines, payouts
+from merchants.queries import LINES
+from merchants.tables import payout_lines, payout_rejections, payouts
 
 
 def undo_line_step(db: Connection, *, territory_id: int, entry_id: int) -> str | None:
@@ -20,16 +21,20 @@ def undo_line_step(db: Connection, *, territory_id: int, entry_id: int) -> str |
     columns = payout_lines.c
     row = (
         db.execute(
-            select(columns.payout_id, columns.line_no, columns.state, columns.end_to_end_id, columns.settled_entry_id)
+            select(
+                columns.payout_id, columns.line_no, columns.state, columns.end_to_end_id, columns.settled_entry_id,
+                payout_rejections.c.entry_id.label("rejected_entry_id"),
+            )
+            .select_from(LINES)
             .where(
                 columns.territory_id == territory_id,
                 (columns.settled_entry_id == entry_id) | (columns.returned_entry_id == entry_id),
             )
-            .with_for_update()
+            .with_for_update(of=payout_lines)
         )
         .mappings()
         .first()
-    )
+    )  # fmt: skip
     if row is None:
         return None
     is_debit = row["settled_entry_id"] == entry_id
@@ -40,7 +45,8 @@ def undo_line_step(db: Connection, *, territory_id: int, entry_id: int) -> str |
     db.execute(
         update(payout_lines).where(*key, columns.line_no == row["line_no"]).values({"state": state.value, entry: None})
     )
-    if is_debit:
+    # A rejected line waits for no bank: it is rejected again, and its payout stays settled.
+    if is_debit and row["rejected_entry_id"] is None:
         _send_again(db, territory_id, row["payout_id"])
     return None
 

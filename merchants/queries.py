@@ -285,7 +285,7 @@ def open_lines(db: Connection, *, territory_id: int) -> list[tuple[PayoutLine, d
         .where(
             payout_lines.c.territory_id == territory_id,
             payout_lines.c.state.in_(["ordered", "settled"]),
-            payout_rejections.c.entry_id.is_(None),
+            or_(payout_rejections.c.entry_id.is_(None), payout_lines.c.state == "settled"),
         )
         .order_by(payout_lines.c.payout_id, payout_lines.c.line_no)
     ).mappings()
@@ -359,8 +359,8 @@ def as_payout(row: RowMapping) -> Payout:
 
 def as_line(row: RowMapping | dict[str, Any]) -> PayoutLine:
     """Return the payout line in a row; one that the bank rejected stays "ordered" in its row, for it was."""
-    state = LineState(row["state"]) if row["rejected_entry_id"] is None else LineState.REJECTED
-    values: dict[str, Any] = {**row, "state": state}
+    is_rejected = row["rejected_entry_id"] is not None and row["state"] == LineState.ORDERED.value
+    values: dict[str, Any] = {**row, "state": LineState.REJECTED if is_rejected else LineState(row["state"])}
     return PayoutLine(**values)
 
 

@@ -26,6 +26,16 @@ class OrderedTransfer:
     rejected_entry_id: int | None
 
 
+def rejected_fees(db: Connection, *, territory_id: int) -> dict[str, int]:
+    """Return the issuer's fee on each transfer that the bank rejected, in cents, by its end-to-end identifier."""
+    rows = db.execute(
+        select(payout_lines.c.end_to_end_id, payout_lines.c.fee_cents)
+        .select_from(LINES)
+        .where(payout_lines.c.territory_id == territory_id, payout_rejections.c.entry_id.is_not(None))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def transfers_since(db: Connection, *, territory_id: int, prepared_from_ms: int) -> list[OrderedTransfer]:
     """Return the transfers ordered, oldest first: those prepared since an instant, and older ones still under way."""
     lines, heads = payout_lines.c, payouts.c

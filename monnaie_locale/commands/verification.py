@@ -238,14 +238,18 @@ def _line_stands(line: PayoutLine, told: Told) -> bool:
     """Each step that the line has taken is its own entry, and what the bank rejected is the order's reversal."""
     paid_cents, ordered_cents = line.amount_cents, line.amount_cents + line.fee_cents
     ended = frozenset({LineState.SETTLED, LineState.RETURNED})
+    is_rejected = line.rejected_entry_id is not None
     steps: Sequence[tuple[EntryKind, int | None, int, frozenset[LineState]]] = (
         (EntryKind.PAYOUT_ORDER, line.order_entry_id, ordered_cents, frozenset(LineState) - {LineState.PREPARED}),
-        (EntryKind.PAYOUT_SETTLED, line.settled_entry_id, paid_cents, ended),
+        # What was rejected and paid all the same takes the fee again.
+        (EntryKind.PAYOUT_SETTLED, line.settled_entry_id, ordered_cents if is_rejected else paid_cents, ended),
         (EntryKind.PAYOUT_RETURNED, line.returned_entry_id, paid_cents, frozenset({LineState.RETURNED})),
-        (EntryKind.REVERSAL, line.rejected_entry_id, ordered_cents, frozenset({LineState.REJECTED})),
     )
-    undoes = line.rejected_entry_id is None or told.reversed.get(line.rejected_entry_id) == line.order_entry_id
-    return undoes and all(
+    rejection_stands = not is_rejected or (
+        told.is_told(line.rejected_entry_id, EntryKind.REVERSAL, ordered_cents)
+        and told.reversed.get(line.rejected_entry_id or 0) == line.order_entry_id
+    )
+    return rejection_stands and all(
         (entry_id is not None) == (line.state in states) and (entry_id is None or told.is_told(entry_id, kind, cents))
         for kind, entry_id, cents, states in steps
     )

@@ -14,11 +14,12 @@ from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.programmes.guarantee_queries import guarantee_moves_of
 from monnaie_locale.programmes.queries import distributions_of
+from monnaie_locale.reconciliation.paid_rejection_queries import paid_rejections_of
 from wallets.move_queries import moves
 
 ACTIONS = tuple(
     f"{what}.{step}"
-    for what in ("distribution", "payout", "close", "reopening", "wallet-move", "guarantee-move")
+    for what in ("distribution", "payout", "close", "reopening", "wallet-move", "guarantee-move", "paid-rejection")
     for step in ("prepare", "approve")
 )
 FRENCH = {
@@ -28,6 +29,7 @@ FRENCH = {
     "reopening": "La réouverture de l’arrêté",
     "wallet-move": "Le déplacement",
     "guarantee-move": "Le mouvement de garantie",
+    "paid-rejection": "Le virement rejeté et payé",
 }
 
 
@@ -83,6 +85,8 @@ def _stored(db: Connection, territory_id: int) -> Iterator[_Signed]:
         yield _Signed(f"wallet-move:{move.move_id}", move.prepared_by, move.approved_by)
     for guaranteed in guarantee_moves_of(db, territory_id=territory_id):
         yield _Signed(f"guarantee-move:{guaranteed.move_id}", guaranteed.prepared_by, guaranteed.approved_by)
+    for each in paid_rejections_of(db, territory_id=territory_id):
+        yield _Signed(f"paid-rejection:{each.paid_rejection_id}", each.prepared_by, each.approved_by)
     for close in closes_of(db, territory_id=territory_id):
         yield _Signed(f"close:{close.close_id}", close.prepared_by, close.approved_by)
     for reopening in reopenings_of(db, territory_id=territory_id).values():

@@ -1,10 +1,11 @@
 """Hold what the bank said, as it is stored, against the journal."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
+from merchants.transfer_queries import rejected_fees
 from monnaie_locale.commands.told import Told
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.ledger.entries import EntryKind
@@ -38,6 +39,7 @@ RESOLVED: dict[Resolution, EntryKind] = {
     Resolution.BANK_CHARGE: EntryKind.BANK_CHARGE,
     Resolution.EXPIRED_REPAID: EntryKind.EXPIRED_REPAID,
     Resolution.BANK_CORRECTION: EntryKind.SUSPENSE,
+    Resolution.REJECTION_PAID: EntryKind.PAYOUT_SETTLED,
 }
 ENTRY_KINDS: dict[str, EntryKind] = {
     **{resolution.value: kind for resolution, kind in RESOLVED.items()},
@@ -90,9 +92,10 @@ def _check_decisions(db: Connection, territory_id: int, told: Told) -> Iterator[
     """Each decision's entries are what they are said to be; they make its lines, or undo those of another decision."""
     decisions = decisions_of(db, territory_id=territory_id)
     by_number = {each.decision_id: each for each in decisions}
+    fees = rejected_fees(db, territory_id=territory_id)
     for each in decisions:
         undone = None if each.undoes_id is None else by_number.get(each.undoes_id)
-        entries_stand = all(_entry_stands(entry, told) for entry in each.entries)
+        entries_stand = all(_entry_stands(entry, told, fees) for entry in each.entries)
         if not (entries_stand and _adds_up(each, undone, told)):
             yield Finding(
                 "decision_differs",
@@ -101,8 +104,10 @@ def _check_decisions(db: Connection, territory_id: int, told: Told) -> Iterator[
             )
 
 
-def _entry_stands(entry: DecidedEntry, told: Told) -> bool:
-    return told.is_told(entry.entry_id, ENTRY_KINDS[entry.kind], entry.amount_cents)
+def _entry_stands(entry: DecidedEntry, told: Told, fees: Mapping[str, int]) -> bool:
+    """Return whether an entry is what the decision says; a rejected transfer that is paid takes the fee again."""
+    fee_cents = fees.get(entry.reference, 0) if entry.kind == Resolution.REJECTION_PAID else 0
+    return told.is_told(entry.entry_id, ENTRY_KINDS[entry.kind], entry.amount_cents + fee_cents)
 
 
 def _adds_up(decision: Decision, undone: Decision | None, told: Told) -> bool:

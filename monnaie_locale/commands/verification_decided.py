@@ -71,8 +71,8 @@ def _check_claims(db: Connection, territory_id: int, events: list[AuditEvent], t
         if event.action == CERTIFIED
     )
     stored = Counter(
-        (f"merchant:{merchant_id}", year, by)
-        for merchant_id, year, by in certifications_of(db, territory_id=territory_id)
+        (f"merchant:{each.merchant_id}", each.year, each.recorded_by)
+        for each in certifications_of(db, territory_id=territory_id)
     )
     for target, year, _ in sorted((certified - stored) + (stored - certified)):
         yield Finding(

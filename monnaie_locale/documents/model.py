@@ -32,12 +32,13 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class MerchantParty:
-    """The shop that a statement is for; `iban` in full, the document masks it."""
+    """The shop that a statement is for, admitted on a day; `iban` in full, the document masks it."""
 
     name: str
     siret: str
     address_lines: tuple[str, ...]
     iban: str
+    admitted_on: datetime.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,31 @@ class StatementLine:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapYear:
+    """A shop's chèques d'accompagnement personnalisé of one year: what it took, and where its certification stands.
+
+    In cents: `kept_cents` waits for the certification, or is past the deadline; `given_back_cents` lapsed and went back
+    to the CCAS. `certified_on` is None as long as the shop has not certified; `document` is what it signed.
+    """
+
+    year: int
+    taken_cents: int
+    kept_cents: int
+    given_back_cents: int
+    deadline_on: datetime.date
+    certified_on: datetime.date | None = None
+    document: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class MerchantStatement:
     """A shop's month: what was owed before, what it took and gave back, what is paid.
 
     `payout_cents` is what the transfer pays (0 when nothing is paid), `payout_on` its day, `payout_reference` the
-    structured reference (RF…) that the bank statement shows. `cap_certification` is the sentence by which the shop
-    certifies conforming use, for the chèque d'accompagnement personnalisé only (CGCT R1611-5).
+    structured reference (RF…) that the bank statement shows. `fee_cents` is what the issuer keeps on top of it, at
+    `fee_basis_points` (hundredths of a percent); `recovered_cents` was taken first, for what the shop owed. Less than
+    `minimum_cents` is carried over. `cap` has a row for each year of chèques d'accompagnement that still matters.
     """
 
     issuer: Issuer
@@ -74,7 +93,11 @@ class MerchantStatement:
     payout_on: datetime.date | None
     payout_reference: str
     head: LogHead | None = None
-    cap_certification: str = ""
+    fee_cents: int = 0
+    fee_basis_points: int = 0
+    recovered_cents: int = 0
+    minimum_cents: int = 0
+    cap: tuple[CapYear, ...] = ()
     is_demo: bool = False
 
     @property
@@ -83,9 +106,19 @@ class MerchantStatement:
         return sum(line.amount_cents for line in self.lines)
 
     @property
+    def gross_cents(self) -> int:
+        """Return what is redeemed: the transfer and the issuer's fee."""
+        return self.payout_cents + self.fee_cents
+
+    @property
     def closing_cents(self) -> int:
-        """Return what is still owed to the shop once the transfer is made."""
-        return self.opening_cents + self.operations_cents - self.payout_cents
+        """Return what is still owed to the shop once the transfer is made and the fee taken."""
+        return self.opening_cents + self.operations_cents - self.gross_cents
+
+    @property
+    def kept_cents(self) -> int:
+        """Return what no transfer pays yet: the chèques that are not certified, or came too late."""
+        return sum(each.kept_cents for each in self.cap)
 
 
 @dataclass(frozen=True, slots=True)

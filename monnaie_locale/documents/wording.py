@@ -3,7 +3,7 @@
 import datetime
 
 from monnaie_locale.documents.model import Issuer, LogHead
-from monnaie_locale.ledger.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE
+from monnaie_locale.ledger.money import NARROW_NO_BREAK_SPACE, NO_BREAK_SPACE, format_decimal
 from monnaie_locale.ledger.periods import MONTHS_FR, PARIS
 
 IBAN_SHOWN_START = 4
@@ -68,6 +68,11 @@ def head_block(head: LogHead | None) -> dict[str, str] | None:
         "root": head.root.hex(),
         "key": head.public_key_fingerprint,
     }
+
+
+def rate_shown(basis_points: int) -> str:
+    """Return hundredths of a percent as "0,50 %"."""
+    return f"{format_decimal(basis_points, point=',')}{NARROW_NO_BREAK_SPACE}%"
 
 
 def count_shown(number: int) -> str:

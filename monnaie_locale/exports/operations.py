@@ -229,7 +229,7 @@ def shop_statements_of(
 
     """
     paid = paid_in(db, territory_id=territory.territory_id, month=month, through_entry_id=through_entry_id)
-    for shop in month_statements(db, territory=territory, month=month, head=standing.head, paid=paid):
+    for shop in month_statements(db, territory=territory, month=month, standing=standing, paid=paid):
         is_long = len(shop.statement.lines) > LINES_ON_PAPER_MAX
         yield StreamedFile(
             f"statement-{shop.code}-{month}.pdf",

@@ -3,23 +3,25 @@
 import datetime
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from merchants.model import Merchant, PayoutLine
+from merchants.cap_claims import Certification, Claim, certifications_of, claims_deadline, claims_of
+from merchants.model import Merchant, PayoutLine, PayoutTerms
+from merchants.payout_terms import terms_of
 from merchants.queries import lines_of, list_merchants, list_payouts
-from monnaie_locale.documents.model import LogHead, MerchantParty, MerchantStatement, StatementLine
+from monnaie_locale.documents.model import CapYear, MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing
 from monnaie_locale.exports.labels import ENTRY_LABELS
-from monnaie_locale.exports.paper import issuer_of
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.journal.ledger_lines import SHOP_KINDS, ShopMove, shop_moves
 from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of
-from monnaie_locale.ledger.periods import PARIS, Month, moment_of, paris_date
+from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, moment_of, paris_date
 
 ONE_DAY = datetime.timedelta(days=1)
 AMOUNT = "Montant"
@@ -31,8 +33,13 @@ PAID_STATES = frozenset({"approved", "sent", "settled"})
 LATE_NOTE = "reçu le {:%d/%m}"
 
 
-# What a month pays one shop: its line, and the execution day.
-Paid = tuple[PayoutLine, datetime.date]
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What a month pays one shop: its line, the execution day, and the terms under which it was prepared."""
+
+    line: PayoutLine
+    execution_on: datetime.date
+    terms: PayoutTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ def month_statements(
     *,
     territory: Territory,
     month: Month,
-    head: LogHead | None,
+    standing: Standing,
     paid: Mapping[int, Paid],
 ) -> Iterator[ShopMonth]:
     """Yield the month of each shop that has something to read: an operation, a payout or a balance.
@@ -60,7 +67,7 @@ def month_statements(
         db: a connection that sees one state of the books.
         territory: whose currency.
         month: the month, by the accounting dates.
-        head: the signed head to print, or None.
+        standing: the date of the documents, their issuer and the head that they bear.
         paid: what the month pays each shop, of `paid_in`.
 
     """
@@ -70,6 +77,8 @@ def month_statements(
         shop_moves(db, territory_id=territory_id, first_day=first, last_day=last), key=lambda move: move.merchant_id
     )
     waiting = next(groups, None)
+    cap = _cap_years(db, territory_id=territory_id, month=month, as_of_ms=instant_ms(standing.created_at))
+    in_force = terms_of(db, territory_id=territory_id, as_of_ms=instant_ms(standing.created_at))
     # Both in the order of the shops' numbers.
     for merchant in list_merchants(db, territory_id=territory_id):
         moves: list[ShopMove] = []
@@ -77,41 +86,72 @@ def month_statements(
             moves = list(waiting[1])
             waiting = next(groups, None)
         payout = paid.get(merchant.id)
-        order = None if payout is None else payout[0].order_entry_id
+        order = None if payout is None else payout.line.order_entry_id
         ordered_cents = sum(move.amount_cents for move in moves if move.entry_id == order)
         lines = tuple(_line(move) for move in moves if move.entry_id != order)
         if lines or payout is not None or opening[merchant.id]:
-            yield ShopMonth(
-                code=merchant.code,
-                statement=_statement(
-                    territory, merchant, payout, month=month, head=head, lines=lines, opening_cents=opening[merchant.id]
-                ),
-                control_cents=closing[merchant.id] - opening[merchant.id] - ordered_cents,
-            )
+            statement = MerchantStatement(
+                issuer=standing.issuer, merchant=_party(merchant), currency_name=territory.currency_name, month=month,
+                opening_cents=opening[merchant.id], lines=lines, cap=tuple(cap[merchant.id]), head=standing.head,
+                is_demo=territory.is_demo, **_paid(payout, in_force),
+            )  # fmt: skip
+            control_cents = closing[merchant.id] - opening[merchant.id] - ordered_cents
+            yield ShopMonth(code=merchant.code, statement=statement, control_cents=control_cents)
 
 
-def _statement(
-    territory: Territory,
-    merchant: Merchant,
-    payout: Paid | None,
-    *,
-    month: Month,
-    head: LogHead | None,
-    lines: tuple[StatementLine, ...],
-    opening_cents: int,
-) -> MerchantStatement:
-    return MerchantStatement(
-        issuer=issuer_of(territory),
-        merchant=_party(merchant),
-        currency_name=territory.currency_name,
-        month=month,
-        opening_cents=opening_cents,
-        lines=lines,
-        payout_cents=0 if payout is None else payout[0].amount_cents,
-        payout_on=None if payout is None else payout[1],
-        payout_reference="" if payout is None else payout[0].rf_reference,
-        head=head,
-        is_demo=territory.is_demo,
+class _PaidWords(TypedDict):
+    """What a statement says of its transfer, by the names of its fields."""
+
+    payout_cents: int
+    payout_on: datetime.date | None
+    payout_reference: str
+    fee_cents: int
+    fee_basis_points: int
+    recovered_cents: int
+    minimum_cents: int
+
+
+def _paid(paid: Paid | None, in_force: PayoutTerms) -> _PaidWords:
+    """Return what a statement says of its transfer and of the terms: those of the transfer, else those in force."""
+    terms = in_force if paid is None else paid.terms
+    return {
+        "payout_cents": 0 if paid is None else paid.line.amount_cents,
+        "payout_on": None if paid is None else paid.execution_on,
+        "payout_reference": "" if paid is None else paid.line.rf_reference,
+        "fee_cents": 0 if paid is None else paid.line.fee_cents,
+        "fee_basis_points": terms.fee_basis_points,
+        "recovered_cents": 0 if paid is None else paid.line.recovered_cents,
+        "minimum_cents": terms.minimum_cents,
+    }
+
+
+def _cap_years(db: Connection, *, territory_id: int, month: Month, as_of_ms: int) -> dict[int, list[CapYear]]:
+    """Return each shop's chèques by year: those of this year and the last, and older ones that are still kept back."""
+    claims = claims_of(db, territory_id=territory_id, through_on=month.last_day, as_of_ms=as_of_ms)
+    certified = {
+        (each.merchant_id, each.year): each
+        for each in certifications_of(db, territory_id=territory_id, as_of_ms=as_of_ms)
+    }
+    by_year: dict[tuple[int, int], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_year[claim.merchant_id, claim.year].append(claim)
+    found: dict[int, list[CapYear]] = defaultdict(list)
+    for (merchant_id, year), theirs in sorted(by_year.items()):
+        row = _cap_year(year, theirs, certified.get((merchant_id, year)))
+        if row.taken_cents and (year >= month.year - 1 or row.kept_cents):
+            found[merchant_id].append(row)
+    return found
+
+
+def _cap_year(year: int, claims: Sequence[Claim], certification: Certification | None) -> CapYear:
+    return CapYear(
+        year=year,
+        taken_cents=sum(each.taken_cents for each in claims),
+        kept_cents=sum(each.amount_cents for each in claims),
+        given_back_cents=sum(each.given_back_cents for each in claims),
+        deadline_on=claims_deadline(year),
+        certified_on=None if certification is None else paris_date(certification.recorded_at_ms),
+        document="" if certification is None else certification.document,
     )
 
 
@@ -158,6 +198,7 @@ def _party(merchant: Merchant) -> MerchantParty:
             f"{merchant.address.postcode} {merchant.address.town}".strip(),
         ),
         iban=merchant.iban,
+        admitted_on=paris_date(merchant.admitted_at_ms),
     )
 
 
@@ -181,8 +222,9 @@ def paid_in(db: Connection, *, territory_id: int, month: Month, through_entry_id
     for payout in list_payouts(db, territory_id=territory_id):
         if payout.state.value not in PAID_STATES or Month.of(payout.cutoff_on) != month:
             continue
+        terms = terms_of(db, territory_id=territory_id, as_of_ms=payout.prepared_at_ms)
         for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
             is_told = through_entry_id is None or (line.order_entry_id or 0) <= through_entry_id
             if is_told:
-                paid.setdefault(line.merchant_id, (line, payout.execution_on))
+                paid.setdefault(line.merchant_id, Paid(line, payout.execution_on, terms))
     return paid

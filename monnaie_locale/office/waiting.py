@@ -14,6 +14,8 @@ from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.programmes.guarantee_queries import guarantee_moves_of
 from monnaie_locale.programmes.model import DistributionState, FundingState, GuaranteeMoveState
 from monnaie_locale.programmes.queries import distributions_of, funding_orders_of
+from monnaie_locale.reconciliation.model import PaidRejectionState
+from monnaie_locale.reconciliation.paid_rejection_queries import paid_rejections_of
 from monnaie_locale.reconciliation.queries import unresolved
 from wallets.model import MoveState
 from wallets.move_queries import moves
@@ -37,6 +39,7 @@ def tasks(db: Connection, *, territory_id: int) -> list[Task]:
         *_guarantees(db, territory_id),
         *_wallet_moves(db, territory_id),
         *_bank(db, territory_id),
+        *_paid_rejections(db, territory_id),
         *_payouts(db, territory_id),
         *_closes(db, territory_id),
     ]
@@ -96,6 +99,16 @@ def _bank(db: Connection, territory_id: int) -> Iterator[Task]:
             permission=Permission.RESOLVE_DIFFERENCE,
             sentence_fr=f"Mouvements bancaires à classer : {len(waiting)}.",
             endpoint="bank.index",
+        )
+
+
+def _paid_rejections(db: Connection, territory_id: int) -> Iterator[Task]:
+    for each in paid_rejections_of(db, territory_id=territory_id, state=PaidRejectionState.PREPARED):
+        yield Task(
+            permission=Permission.APPROVE_PAYOUT,
+            sentence_fr=f"Virement {each.end_to_end_id}, payé malgré le rejet : à approuver.",
+            endpoint="differences.index",
+            prepared_by=each.prepared_by,
         )
 
 

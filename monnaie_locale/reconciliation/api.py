@@ -184,6 +184,7 @@ def show_statement(db: Connection, *, call: Call, statement_number: int) -> Line
         errors.LineAlreadyResolved,
         errors.LineNotInSuspense,
         errors.ResolutionImpossible,
+        errors.ResolutionNeedsTwoPeople,
         errors.DecisionPeriodClosed,
     ),
     idempotent="stored",

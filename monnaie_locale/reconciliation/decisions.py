@@ -25,10 +25,12 @@ from monnaie_locale.reconciliation.errors import (
     LineAlreadyResolved,
     LineNotInSuspense,
     ResolutionImpossible,
+    ResolutionNeedsTwoPeople,
 )
 from monnaie_locale.reconciliation.model import (
     INCOMING_RESOLUTIONS,
     SUSPENSE,
+    TWO_PEOPLE_RESOLUTIONS,
     DecidedEntry,
     Decision,
     DecisionKind,
@@ -66,9 +68,20 @@ def decide(db: Connection, *, by: By, shares: Sequence[Share], items: Sequence[I
         shares: so much of each line, signed like the line; several lines for one thing, or one line for several.
         items: what it is, in positive cents. A debit and a credit of the same amount are one `bank_correction`.
 
-    Refuses, in this order: bank_line_unknown, bank_line_not_in_suspense, bank_line_already_resolved,
-    resolution_impossible, decision_unbalanced, decision_period_closed, then what each entry refuses.
+    Refuses, in this order: resolution_needs_two_people, bank_line_unknown, bank_line_not_in_suspense,
+    bank_line_already_resolved, resolution_impossible, decision_unbalanced, decision_period_closed, then what each entry
+    refuses.
 
+    """
+    if any(item.kind in TWO_PEOPLE_RESOLUTIONS for item in items):
+        raise ResolutionNeedsTwoPeople
+    return decide_prepared(db, by=by, shares=shares, items=items)
+
+
+def decide_prepared(db: Connection, *, by: By, shares: Sequence[Share], items: Sequence[Item]) -> Decision:
+    """Decide also what two people decide together, once one has prepared it; the database holds the second one to it.
+
+    Arguments and refusals as `decide`.
     """
     territory_id = by.territory_id
     lock_territory(db, territory_id=territory_id)

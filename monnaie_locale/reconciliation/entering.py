@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from merchants.payouts import return_line, settle_line
 from merchants.queries import line_by_end_to_end
+from merchants.rejected_payment import post_rejected_payment, rejected_line
 from monnaie_locale.journal.directory import single_account
 from monnaie_locale.journal.post import post
 from monnaie_locale.journal.queries import accounts_of, closed_through, entry_of
@@ -112,9 +113,25 @@ def enter_item(db: Connection, *, kind: Resolution, reference: str, movement: Mo
         step = settle_line if is_debit else return_line
         taken_from = AccountKind.SUSPENSE_OUT if is_debit else AccountKind.SUSPENSE_IN
         return _step_payout(db, step, reference, movement, taken_from=taken_from)
+    if kind is Resolution.REJECTION_PAID:
+        return _enter_rejection_paid(db, reference, movement)
     if kind is Resolution.EXPIRED_REPAID:
         return _enter_expired_repaid(db, movement).entry.entry_id
     return _enter_between(db, movement, *OUT_OF_SUSPENSE[kind]).entry.entry_id
+
+
+def _enter_rejection_paid(db: Connection, reference: str, movement: Movement) -> int:
+    line = rejected_line(db, territory_id=movement.territory_id, end_to_end_id=reference)
+    _refuse_other_amount(line.amount_cents, movement)
+    posted = post_rejected_payment(
+        db,
+        territory_id=movement.territory_id,
+        end_to_end_id=reference,
+        booked_on=open_day(db, territory_id=movement.territory_id, booked_on=movement.booked_on),
+        bank_reference=movement.reference,
+        now=movement.now,
+    )
+    return posted.entry.entry_id
 
 
 def _enter_between(

@@ -190,6 +190,14 @@ class ResolutionImpossible(Refusal):
     french = "Cette ligne ne peut pas être classée ainsi : {why}."
 
 
+class ResolutionNeedsTwoPeople(Refusal):
+    """One person alone does not say that a rejected transfer was paid: one prepares it, another approves."""
+
+    code = "resolution_needs_two_people"
+    nature = Nature.CONFLICT
+    french = "Un virement rejeté et payé malgré tout se prépare, puis une autre personne l'approuve."
+
+
 class DecisionUnbalanced(Refusal):
     """What the lines are does not add up to the lines."""
 
@@ -246,6 +254,38 @@ class DecisionPeriodClosed(Refusal):
     french = "Ce mois est clos : rien ne s'y décide ni ne s'y annule plus."
 
 
+class PaidRejectionUnknown(Refusal):
+    """Nobody has prepared such a decision."""
+
+    code = "paid_rejection_unknown"
+    nature = Nature.NOT_FOUND
+    french = "Cette proposition « payé malgré le rejet » n'existe pas."
+
+
+class PaidRejectionPending(Refusal):
+    """Somebody has prepared the same decision already: it waits for another person."""
+
+    code = "paid_rejection_pending"
+    nature = Nature.CONFLICT
+    french = "Une proposition sur ce virement attend déjà une autre personne."
+
+
+class PaidRejectionEnded(Refusal):
+    """The decision was approved or given up already."""
+
+    code = "paid_rejection_ended"
+    nature = Nature.CONFLICT
+    french = "Cette proposition est déjà approuvée ou abandonnée."
+
+
+class PaidRejectionSamePerson(Refusal):
+    """Whoever prepared it does not approve it."""
+
+    code = "paid_rejection_same_person"
+    nature = Nature.FORBIDDEN
+    french = "Cette décision doit être approuvée par une autre personne que celle qui l'a préparée."
+
+
 class DifferenceUnknown(Refusal):
     """There is no such difference at the end of this month."""
 
@@ -277,6 +317,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     LineNotInSuspense,
     LineAlreadyResolved,
     ResolutionImpossible,
+    ResolutionNeedsTwoPeople,
     DecisionUnbalanced,
     ProposalGone,
     DecisionUnknown,
@@ -284,5 +325,9 @@ REFUSALS: tuple[type[Refusal], ...] = (
     DecisionAlreadyUndone,
     DecisionUsed,
     DecisionPeriodClosed,
+    PaidRejectionUnknown,
+    PaidRejectionEnded,
+    PaidRejectionSamePerson,
+    PaidRejectionPending,
     DifferenceUnknown,
 )

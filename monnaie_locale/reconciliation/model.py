@@ -140,6 +140,8 @@ class Resolution(StrEnum):
     EXPIRED_REPAID = "expired_repaid"
     # A debit and a credit that make nothing together: only both at once are said to be this.
     BANK_CORRECTION = "bank_correction"
+    # The bank rejected a transfer and paid it all the same: two people say so (`paid_rejections`).
+    REJECTION_PAID = "rejection_paid"
 
 
 RESOLUTION_LABELS: dict[Resolution, str] = {
@@ -150,9 +152,12 @@ RESOLUTION_LABELS: dict[Resolution, str] = {
     Resolution.BANK_CHARGE: "Frais bancaires",
     Resolution.EXPIRED_REPAID: "Monnaie périmée rendue au CCAS",
     Resolution.BANK_CORRECTION: "Erreur de la banque, corrigée par elle",
+    Resolution.REJECTION_PAID: "Virement rejeté, payé malgré le rejet",
 }
 # The direction of the bank line that each resolution fits: money in, or money out.
 INCOMING_RESOLUTIONS = frozenset({Resolution.FUNDING, Resolution.RESERVE_TOP_UP, Resolution.PAYOUT_RETURNED})
+# What one person alone never decides about a line.
+TWO_PEOPLE_RESOLUTIONS = frozenset({Resolution.REJECTION_PAID})
 PAYMENT_STATUS_LABELS: dict[PaymentStatus, str] = {
     PaymentStatus.PENDING: "Reçu par la banque, en attente",
     PaymentStatus.ACCEPTED: "Accepté par la banque",
@@ -293,6 +298,41 @@ class Decision:
     undone_by_id: int | None
     shares: tuple[Share, ...] = ()
     entries: tuple[DecidedEntry, ...] = ()
+
+
+class PaidRejectionState(StrEnum):
+    """Where a proposal is: somebody else has still to approve it, or it has ended."""
+
+    PREPARED = "prepared"
+    APPROVED = "approved"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidRejection:
+    """What one person prepared and another approves: a debit paid, all the same, a transfer that the bank rejected.
+
+    `bank_statement_id`, `line_no` and `part_no` name the debit, `end_to_end_id` the transfer; `note` says why, never a
+    person's name; `decision_id` is the decision once it is approved.
+    """
+
+    paid_rejection_id: int
+    bank_statement_id: int
+    line_no: int
+    part_no: int
+    end_to_end_id: str
+    note: str
+    state: PaidRejectionState
+    prepared_by: str
+    prepared_at_ms: int
+    approved_by: str | None = None
+    ended_at_ms: int | None = None
+    decision_id: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """Return the debit as a difference names it."""
+        return f"line:{self.bank_statement_id}/{self.line_no}.{self.part_no}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from monnaie_locale.reconciliation.model import (
     MATCH_LABELS,
     PAYMENT_STATUS_LABELS,
     RESOLUTION_LABELS,
+    TWO_PEOPLE_RESOLUTIONS,
     ImportReport,
     Resolution,
     StoredMatch,
@@ -206,5 +207,6 @@ def _fitting(line: StoredMatch) -> list[Resolution]:
     return [
         each
         for each in Resolution
-        if each is not Resolution.BANK_CORRECTION and (each in INCOMING_RESOLUTIONS) == (line.amount_cents > 0)
+        if each not in {Resolution.BANK_CORRECTION, *TWO_PEOPLE_RESOLUTIONS}
+        and (each in INCOMING_RESOLUTIONS) == (line.amount_cents > 0)
     ]

@@ -1,6 +1,18 @@
-"""Bank tables. Only this package imports this module; migrations 0006, 0021 and 0026 hold constraints and triggers."""
+"""Bank tables. Only this package imports this module; migrations 0006, 0021, 0026 and 0028 hold the rest."""
 
-from sqlalchemy import BigInteger, Column, Date, Integer, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from monnaie_locale.database.constraints import names
 from monnaie_locale.database.metadata import metadata
@@ -9,6 +21,9 @@ from monnaie_locale.reconciliation.errors import (
     DecisionNotUndoable,
     DecisionPeriodClosed,
     LineAlreadyResolved,
+    PaidRejectionEnded,
+    PaidRejectionPending,
+    PaidRejectionSamePerson,
     StatementAlreadyImported,
 )
 
@@ -94,6 +109,29 @@ bank_decision_entries = Table(
     Column("entry_id", BigInteger, nullable=False),
 )
 
+paid_rejections = Table(
+    "paid_rejections",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("bank_statement_id", Integer, nullable=False),
+    Column("line_no", Integer, nullable=False),
+    Column("part_no", Integer, nullable=False),
+    Column("end_to_end_id", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("prepared_by", Text, nullable=False),
+    Column("prepared_at_ms", BigInteger, nullable=False),
+    Column("approved_by", Text, nullable=True),
+    Column("ended_at_ms", BigInteger, nullable=True),
+    Column("decision_id", Integer, nullable=True),
+    UniqueConstraint("territory_id", "decision_id", name="uq_paid_rejections_decision"),
+    Index(
+        "uq_paid_rejections_pending", "territory_id", "end_to_end_id", unique=True,
+        sqlite_where=text("state = 'prepared'"), postgresql_where=text("state = 'prepared'"),
+    ),
+)  # fmt: skip
+
 refused_statements = Table(
     "refused_statements",
     metadata,
@@ -129,3 +167,7 @@ names("bank_line_overdecided", LineAlreadyResolved)
 names("uq_bank_decisions_undoes", DecisionAlreadyUndone)
 names("decision_in_closed_month", DecisionPeriodClosed)
 names("decision_not_undoable", DecisionNotUndoable)
+names("uq_paid_rejections_pending", PaidRejectionPending)
+names("ck_paid_rejections_two_people", PaidRejectionSamePerson)
+names("paid_rejection_one_person", PaidRejectionSamePerson)
+names("paid_rejection_frozen", PaidRejectionEnded)

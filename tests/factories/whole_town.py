@@ -19,6 +19,7 @@ from merchants.counter_card import COUNTER_PATH, issue_counter_card
 from merchants.model import Till
 from merchants.operations import PAIRING_PATH, renew_pairing
 from merchants.payment_requests import REQUEST_PATH, request_payment
+from merchants.payouts import approve_payout, prepare_payout
 from monnaie_locale.app import create_app
 from monnaie_locale.closing import desk, runs
 from monnaie_locale.closing.queries import closes_of
@@ -37,6 +38,7 @@ from monnaie_locale.reconciliation.queries import last_statement
 from monnaie_locale.runtime import Runtime, open_home
 from tests.factories.demo import small_demo
 from tests.factories.month import BankLine, statement_xml
+from tests.factories.pain002 import status_report
 from tests.factories.phones import pocket_phone
 from wallets.card_token import CARD_PATH
 from wallets.operations.phones import bind_phone
@@ -177,7 +179,26 @@ def open_town(folder: Path) -> Town:
         card_code=demo.ended.counters.cards[town.household].number, pin=town.pin, amount_cents=120, idempotency_key=KEY,
         **town.common(),  # type: ignore[arg-type]
     )  # fmt: skip
+    _debit_what_was_rejected(town, opening_cents=last.closing_cents - 800, on=TODAY.date())
     return town
+
+
+def _debit_what_was_rejected(town: Town, *, opening_cents: int, on: datetime.date) -> None:
+    """Pay the shop of the till, let the bank reject the transfer, then debit it all the same."""
+    rt, common = town.rt, town.common()
+    prepared = transact(
+        rt.engine, prepare_payout, label="Novembre", cutoff_on=on, execution_on=on, minimum_cents=1, actor="staff:901",
+        **common,  # type: ignore[arg-type]
+    )  # fmt: skip
+    payout = transact(rt.engine, approve_payout, payout_id=prepared.id, actor="staff:902", **common)  # type: ignore[arg-type]
+    line = payout.lines[0]
+    answer = status_report(group="PART", payments=[(line.end_to_end_id, "RJCT", "AC04")], order=payout.message_id)
+    debit = BankLine(cents=-line.amount_cents, on=on, end_to_end_id=line.end_to_end_id, code=("PMNT", "ICDT", "ESCT"))
+    statement = statement_xml(
+        debit, identifier="REL-REJET", opening=opening_cents, from_on=on, to_on=on, iban=rt_iban(town.demo)
+    )
+    for content in (answer, statement):
+        transact(rt.engine, import_statement, content=content, actor=SOMEBODY, **common)  # type: ignore[arg-type]
 
 
 def _decide(town: Town) -> None:

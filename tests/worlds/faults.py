@@ -15,6 +15,7 @@ from monnaie_locale.reconciliation.model import Item, Resolution
 from tests.factories.ledger import TERRITORY_ID
 from tests.factories.merchants import iban
 from tests.factories.month import MAKER, BankLine, statement_xml
+from tests.factories.pain002 import status_report
 from tests.worlds.living import SOON, Expected, ExpectedProposal, Life, debited, refused
 from tests.worlds.town import october
 
@@ -281,6 +282,25 @@ def payout_doubled(life: Life) -> None:
     life.truth.append(lambda: Expected(Kind.PAYOUT_DOUBLED, life.subject(twice[0]), -twice[0].cents))
 
 
+def rejected_and_debited(life: Life) -> None:
+    """The bank rejects a transfer, then debits it all the same: the shop is not paid again meanwhile."""
+    shop, lines = life.shop(), []  # type: ignore[var-annotated]
+
+    def debit(line: PayoutLine) -> list[BankLine]:
+        lines.append(debited(line, 27))
+        return lines
+
+    life.hooks["paid0"].append(lambda: reject(life, shop))
+    life.debits[0, shop.id] = debit
+    life.truth.append(lambda: Expected(Kind.PAYOUT_REJECTED_DEBITED, life.subject(lines[0]), -lines[0].cents))
+
+
+def reject(life: Life, shop: Merchant) -> None:
+    """Let the bank answer that it does not execute the first transfer to a shop."""
+    payments = [(life.line(0, shop).end_to_end_id, "RJCT", "AC04")]
+    life.import_(status_report(group="PART", payments=payments, order=life.payouts[0].message_id))
+
+
 def amounts_that_cancel(life: Life) -> None:
     """One transfer is debited for too much, another for as much too little: every total is right."""
     shops, off = (life.shop(), life.shop()), life.rng.randint(20, 90)
@@ -367,4 +387,5 @@ FAULTS: tuple[Fault, ...] = (
     unknown_credit,
     unknown_debit,
     return_not_said,
+    rejected_and_debited,
 )

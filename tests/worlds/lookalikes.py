@@ -8,9 +8,16 @@ from monnaie_locale.reconciliation.differences.model import DifferenceState as S
 from monnaie_locale.reconciliation.expectations import TOP_UP_REFERENCE
 from monnaie_locale.reconciliation.model import Item, Resolution
 from tests.factories.month import BankLine, moment
-from tests.worlds.faults import CHARGES, RETURNED, Fault, new_iban, transfer
+from tests.worlds.faults import CHARGES, RETURNED, Fault, new_iban, reject, transfer
 from tests.worlds.living import DEBIT, SOON, Expected, ExpectedProposal, Life, debited
 from tests.worlds.town import october
+
+
+def rejected_and_paid_again(life: Life) -> None:
+    """The bank rejects a transfer and debits nothing; the next order pays the shop."""
+    shop = life.shop()
+    life.hooks["paid0"].append(lambda: reject(life, shop))
+    life.debits[0, shop.id] = lambda _: []
 
 
 def bought_twice(life: Life) -> None:
@@ -300,6 +307,7 @@ LOOKALIKES: tuple[Fault, ...] = (
     in_two_debits,
     one_line_for_two,
     doubled_and_corrected,
+    rejected_and_paid_again,
 )
 # Only one of each happens in a world: they speak of the same funding, order or charges made good.
 EXCLUSIVE: tuple[frozenset[str], ...] = (

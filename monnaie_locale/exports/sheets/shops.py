@@ -4,6 +4,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable
 
+from merchants.cap_claims import claims_deadline, claims_of
 from merchants.model import Merchant, Payout, PayoutLine
 from merchants.queries import lines_of, list_merchants, list_payouts
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
@@ -14,8 +15,11 @@ from monnaie_locale.journal.period_balances import kinds_at_end
 from monnaie_locale.journal.queries import accounts_of, entries_by_number
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.money import format_euros
+from monnaie_locale.ledger.periods import instant_ms
 
 AMOUNT = "Montant"
+GROSS, RECOVERED, FEE = "Brut", "Indu retenu", "Frais de l’émetteur"
 SHOP_COLUMNS = (
     Column("Commerçant"),
     Column("Nom", share=4),
@@ -31,7 +35,9 @@ BORDEREAU_COLUMNS = (
     Column("Nom", share=3),
     Column("Compte", share=3),
     Column("Référence", share=3),
-    Column("Indu retenu", Kind.CENTS),
+    Column(GROSS, Kind.CENTS),
+    Column(RECOVERED, Kind.CENTS),
+    Column(FEE, Kind.CENTS),
     Column(AMOUNT, Kind.CENTS),
 )
 
@@ -123,23 +129,48 @@ def bordereau_sheet(scope: Scope) -> Sheet:
     ]
     ordered = _event_cents(scope, EntryKind.PAYOUT_ORDER, AccountKind.PAYOUT_TRANSIT)
     recovered = _event_cents(scope, EntryKind.RECOVERY, AccountKind.MERCHANT_DEBT)
+    fees = _event_cents(scope, EntryKind.PAYOUT_ORDER, AccountKind.RECONVERSION_FEES)
+    # What left the shops' own accounts: another way to the same total.
+    gross = sum(
+        _event_cents(scope, event, AccountKind.MERCHANT, is_debit=True)
+        for event in (EntryKind.PAYOUT_ORDER, EntryKind.RECOVERY)
+    )
     return Sheet(
         name="bordereau", title="Bordereau des virements aux commerçants", standing=scope.standing,
         columns=BORDEREAU_COLUMNS, rows=lambda: iter(rows),
-        control=Control(len(rows), {"Indu retenu": recovered, AMOUNT: ordered}),
+        control=Control(len(rows), {GROSS: gross, RECOVERED: recovered, FEE: fees, AMOUNT: ordered}),
         empty="Aucun virement n’a été ordonné.", signatures=("Émis par", "Vu par le comptable"),
-        notes=("Un virement retourné par la banque reste sur le bordereau ; son retour est au journal.",),
+        notes=(
+            "Brut, moins l’indu retenu, moins les frais de l’émetteur : montant viré.",
+            "Un virement retourné par la banque reste sur le bordereau ; son retour est au journal.",
+            *_cap_notes(scope),
+        ),
     )  # fmt: skip
 
 
 def _order_row(payout: Payout, line: PayoutLine, shop: Merchant) -> Row:
     return (
         payout.label, line.line_no, shop.code, line.name, mask_iban(line.iban), reference_shown(line.rf_reference),
-        line.recovered_cents, line.amount_cents,
+        line.amount_cents + line.fee_cents + line.recovered_cents, line.recovered_cents, line.fee_cents,
+        line.amount_cents,
     )  # fmt: skip
 
 
-def _event_cents(scope: Scope, event: EntryKind, kind: AccountKind) -> int:
-    """Return what the entries of a kind credited to accounts of a kind in the period."""
+def _cap_notes(scope: Scope) -> tuple[str, ...]:
+    """Return what the transfers leave out, year by year: chèques not certified by their shop, or come too late."""
+    kept: dict[int, list[int]] = defaultdict(list)
+    as_of_ms = instant_ms(scope.standing.created_at)
+    for claim in scope.once(claims_of, through_on=scope.last_day, as_of_ms=as_of_ms):
+        if claim.amount_cents:
+            kept[claim.year].append(claim.amount_cents)
+    return tuple(
+        f"Chèques d’accompagnement personnalisé de {year} non payés (certification à recevoir au plus tard le"
+        f" {claims_deadline(year):%d/%m/%Y}) : {format_euros(sum(amounts))}."
+        for year, amounts in sorted(kept.items())
+    )
+
+
+def _event_cents(scope: Scope, event: EntryKind, kind: AccountKind, *, is_debit: bool = False) -> int:
+    """Return what the entries of a kind credited to, or debited from, accounts of a kind in the period."""
     totals = scope.once(event_totals, first_day=scope.first_day, last_day=scope.last_day, kind=kind)
-    return sum(each.credit_cents for each in totals if each.entry_kind is event)
+    return sum(each.debit_cents if is_debit else each.credit_cents for each in totals if each.entry_kind is event)

@@ -1,10 +1,11 @@
 """Gather what the rules look at: the books, the bank's lines and people's decisions, as of the end of a month."""
 
 import datetime
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from merchants.transfer_queries import transfers_since
+from merchants.transfer_queries import OrderedTransfer, transfers_since
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.event_queries import days_of
 from monnaie_locale.journal.period_balances import kinds_at_end
@@ -26,6 +27,7 @@ from monnaie_locale.reconciliation.differences.model import (
 from monnaie_locale.reconciliation.differences.till_facts import look_at_tills
 from monnaie_locale.reconciliation.matching import is_return_code
 from monnaie_locale.reconciliation.model import MatchKind, Resolution, StoredMatch
+from monnaie_locale.reconciliation.paid_rejection_queries import paid_rejections_of
 from monnaie_locale.reconciliation.queries import bank_position, entered_as, statements_of, unresolved
 
 # A payout older than this and debited is not looked at again.
@@ -50,6 +52,7 @@ def facts_of(
     position = bank_position(db, territory_id=territory_id, day=day, as_of_ms=as_of_ms)
     balances = kinds_at_end(db, territory_id=territory_id, last_day=day)
     tills = tills or look_at_tills(db, territory_id=territory_id, month=month, as_of_ms=as_of_ms)
+    transfers, rejected = _transfers(db, territory_id, day)
     bank_charges, topped_up_cents = _bank_charges(db, territory_id, day, as_of_ms)
     return Facts(
         month=month,
@@ -60,7 +63,9 @@ def facts_of(
         parts=tuple(
             part_of(each) for each in unresolved(db, territory_id=territory_id, through_on=day, as_of_ms=as_of_ms)
         ),
-        transfers=_transfers(db, territory_id, day),
+        transfers=transfers,
+        rejected=rejected,
+        prepared=_prepared(db, territory_id, as_of_ms),
         fundings=_fundings(db, territory_id, day),
         charges=tills.charges,
         refunds=tills.refunds,
@@ -91,7 +96,10 @@ def part_of(match: StoredMatch) -> Part:
     )
 
 
-def _transfers(db: Connection, territory_id: int, day: datetime.date) -> tuple[Transfer, ...]:
+def _transfers(
+    db: Connection, territory_id: int, day: datetime.date
+) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:
+    """Return the transfers ordered by a day, and apart those that the bank had rejected and not paid all the same."""
     since = instant_ms(datetime.datetime.combine(day - TRANSFERS_SINCE, NOON, PARIS))
     found = transfers_since(db, territory_id=territory_id, prepared_from_ms=since)
     numbers = {
@@ -106,26 +114,43 @@ def _transfers(db: Connection, territory_id: int, day: datetime.date) -> tuple[T
         if number is not None
     }
     days = days_of(db, territory_id=territory_id, entry_ids=numbers)
-    return tuple(
-        Transfer(
-            end_to_end_id=each.end_to_end_id,
-            batch_reference=each.message_id,
-            payout_id=each.payout_id,
-            merchant_id=each.merchant_id,
-            amount_cents=each.amount_cents,
-            execution_on=each.execution_on,
-            prepared_at_ms=each.prepared_at_ms,
-            ordered_entry_id=each.order_entry_id,
-            ordered_on=days[each.order_entry_id],
-            settled_entry_id=each.settled_entry_id,
-            settled_on=None if each.settled_entry_id is None else days[each.settled_entry_id],
-            returned_entry_id=each.returned_entry_id,
-            returned_on=None if each.returned_entry_id is None else days[each.returned_entry_id],
-        )
-        for each in found
-        if days[each.order_entry_id] <= day
+    standing: list[Transfer] = []
+    rejected: list[Transfer] = []
+    for each in found:
+        transfer = _transfer(each, days)
+        if transfer.ordered_on > day:
+            continue
         # Of what the bank refused to execute nothing is on its way: its order is reversed.
-        and (each.rejected_entry_id is None or days[each.rejected_entry_id] > day)
+        is_rejected = each.rejected_entry_id is not None and days[each.rejected_entry_id] <= day
+        (rejected if is_rejected and not transfer.is_debited(day) else standing).append(transfer)
+    return tuple(standing), tuple(rejected)
+
+
+def _transfer(ordered: OrderedTransfer, days: Mapping[int, datetime.date]) -> Transfer:
+    return Transfer(
+        end_to_end_id=ordered.end_to_end_id,
+        batch_reference=ordered.message_id,
+        payout_id=ordered.payout_id,
+        merchant_id=ordered.merchant_id,
+        amount_cents=ordered.amount_cents,
+        execution_on=ordered.execution_on,
+        prepared_at_ms=ordered.prepared_at_ms,
+        ordered_entry_id=ordered.order_entry_id,
+        ordered_on=days[ordered.order_entry_id],
+        settled_entry_id=ordered.settled_entry_id,
+        settled_on=None if ordered.settled_entry_id is None else days[ordered.settled_entry_id],
+        returned_entry_id=ordered.returned_entry_id,
+        returned_on=None if ordered.returned_entry_id is None else days[ordered.returned_entry_id],
+    )
+
+
+def _prepared(db: Connection, territory_id: int, as_of_ms: int | None) -> frozenset[str]:
+    """Return the bank lines about which a decision waited for another person, now or at an instant."""
+    return frozenset(
+        each.subject
+        for each in paid_rejections_of(db, territory_id=territory_id)
+        if as_of_ms is None or each.prepared_at_ms <= as_of_ms
+        if each.ended_at_ms is None or (as_of_ms is not None and each.ended_at_ms > as_of_ms)
     )
 
 

@@ -1,7 +1,7 @@
 """How a difference is made, and what a bank line names: what the rules have in common. Pure."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from monnaie_locale.reconciliation.differences.model import (
@@ -87,10 +87,19 @@ def waiting(facts: Facts, *, is_credit: bool) -> Iterator[Part]:
 
 def transfer_named(facts: Facts, part: Part) -> Transfer | None:
     """Return the one transfer that a line names, in its own field or in its text."""
-    for transfer in facts.transfers:
+    return _named(facts.transfers, part)
+
+
+def rejected_named(facts: Facts, part: Part) -> Transfer | None:
+    """Return the one transfer rejected by the bank that a line names, when it names no other."""
+    return None if transfer_named(facts, part) else _named(facts.rejected, part)
+
+
+def _named(transfers: Sequence[Transfer], part: Part) -> Transfer | None:
+    for transfer in transfers:
         if part.end_to_end_id == transfer.end_to_end_id:
             return transfer
-    named = [each for each in facts.transfers if mentions(each.end_to_end_id, text=part.text)]
+    named = [each for each in transfers if mentions(each.end_to_end_id, text=part.text)]
     return named[0] if len(named) == 1 else None
 
 

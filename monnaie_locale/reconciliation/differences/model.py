@@ -16,6 +16,7 @@ class DifferenceKind(StrEnum):
     RETURN_UNMATCHED = "return_unmatched"
     PAYOUT_DOUBLED = "payout_doubled"
     PAYOUT_WRONG_AMOUNT = "payout_wrong_amount"
+    PAYOUT_REJECTED_DEBITED = "payout_rejected_debited"
     IBAN_CHANGED = "iban_changed"
     BANK_CHARGE = "bank_charge"
     FUNDING_LATE = "funding_late"
@@ -50,7 +51,8 @@ class Difference:
     "funding:RF…", "refusal:3" or "reserve". `amount_cents` is positive; `gap_cents` is signed as the bank's balance is
     too high (+) or too low (−) for the books, 0 when it is not about the bank. `cancels_with` is the subject of another
     difference that hides this one in every total. `entry_id` is the entry it is about, `explained_by` the one that
-    settled it, or the statement that did; `reason` is why it is carried, `decision_id` that decision.
+    settled it, or the statement that did; `reason` is why it is carried, `decision_id` that decision. `is_prepared`: a
+    decision about it waits for another person.
     """
 
     kind: DifferenceKind
@@ -67,6 +69,7 @@ class Difference:
     cancels_with: str = ""
     reason: str = ""
     decision_id: int | None = None
+    is_prepared: bool = False
 
     @property
     def key(self) -> str:
@@ -223,7 +226,11 @@ class RefusedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that the rules look at, as of the last day of a month."""
+    """All that the rules look at, as of the last day of a month.
+
+    `rejected` are the transfers that the bank refused and whose order is reversed; `prepared` the subjects of the bank
+    lines about which a decision waits for another person.
+    """
 
     month: Month
     bank_through_on: datetime.date | None
@@ -232,6 +239,8 @@ class Facts:
     topped_up_cents: int = 0
     parts: tuple[Part, ...] = ()
     transfers: tuple[Transfer, ...] = ()
+    rejected: tuple[Transfer, ...] = ()
+    prepared: frozenset[str] = frozenset()
     fundings: tuple[Funding, ...] = ()
     charges: tuple[Charge, ...] = ()
     refunds: tuple[Refund, ...] = ()

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from monnaie_locale.ledger.money import format_euros
-from monnaie_locale.reconciliation.differences.finding import funding_named, transfer_named
+from monnaie_locale.reconciliation.differences.finding import funding_named, rejected_named, transfer_named
 from monnaie_locale.reconciliation.differences.model import Facts, Funding, Part, Transfer
 from monnaie_locale.reconciliation.matching import looks_like_charge
 from monnaie_locale.reconciliation.model import Item, Resolution, Share
@@ -72,9 +72,7 @@ class _Open:
         return [
             part
             for part in self.waiting(is_credit=is_credit)
-            if not part.is_return
-            and transfer_named(self.facts, part) is None
-            and funding_named(self.facts, part) is None
+            if not part.is_return and _transfer_of(self.facts, part) is None and funding_named(self.facts, part) is None
         ]
 
     def take(self, proposal: Proposal, transfers: Iterable[Transfer] = (), fundings: Iterable[Funding] = ()) -> None:
@@ -165,7 +163,7 @@ def _named_returns(still: _Open) -> Iterator[Proposal]:
 def _corrections(still: _Open) -> Iterator[Proposal]:
     """A debit too many and the credit that takes it back, of one reference."""
     for credit in still.waiting(is_credit=True):
-        transfer = transfer_named(still.facts, credit)
+        transfer = _transfer_of(still.facts, credit)
         debit = None if transfer is None else _corrected(still, credit, transfer)
         if transfer is not None and debit is not None:
             item = Item(kind=Resolution.BANK_CORRECTION, amount_cents=credit.waiting_cents)
@@ -297,13 +295,18 @@ def _settled(transfer: Transfer) -> Item:
     return Item(kind=Resolution.PAYOUT_SETTLED, reference=transfer.end_to_end_id, amount_cents=transfer.amount_cents)
 
 
+def _transfer_of(facts: Facts, part: Part) -> Transfer | None:
+    """Return the transfer that a line names, also one that the bank rejected."""
+    return transfer_named(facts, part) or rejected_named(facts, part)
+
+
 def _corrected(still: _Open, credit: Part, transfer: Transfer) -> Part | None:
     """Return the one debit of the same transfer and amount that a credit takes back."""
     debits = [
         part
         for part in still.waiting(is_credit=False)
         if part.waiting_cents == -credit.waiting_cents
-        and transfer_named(still.facts, part) == transfer
+        and _transfer_of(still.facts, part) == transfer
         and datetime.timedelta() <= credit.booked_on - part.booked_on <= CORRECTED_WITHIN
     ]
     return debits[0] if len(debits) == 1 else None

@@ -13,7 +13,8 @@ from monnaie_locale.reconciliation.differences.four_matches import TwoSides, fou
 from monnaie_locale.reconciliation.differences.model import Difference, DifferenceState, Facts, Part, Tills
 from monnaie_locale.reconciliation.differences.proposals import Proposal, propose
 from monnaie_locale.reconciliation.differences.rules import Rule, find
-from monnaie_locale.reconciliation.model import Decision, DecisionKind
+from monnaie_locale.reconciliation.model import Decision, DecisionKind, PaidRejection, PaidRejectionState
+from monnaie_locale.reconciliation.paid_rejection_queries import paid_rejections_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class MonthView:
     """What a person sees of a month: its four matches, its differences, what is proposed, what was decided.
 
     `parts` are the waiting bank lines by the subject of their difference; nothing is proposed once it is closed.
+    `paid_rejections` are the decisions of two people that wait for the second one.
     """
 
     month: Month
@@ -30,6 +32,11 @@ class MonthView:
     proposals: tuple[Proposal, ...]
     decisions: tuple[Decision, ...]
     parts: Mapping[str, Part]
+    paid_rejections: tuple[PaidRejection, ...] = ()
+
+    def prepared_for(self, subject: str) -> PaidRejection | None:
+        """Return what somebody prepared about a difference's bank line, if anything waits."""
+        return next((each for each in self.paid_rejections if each.subject == subject), None)
 
     def proposal_for(self, subject: str) -> Proposal | None:
         """Return what is proposed about a difference's bank line, if anything."""
@@ -75,6 +82,9 @@ def month_view(db: Connection, territory_id: int, month: Month) -> MonthView:
         proposals=() if is_closed else propose(facts),
         decisions=tuple(decisions),
         parts={part.subject: part for part in facts.parts},
+        paid_rejections=()
+        if is_closed
+        else tuple(paid_rejections_of(db, territory_id=territory_id, state=PaidRejectionState.PREPARED)),
     )
 
 

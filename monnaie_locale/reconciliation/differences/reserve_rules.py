@@ -10,6 +10,7 @@ from monnaie_locale.reconciliation.differences.finding import (
     is_shown,
     names,
     of_part,
+    rejected_named,
     transfer_named,
     waiting,
 )
@@ -18,6 +19,7 @@ from monnaie_locale.reconciliation.differences.transfer_rules import TOLD_BEFORE
 
 # What the CCAS announces comes within two weeks.
 FUNDING_LATE_AFTER = datetime.timedelta(days=15)
+TRANSFERS_NAMED = (transfer_named, rejected_named)
 
 
 def bank_charges(facts: Facts) -> Iterator[Difference]:
@@ -76,14 +78,14 @@ def fundings_repeated(facts: Facts) -> Iterator[Difference]:
 def credits_unknown(facts: Facts) -> Iterator[Difference]:
     """A credit names nothing that is known."""
     for part in waiting(facts, is_credit=True):
-        if not part.is_return and transfer_named(facts, part) is None and funding_named(facts, part) is None:
+        if not part.is_return and not any(named(facts, part) for named in (*TRANSFERS_NAMED, funding_named)):
             yield of_part(facts, part, DifferenceKind.CREDIT_UNKNOWN)
 
 
 def debits_unknown(facts: Facts) -> Iterator[Difference]:
     """A debit names nothing that is known."""
     for part in waiting(facts, is_credit=False):
-        if transfer_named(facts, part) is None:
+        if not any(named(facts, part) for named in TRANSFERS_NAMED):
             yield of_part(facts, part, DifferenceKind.DEBIT_UNKNOWN)
 
 

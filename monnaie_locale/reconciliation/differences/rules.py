@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     transfer_rules.returns_unmatched,
     transfer_rules.payouts_doubled,
     transfer_rules.payouts_of_another_amount,
+    transfer_rules.payouts_rejected_and_debited,
     transfer_rules.ibans_changed,
     reserve_rules.bank_charges,
     reserve_rules.fundings_late,

@@ -10,6 +10,7 @@ from monnaie_locale.reconciliation.differences.finding import (
     is_shown,
     of_part,
     of_transfer,
+    rejected_named,
     transfer_named,
     waiting,
 )
@@ -72,7 +73,7 @@ def payouts_returned(facts: Facts) -> Iterator[Difference]:
 def returns_unmatched(facts: Facts) -> Iterator[Difference]:
     """A return, or a credit that names a transfer of ours, which fits none that is out."""
     for part in waiting(facts, is_credit=True):
-        if part.is_return or transfer_named(facts, part):
+        if part.is_return or transfer_named(facts, part) or rejected_named(facts, part):
             yield of_part(facts, part, DifferenceKind.RETURN_UNMATCHED)
 
 
@@ -93,6 +94,18 @@ def payouts_of_another_amount(facts: Facts) -> Iterator[Difference]:
                 of_part(facts, part, DifferenceKind.PAYOUT_WRONG_AMOUNT, reference=transfer.end_to_end_id),
                 expected_cents=transfer.amount_cents,
                 gap_cents=part.waiting_cents + transfer.amount_cents,
+            )
+
+
+def payouts_rejected_and_debited(facts: Facts) -> Iterator[Difference]:
+    """A debit names a transfer that the bank had rejected: the shop is owed it again, and is not paid meanwhile."""
+    for part in waiting(facts, is_credit=False):
+        transfer = rejected_named(facts, part)
+        if transfer is not None:
+            yield replace(
+                of_part(facts, part, DifferenceKind.PAYOUT_REJECTED_DEBITED, reference=transfer.end_to_end_id),
+                expected_cents=transfer.amount_cents,
+                is_prepared=part.subject in facts.prepared,
             )
 
 

@@ -9,12 +9,13 @@ from monnaie_locale.reconciliation.differences.model import Difference, Differen
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A name, what is known and the next step, in one language; the last for when an entry explains it."""
+    """A name, what is known and the next step, in one language; then when an entry explains it, or one is prepared."""
 
     name: str
     known: str
     next_step: str
     explained: str = ""
+    prepared: str = ""
 
 
 STATE_NAMES_FR: dict[DifferenceState, str] = {
@@ -54,6 +55,14 @@ FRENCH: dict[DifferenceKind, Words] = {
         "Virement d'un autre montant",
         "Le virement {reference} est débité pour {amount} au lieu de {expected}.",
         "Partager la ligne si le reste est des frais ; sinon réclamer à la banque.",
+    ),
+    DifferenceKind.PAYOUT_REJECTED_DEBITED: Words(
+        "Virement rejeté, mais débité",
+        "La banque a rejeté le virement {reference} ({expected}), puis l'a débité de {amount}. Cette somme n'est pas "
+        "payée une seconde fois au commerce.",
+        "Demander à la banque si elle la rend : son annulation se rapproche de ce débit. Si elle a payé le commerce "
+        "et garde la somme, le dire payé malgré le rejet : une autre personne l'approuve.",
+        prepared="Une autre personne approuve qu'il est payé malgré le rejet, ou la proposition est abandonnée.",
     ),
     DifferenceKind.IBAN_CHANGED: Words(
         "IBAN changé en cours de route",
@@ -152,6 +161,14 @@ ENGLISH: dict[DifferenceKind, Words] = {
         "Transfer {reference} is debited for {amount} instead of {expected}.",
         "Split the line if the rest is charges; otherwise claim it from the bank.",
     ),
+    DifferenceKind.PAYOUT_REJECTED_DEBITED: Words(
+        "Transfer rejected, yet debited",
+        "The bank rejected transfer {reference} ({expected}), then debited {amount}. The shop is not paid this sum a "
+        "second time.",
+        "Ask the bank whether it gives it back: its correction is matched with this debit. If it paid the shop and "
+        "keeps the money, say that it was paid despite the rejection: another person approves it.",
+        prepared="Another person approves that it was paid despite the rejection, or the proposal is given up.",
+    ),
     DifferenceKind.IBAN_CHANGED: Words(
         "Account changed on the way",
         "The shop's account changed after order {reference}: the money goes to the old one.",
@@ -226,4 +243,5 @@ def told(difference: Difference, words: Mapping[DifferenceKind, Words] = FRENCH)
         "amount": format_euros(difference.amount_cents),
         "expected": format_euros(difference.expected_cents or 0),
     }
-    return Words(kind.name, kind.known.format(**values).strip(), kind.next_step, kind.explained)
+    next_step = kind.prepared if difference.is_prepared else kind.next_step
+    return Words(kind.name, kind.known.format(**values).strip(), next_step, kind.explained)

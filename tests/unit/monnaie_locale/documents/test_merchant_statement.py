@@ -6,7 +6,7 @@ import datetime
 import pytest
 
 from monnaie_locale.documents.merchant_statement import Detail, merchant_statement
-from monnaie_locale.documents.model import MerchantParty, MerchantStatement, StatementLine
+from monnaie_locale.documents.model import CapYear, MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.ledger.periods import Month
 
 IBAN = "FR7630006000011234567890189"
@@ -36,6 +36,7 @@ def statement(issuer, log_head):
         payout_on=datetime.date(2026, 11, 4),
         payout_reference="RF18539007547034",
         head=log_head,
+        minimum_cents=100,
     )
 
 
@@ -50,9 +51,12 @@ def test_a_statement_shows_the_month_to_the_cent(statement, created_at, words_of
         "Solde dû au 1er octobre 2026 12,50 €",
         "Encaissement 2 1 220,50 €",
         "Remboursement 1 −5,50 €",
+        "Frais de l’émetteur (0,00 %) 0,00 €",
         "Virement de ce relevé −1 227,50 €",
         "Solde restant dû au 31 octobre 2026 0,00 €",
         "Vous recevez 1 227,50 €",
+        "Montant brut 1 227,50 € Frais de l’émetteur 0,00 €",
+        "Un virement est fait à partir de 1,00 €. Frais de l’émetteur : 0,00 % du montant brut.",
         "4 novembre 2026",
         "FR76 •••• •••• 0189",
         "RF18 5390 0754 7034",
@@ -91,12 +95,67 @@ def test_a_month_without_payment_says_so(statement, created_at, words_of):
     assert "Solde restant dû au 31 octobre 2026 12,50 €" in words
 
 
-def test_the_certification_of_the_cap_is_printed_with_room_to_sign(statement, created_at, words_of):
-    certified = dataclasses.replace(statement, cap_certification="Je certifie l’usage conforme.", is_demo=True)
-    words = words_of(merchant_statement(certified, created_at=created_at))
-    assert "Certification du commerçant Je certifie l’usage conforme." in words
-    assert "Signature et cachet" in words
+def test_the_fee_makes_the_gross_with_the_transfer_and_leaves_the_rest(statement, created_at, words_of):
+    charged = dataclasses.replace(
+        statement, payout_cents=100_000, fee_cents=505, fee_basis_points=50, recovered_cents=250
+    )
+    assert (charged.gross_cents, charged.closing_cents) == (100_505, 122_750 - 100_505)
+    words = words_of(merchant_statement(charged, created_at=created_at))
+    for expected in (
+        "Frais de l’émetteur (0,50 %) −5,05 € Virement de ce relevé −1 000,00 €",
+        "Solde restant dû au 31 octobre 2026 222,45 €",
+        "Vous recevez 1 000,00 € Indu repris avant 2,50 € Montant brut 1 005,05 € Frais de l’émetteur −5,05 €",
+        "222,45 € restent dus et sont reportés au prochain virement.",
+        "Frais de l’émetteur : 0,50 % du montant brut.",
+    ):
+        assert expected in words
+
+
+def cheques(year, **changed):
+    deadline_on = datetime.date(year + 1, 2, 28)
+    values = {"taken_cents": 3_000, "kept_cents": 3_000, "given_back_cents": 0, "deadline_on": deadline_on}
+    return CapYear(year=year, **(values | changed))
+
+
+SIGN = "Certification du commerçant"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (cheques(2026), "2026 À certifier : 30,00 € attendent 28/02/2027 30,00 € 30,00 €", 1),
+        (
+            cheques(2026, kept_cents=0, certified_on=datetime.date(2026, 10, 12), document="attestation n° 7"),
+            "2026 Certifié le 12/10/2026 (attestation n° 7) 28/02/2027 30,00 € 0,00 € 0,00 €",
+            0,
+        ),
+        (
+            cheques(2025, kept_cents=400, certified_on=datetime.date(2026, 1, 12)),
+            "2025 Certifié le 12/01/2026 (sans référence) ; 4,00 € arrivés trop tard 28/02/2026 30,00 € 4,00 €",
+            0,
+        ),
+        (
+            cheques(2025, kept_cents=0, given_back_cents=3_000),
+            "2025 Périmé depuis le 28/02/2026 28/02/2026 30,00 € 0,00 € 30,00 €",
+            0,
+        ),
+    ],
+)
+def test_the_cap_says_where_the_certification_stands(statement, created_at, words_of, case):
+    cap, row, is_to_sign = case
+    told = dataclasses.replace(statement, cap=(cap,), is_demo=True)
+    words = words_of(merchant_statement(told, created_at=created_at))
+    assert row in words
+    assert words.count(SIGN) == words.count("Signature et cachet") == is_to_sign
     assert "SPÉCIMEN" in words
+
+
+def test_what_is_certified_says_for_how_much_and_to_whom(statement, created_at, words_of):
+    told = dataclasses.replace(statement, payout_cents=100_000, cap=(cheques(2026),))
+    words = words_of(merchant_statement(told, created_at=created_at))
+    assert "chèques d’accompagnement personnalisé de 2026 qu’il a acceptés, pour 30,00 €" in words
+    assert "fixées par leur distributeur, CCAS de Ville" in words
+    assert "Dont 30,00 € de chèques d’accompagnement personnalisé, qui ne sont pas payés" in words
 
 
 def test_a_long_month_keeps_every_operation(statement, created_at, words_of):

@@ -36,11 +36,13 @@ def letter(**changed):
         "currency_name": "L’Exemple",
         "merchant": {"name": "Épicerie", "lines": []},
         "summary": [["Solde", "", "0,00 €"]],
+        "notes": [],
+        "cap": [],
         "payout": {"amount": "", "facts": []},
         "detail": "days",
         "rows": [["01/10/2026", "1", "1,00 €", "0,00 €", "1,00 €"]],
         "total": "1,00 €",
-        "certification": "",
+        "certification": [],
         "head": None,
     }
     return data | changed

@@ -19,6 +19,7 @@ from monnaie_locale.reconciliation.differences.wording import STATE_NAMES_FR, to
 from monnaie_locale.reconciliation.model import (
     INCOMING_RESOLUTIONS,
     RESOLUTION_LABELS,
+    TWO_PEOPLE_RESOLUTIONS,
     DecisionKind,
     Item,
     Resolution,
@@ -47,7 +48,7 @@ DECISION_NAMES = {
     DecisionKind.UNDO: "Décision annulée",
 }
 
-blueprint = Blueprint("differences", __name__, template_folder="templates")
+blueprint = Blueprint("differences", __name__, template_folder="../templates")
 
 
 @blueprint.get("/bureau/ecarts")
@@ -61,7 +62,7 @@ def index() -> ResponseReturnValue:
 @access.requires(Permission.VIEW_STATEMENTS)
 def show(month: str) -> ResponseReturnValue:
     """Show the differences of a month by state, the four matches, and what was decided."""
-    return _show(_month(month), None)
+    return show_month(_month(month), None)
 
 
 @blueprint.post("/bureau/ecarts/<month>/proposition")
@@ -71,9 +72,9 @@ def accept(month: str) -> ResponseReturnValue:
     wanted = _month(month)
     key = FormReader(request.form).text("key", length_max=KEY_LENGTH_MAX)
     try:
-        transact(runtime.current().engine, accept_proposal, by=_by(""), month=wanted, key=key)
+        transact(runtime.current().engine, accept_proposal, by=by_subject(""), month=wanted, key=key)
     except Refusal as refusal:
-        return _show(wanted, refusal)
+        return show_month(wanted, refusal)
     pages.say("La proposition est acceptée : les écritures sont passées.")
     return pages.see_other("differences.show", month=month)
 
@@ -84,17 +85,17 @@ def charge(month: str, bank_statement_id: int, line_no: int, part_no: int) -> Re
     """Book all that waits of a debit as bank charges."""
     wanted = _month(month)
     try:
-        line = _line(bank_statement_id, line_no, part_no)
+        line = asked_line(bank_statement_id, line_no, part_no)
         items = [Item(kind=Resolution.BANK_CHARGE, amount_cents=abs(line.waiting_cents))]
         transact(
             runtime.current().engine,
             decide,
-            by=_by("Frais bancaires"),
+            by=by_subject("Frais bancaires"),
             shares=[_share(line, line.waiting_cents)],
             items=items,
         )
     except Refusal as refusal:
-        return _show(wanted, refusal)
+        return show_month(wanted, refusal)
     pages.say("La ligne est passée en frais bancaires.")
     return pages.see_other("differences.show", month=month)
 
@@ -115,7 +116,7 @@ def carry_over(month: str) -> ResponseReturnValue:
     if form.errors:
         return _ask_carry(wanted, key, form, None, status=422)
     try:
-        transact(runtime.current().engine, carry, by=_by(note), month=wanted, key=key)
+        transact(runtime.current().engine, carry, by=by_subject(note), month=wanted, key=key)
     except Refusal as refusal:
         return _ask_carry(wanted, key, form, refusal)
     pages.say("L’écart est reporté, avec sa raison.")
@@ -138,7 +139,7 @@ def undo_decision(month: str, decision_id: int) -> ResponseReturnValue:
     if form.errors:
         return _ask_undo(wanted, decision_id, form, None, status=422)
     try:
-        transact(runtime.current().engine, undo, by=_by(note), decision_id=decision_id)
+        transact(runtime.current().engine, undo, by=by_subject(note), decision_id=decision_id)
     except Refusal as refusal:
         return _ask_undo(wanted, decision_id, form, refusal)
     pages.say("La décision est annulée : ses écritures sont contre-passées.")
@@ -149,14 +150,14 @@ def undo_decision(month: str, decision_id: int) -> ResponseReturnValue:
 @access.requires(Permission.RESOLVE_DIFFERENCE)
 def ask_split(bank_statement_id: int, line_no: int, part_no: int) -> ResponseReturnValue:
     """Ask what the parts of a line are."""
-    return _ask_split(_line(bank_statement_id, line_no, part_no), FormReader(), None)
+    return _ask_split(asked_line(bank_statement_id, line_no, part_no), FormReader(), None)
 
 
 @blueprint.post("/bureau/ecarts/partager/<int:bank_statement_id>/<int:line_no>/<int:part_no>")
 @access.requires(Permission.RESOLVE_DIFFERENCE)
 def split(bank_statement_id: int, line_no: int, part_no: int) -> ResponseReturnValue:
     """Say what the parts of a line are; what is left of it waits."""
-    line, form = _line(bank_statement_id, line_no, part_no), FormReader(request.form)
+    line, form = asked_line(bank_statement_id, line_no, part_no), FormReader(request.form)
     items = [item for row in range(1, SPLIT_ROWS + 1) if (item := _item(form, row)) is not None]
     note = form.text("note", length_max=NOTE_LENGTH_MAX)
     if not items and not form.errors:
@@ -166,7 +167,7 @@ def split(bank_statement_id: int, line_no: int, part_no: int) -> ResponseReturnV
     total_cents = sum(item.amount_cents for item in items)
     share = _share(line, total_cents if line.waiting_cents > 0 else -total_cents)
     try:
-        transact(runtime.current().engine, decide, by=_by(note), shares=[share], items=items)
+        transact(runtime.current().engine, decide, by=by_subject(note), shares=[share], items=items)
     except Refusal as refusal:
         return _ask_split(line, form, refusal)
     pages.say("La ligne est partagée.")
@@ -177,31 +178,32 @@ def split(bank_statement_id: int, line_no: int, part_no: int) -> ResponseReturnV
 @access.requires(Permission.RESOLVE_DIFFERENCE)
 def ask_take_back(bank_statement_id: int, line_no: int, part_no: int) -> ResponseReturnValue:
     """Ask why what the import matched a line with is wrong."""
-    return _ask_take_back(_line(bank_statement_id, line_no, part_no), FormReader(), None)
+    return _ask_take_back(asked_line(bank_statement_id, line_no, part_no), FormReader(), None)
 
 
 @blueprint.post("/bureau/ecarts/reprendre/<int:bank_statement_id>/<int:line_no>/<int:part_no>")
 @access.requires(Permission.RESOLVE_DIFFERENCE)
 def take_back(bank_statement_id: int, line_no: int, part_no: int) -> ResponseReturnValue:
     """Let a line that was matched wrongly wait for a person."""
-    line, form = _line(bank_statement_id, line_no, part_no), FormReader(request.form)
+    line, form = asked_line(bank_statement_id, line_no, part_no), FormReader(request.form)
     note = form.text("note", length_max=NOTE_LENGTH_MAX)
     if form.errors:
         return _ask_take_back(line, form, None, status=422)
     key = {"bank_statement_id": bank_statement_id, "line_no": line_no, "part_no": part_no}
     try:
-        transact(runtime.current().engine, take_match_back, by=_by(note), **key)
+        transact(runtime.current().engine, take_match_back, by=by_subject(note), **key)
     except Refusal as refusal:
         return _ask_take_back(line, form, refusal)
     pages.say("Le rapprochement est repris : la ligne attend d’être classée.")
     return pages.see_other("bank.choose", **key)
 
 
-def _show(month: Month, refusal: Refusal | None) -> ResponseReturnValue:
+def show_month(month: Month, refusal: Refusal | None) -> ResponseReturnValue:
+    """Show a month, and why something about it was refused."""
     rt = runtime.current()
     with reading(rt.engine) as db:
         view = month_view(db, rt.territory_id, month)
-        callers = {each.decided_by for each in view.decisions}
+        callers = {each.decided_by for each in view.decisions} | {each.prepared_by for each in view.paid_rejections}
         names = {
             caller: name_of_caller(db, territory_id=rt.territory_id, caller=caller, keyring=rt.keyring)
             for caller in callers
@@ -290,7 +292,8 @@ def _ask_split(
     fitting = [
         (each.value, RESOLUTION_LABELS[each])
         for each in Resolution
-        if each is not Resolution.BANK_CORRECTION and (each in INCOMING_RESOLUTIONS) == (line.waiting_cents > 0)
+        if each not in {Resolution.BANK_CORRECTION, *TWO_PEOPLE_RESOLUTIONS}
+        and (each in INCOMING_RESOLUTIONS) == (line.waiting_cents > 0)
     ]
     return pages.render(
         "differences/split.html",
@@ -327,7 +330,8 @@ def _share(line: StoredMatch, amount_cents: int) -> Share:
     )
 
 
-def _line(bank_statement_id: int, line_no: int, part_no: int) -> StoredMatch:
+def asked_line(bank_statement_id: int, line_no: int, part_no: int) -> StoredMatch:
+    """Return the bank line of an address; refuses bank_line_unknown."""
     rt = runtime.current()
     with reading(rt.engine) as db:
         return match_of(
@@ -335,7 +339,8 @@ def _line(bank_statement_id: int, line_no: int, part_no: int) -> StoredMatch:
         )
 
 
-def _by(note: str) -> By:
+def by_subject(note: str) -> By:
+    """Return who decides: whoever is signed in, now."""
     rt = runtime.current()
     return By(territory_id=rt.territory_id, actor=access.subject().caller, note=note, now=pages.now())
 
@@ -350,6 +355,14 @@ def _month(typed: str) -> Month:
         # Before the calendar itself begins, there is no month before to compare with.
         abort(404)
     return month
+
+
+def month_to_show(line: StoredMatch) -> Month:
+    """Return the month in whose list a line waits: its own, or the next to close once its own is closed."""
+    rt, own = runtime.current(), Month.of(line.booked_on)
+    with reading(rt.engine) as db:
+        closed = closed_through(db, territory_id=rt.territory_id)
+    return own if closed is None or own.last_day > closed else Month.of(closed).next()
 
 
 def _next_month() -> Month:
