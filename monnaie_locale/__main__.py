@@ -229,7 +229,7 @@ def prove(
 @database_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Le dossier des fichiers (« 2026-10 »).")
 def export(month: str, home: Path, database_url: str | None, out: Path | None) -> None:
-    """Écrire tous les fichiers d’un mois (2026-10) : FEC, journal, balance, virements, relevés, certificat."""
+    """Écrire tous les fichiers d’un mois (2026-10) : écritures, journal, balance, virements, relevés, certificat."""
     with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
         wanted = _month(month)
         files = month_package(

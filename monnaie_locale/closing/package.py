@@ -28,8 +28,8 @@ from monnaie_locale.exports.operations import (
     StreamedFile,
     beancount_stream_of,
     books_through,
-    fec_stream_of,
-    feed_from,
+    counted_before,
+    month_entries_stream_of,
     payment_orders_of,
     shop_statements_of,
     trial_balance_stream_of,
@@ -121,13 +121,23 @@ def month_documents(
 
 
 def _books_of(db: Connection, territory_id: int, books: MonthBooks) -> Iterator[StreamedFile]:
-    """Yield the files that take every entry: they share one reading."""
-    last_day, first_day = books.month.last_day, books.month.first_day
-    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
-    yield fec_stream_of(db, territory_id=territory_id, year=books.month.year, last_day=last_day, one_pass=one_pass)
-    yield beancount_stream_of(db, territory_id=territory_id, last_day=last_day, one_pass=one_pass)
-    yield trial_balance_stream_of(one_pass)
-    feed = feed_from(db, one_pass, territory_id=territory_id, day=first_day)
+    """Yield the files that take every entry of the month: they share one reading, and read no earlier month again."""
+    month, close = books.month, books.close
+    first_day, last_day = month.first_day, month.last_day
+    is_closed = close is not None and close.is_closed
+    one_pass = books_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
+    yield month_entries_stream_of(month, one_pass)
+    yield beancount_stream_of(
+        db,
+        territory_id=territory_id,
+        first_day=first_day,
+        last_day=last_day,
+        one_pass=one_pass,
+        account_count=certified_head(close.certificate).accounts_size if close is not None and is_closed else None,
+    )
+    before = counted_before(db, territory_id=territory_id, first_day=first_day)
+    yield trial_balance_stream_of(one_pass, before=before)
+    feed = one_pass.feed()
     shared = replace(books, scope=replace(books.scope, feed=feed))
     yield streaming(partial(_sheet, shared, SHARED_SHEET[0]), SHARED_SHEET[1], feed=feed)
 

@@ -22,7 +22,8 @@ from monnaie_locale.documents.wording import mask_iban
 from monnaie_locale.exports.paper import issuer_of
 from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.journal.directory import Territory
-from monnaie_locale.journal.periods import Flow, flows_through
+from monnaie_locale.journal.period_flows import flows_at_end
+from monnaie_locale.journal.periods import Flow
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.programmes.queries import programmes_by_id
@@ -52,7 +53,7 @@ def reconciliation_of(
 
     """
     territory_id, last_day = territory.territory_id, facts.month.last_day
-    flows = flows_through(db, territory_id=territory_id, last_day=last_day)
+    flows = flows_at_end(db, territory_id=territory_id, last_day=last_day)
     reserve = chart_of(db, territory_id=territory_id, day=last_day).issuer(AccountKind.RESERVE)
     return Reconciliation(
         issuer=issuer_of(territory),

@@ -16,7 +16,7 @@ from monnaie_locale.dossier import giving
 from monnaie_locale.dossier.operations import record_named_aid
 from monnaie_locale.dossier.queries import LISTED_STATES, aid_of, duties_of_year
 from monnaie_locale.dossier.year import YEAR_TITLES
-from monnaie_locale.exports.operations import StreamedFile, fec_stream_of, hledger_of
+from monnaie_locale.exports.operations import StreamedFile, fec_stream_of, hledger_of, year_beancount_of
 from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
@@ -136,6 +136,15 @@ def year_hledger(year: int) -> ResponseReturnValue:
     rt = runtime.current()
     giving.check_year(year)
     return streamed(lambda db: hledger_of(db, territory_id=rt.territory_id, year=year))
+
+
+@blueprint.get(f"{PATH}/annee/<int:year>/beancount")
+@access.requires(Permission.EXPORT_BOOKS)
+def year_beancount(year: int) -> ResponseReturnValue:
+    """Give the Beancount journal of a year, entry by entry."""
+    rt = runtime.current()
+    giving.check_year(year)
+    return streamed(lambda db: year_beancount_of(db, territory_id=rt.territory_id, year=year))
 
 
 @blueprint.get(f"{PATH}/aides/<int:distribution_id>.<wanted>")

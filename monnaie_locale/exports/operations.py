@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from monnaie_locale.documents.merchant_statement import Detail, merchant_stateme
 from monnaie_locale.documents.model import MerchantStatement
 from monnaie_locale.documents.sheet import Standing
 from monnaie_locale.exports.beancount import beancount_parts
-from monnaie_locale.exports.books import book_entries, closing_balances, opening_entry
+from monnaie_locale.exports.books import book_entries, closing_balances, ledger_accounts, opening_entry
 from monnaie_locale.exports.fec import fec_file_name, fec_parts
 from monnaie_locale.exports.hledger import hledger_parts
 from monnaie_locale.exports.model import sound
@@ -23,11 +23,13 @@ from monnaie_locale.exports.payment_order import payment_order
 from monnaie_locale.exports.shop_statements import month_statements, paid_in, statement_sheet
 from monnaie_locale.exports.trial_balance import TrialBalanceCount, write_trial_balance
 from monnaie_locale.journal.directory import Territory, territory_of
+from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import first_moves
-from monnaie_locale.journal.queries import head_of, numbers_accounted
+from monnaie_locale.journal.queries import head_of
 from monnaie_locale.ledger.periods import Month
 
 DECEMBER = 12
+ONE_DAY = datetime.timedelta(days=1)
 ENTRIES_PER_PART = 500
 # About five pages: a shop that had more operations reads a line a day.
 LINES_ON_PAPER_MAX = 200
@@ -76,34 +78,24 @@ def fec_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.d
 
 
 def fec_stream_of(
-    db: Connection,
-    *,
-    territory_id: int,
-    year: int,
-    last_day: datetime.date | None = None,
-    one_pass: OnePass | None = None,
-) -> StreamedFile:
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+) -> StreamedFile:  # fmt: skip
     """Return the FEC of a calendar year, or of its beginning up to `last_day`, under its legal name.
-
-    `one_pass` is of `books_through` the last day, for several files; None reads the books for this one.
 
     Refuses siren_malformed, and what `fec.fec_parts` refuses.
     """
     territory = territory_of(db, territory_id=territory_id)
     first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
     last_day = min(last_day or closes_on, closes_on)
-    one_pass = one_pass or books_through(db, territory_id=territory_id, last_day=last_day, first_day=first_day)
-    feed = feed_from(db, one_pass, territory_id=territory_id, day=first_day)
     return StreamedFile(
         name=fec_file_name(siren=territory.issuer_siren, closes_on=closes_on),
         media_type="text/plain; charset=utf-8",
         parts=fec_parts(
-            entries=(entry for entry in feed if entry.accounted_on >= first_day),
+            entries=book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day),
             first_day=first_day,
             last_day=last_day,
             opening=opening_entry(db, territory_id=territory_id, first_day=first_day),
         ),
-        feed=feed,
     )
 
 
@@ -113,12 +105,6 @@ def books_through(
     """Return one reading of the entries accounted up to a day, for several files."""
     entries = book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
     return OnePass(entries, last=head_of(db, territory_id=territory_id).last_entry_id)
-
-
-def feed_from(db: Connection, one_pass: OnePass, *, territory_id: int, day: datetime.date) -> Feed:
-    """Return the entries of a pass from the first one accounted on a day on; some of earlier days are among them."""
-    bounds = numbers_accounted(db, territory_id=territory_id, first_day=day)
-    return one_pass.feed(after=one_pass.last if bounds is None else bounds[0] - 1)
 
 
 def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None) -> StreamedFile:
@@ -139,31 +125,75 @@ def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: dateti
     )
 
 
+def month_entries_stream_of(month: Month, one_pass: OnePass) -> StreamedFile:
+    """Return the entries of a month in the format of the FEC; `one_pass` is of `books_through` the month.
+
+    The law knows one file, of the whole accounting year (LPF A47 A-1): a month's has neither its name nor balances
+    brought forward. The entries of the twelve months are those of the year's. Refuses what `fec.fec_parts` refuses.
+    """
+    feed = one_pass.feed()
+    parts = fec_parts(entries=feed, first_day=month.first_day, last_day=month.last_day)
+    return StreamedFile(f"ecritures-{month}.txt", "text/plain; charset=utf-8", parts, feed=feed)
+
+
 def beancount_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
-    """Return the Beancount journal in memory; as `beancount_stream_of`."""
-    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
-    return beancount_stream_of(db, territory_id=territory_id, last_day=last_day, one_pass=one_pass).whole()
+    """Return the Beancount journal since the books began, in memory; as `beancount_stream_of`."""
+    return beancount_stream_of(db, territory_id=territory_id, last_day=last_day).whole()
 
 
 def beancount_stream_of(
-    db: Connection, *, territory_id: int, last_day: datetime.date, one_pass: OnePass
+    db: Connection,
+    *,
+    territory_id: int,
+    last_day: datetime.date,
+    first_day: datetime.date | None = None,
+    one_pass: OnePass | None = None,
+    account_count: int | None = None,
 ) -> StreamedFile:
-    """Return the Beancount journal of all entries accounted up to a day, every balance asserted.
+    """Return the Beancount journal of a period, every balance asserted, after those brought forward into it.
 
-    `one_pass` is of `books_through` that day.
+    Args:
+        db: a connection that sees one state of the books.
+        territory_id: whose books.
+        last_day: the last day of the period.
+        first_day: its first day; None is the beginning of the books, so that nothing is brought forward.
+        one_pass: of `books_through` the period, for several files; None reads the books for this one.
+        account_count: how many accounts there were when the period was closed; None tells of all there are.
+
     """
     territory = territory_of(db, territory_id=territory_id)
-    balances = closing_balances(db, territory_id=territory_id, last_day=last_day)
+    balances = tuple(
+        each
+        for each in closing_balances(db, territory_id=territory_id, last_day=last_day)
+        if account_count is None or each.account.account_id <= account_count
+    )
+    if first_day is None:
+        opening, moved_on = None, first_moves(db, territory_id=territory_id, last_day=last_day)
+    else:
+        opening = opening_entry(db, territory_id=territory_id, first_day=first_day)
+        moved_on = {each.account.account_id: first_day for each in balances}
+    one_pass = one_pass or books_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
     feed = one_pass.feed()
     parts = beancount_parts(
         title=f"{territory.name} – {territory.currency_name}",
         entries=feed,
         accounts={each.account.account_id: each.account for each in balances},
-        moved_on=first_moves(db, territory_id=territory_id, last_day=last_day),
+        moved_on=moved_on,
         balances=balances,
         closed_on=last_day,
+        opening=opening,
     )
     return StreamedFile(BEANCOUNT_NAME, "text/plain; charset=utf-8", parts, feed=feed)
+
+
+def year_beancount_of(
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+) -> StreamedFile:  # fmt: skip
+    """Return the Beancount journal of a calendar year, or of its beginning, after the balances brought forward."""
+    first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
+    last_day = min(last_day or closes_on, closes_on)
+    file = beancount_stream_of(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
+    return replace(file, name=f"journal-{year}.beancount")
 
 
 def trial_balance_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
@@ -172,14 +202,24 @@ def trial_balance_of(db: Connection, *, territory_id: int, last_day: datetime.da
     return trial_balance_stream_of(one_pass).whole()
 
 
-def trial_balance_stream_of(one_pass: OnePass) -> StreamedFile:
-    """Return the trial balance of all entries of a pass, as CSV."""
+def trial_balance_stream_of(one_pass: OnePass, *, before: TrialBalanceCount | None = None) -> StreamedFile:
+    """Return the trial balance of all entries of a pass, as CSV; `before` is what earlier entries counted."""
     feed = one_pass.feed()
-    return StreamedFile(TRIAL_BALANCE_NAME, "text/csv; charset=utf-8", _trial_balance_parts(feed), feed=feed)
+    parts = _trial_balance_parts(feed, before or TrialBalanceCount())
+    return StreamedFile(TRIAL_BALANCE_NAME, "text/csv; charset=utf-8", parts, feed=feed)
 
 
-def _trial_balance_parts(feed: Feed) -> Iterator[bytes]:
+def counted_before(db: Connection, *, territory_id: int, first_day: datetime.date) -> TrialBalanceCount:
+    """Return the trial balance of what was accounted before a day, under the codes of that day: kept, not read again."""
     counting = TrialBalanceCount()
+    accounts = ledger_accounts(db, territory_id=territory_id, day=first_day)
+    before = balances_at_end(db, territory_id=territory_id, last_day=first_day - ONE_DAY)
+    for account_id, balance in before.items():
+        counting.count(accounts[account_id], debit_cents=balance.debits_cents, credit_cents=balance.credits_cents)
+    return counting
+
+
+def _trial_balance_parts(feed: Feed, counting: TrialBalanceCount) -> Iterator[bytes]:
     for rank, entry in enumerate(sound(entries=feed), start=1):
         counting.add(entry)
         if rank % ENTRIES_PER_PART == 0:

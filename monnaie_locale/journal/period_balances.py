@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from monnaie_locale.database.bulk import insert_rows
-from monnaie_locale.journal.periods import balances_through
+from monnaie_locale.journal.period_flows import Flows, added, flows_at_end, keep_flows
+from monnaie_locale.journal.periods import balances_through, flows_through
 from monnaie_locale.journal.queries import accounts_of, head_of
 from monnaie_locale.journal.tables import closed_periods, journal_entries, period_balances, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
@@ -26,13 +27,14 @@ class Counted:
     """What the books held at the end of a month, counted two ways as they stood at one entry.
 
     `balances` are the sums of the entries, by account; `held_cents` the accounts' counters less what moved them on
-    later days, by kind, as credits less debits.
+    later days, by kind, as credits less debits. `flows` are what went from kind to kind by then, per programme.
     """
 
     month: Month
     through_entry_id: int
     balances: Balances
     held_cents: dict[AccountKind, int]
+    flows: Flows
 
     @property
     def kinds(self) -> dict[AccountKind, Balance]:
@@ -65,6 +67,7 @@ def count_month(db: Connection, *, territory_id: int, month: Month) -> Counted:
         through_entry_id=head_of(db, territory_id=territory_id).last_entry_id,
         balances=balances_at_end(db, territory_id=territory_id, last_day=month.last_day),
         held_cents={kind: held[kind] for kind in AccountKind},
+        flows=flows_at_end(db, territory_id=territory_id, last_day=month.last_day),
     )
 
 
@@ -87,6 +90,12 @@ def counted_further(db: Connection, *, territory_id: int, counted: Counted) -> C
         through_entry_id=max(row.id for row in posted),
         balances=_added(counted.balances, moved),
         held_cents=held,
+        flows=added(
+            counted.flows,
+            flows_through(
+                db, territory_id=territory_id, last_day=counted.month.last_day, after_entry_id=counted.through_entry_id
+            ),
+        ),
     )
 
 
@@ -115,7 +124,7 @@ def by_kind(balances: Mapping[int, Balance]) -> dict[AccountKind, Balance]:
 
 
 def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed_at_ms: int) -> None:
-    """Keep what each account held at the end of a month that has just been locked."""
+    """Keep what each account held at the end of a month that has just been locked, and what moved by then."""
     insert_rows(
         db,
         period_balances,
@@ -127,6 +136,9 @@ def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed
             for account_id, balance in sorted(counted.balances.items())
         ],
     )  # fmt: skip
+    keep_flows(
+        db, territory_id=territory_id, ends_on=counted.month.last_day, flows=counted.flows, closed_at_ms=closed_at_ms
+    )
 
 
 def latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[datetime.date | None, Balances]:

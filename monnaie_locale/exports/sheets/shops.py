@@ -2,7 +2,7 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from merchants.model import Merchant, Payout, PayoutLine
 from merchants.queries import lines_of, list_merchants, list_payouts
@@ -10,7 +10,8 @@ from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import DayMove, daily_moves, event_totals
-from monnaie_locale.journal.period_balances import kinds_at_end
+from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
+from monnaie_locale.journal.periods import first_month
 from monnaie_locale.journal.queries import accounts_of, entries_by_number
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
@@ -63,41 +64,69 @@ def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, no
     """Return what each shop's account of a kind holds, with its age; the total is that of the kind of account."""
     total = scope.once(kinds_at_end, last_day=scope.last_day)[kind]
     sign = 1 if kind is AccountKind.MERCHANT else -1
-    shop_of = {
-        account.account_id: account.owner.merchant_id
+    balances = scope.once(balances_at_end, last_day=scope.last_day)
+    account_of = {
+        account.owner.merchant_id: account.account_id
         for account, _ in accounts_of(scope.db, territory_id=scope.territory_id, kinds=(kind,))
     }
-    moves: dict[int, list[DayMove]] = defaultdict(list)
-    for move in scope.once(daily_moves, last_day=scope.last_day, kinds=(kind,)):
-        moves[shop_of[move.account_id]].append(move)
+    held = {
+        number: sign * balances[number].net_credit_cents for number in account_of.values() if number in balances
+    }  # fmt: skip
+    since = _since(scope, kind, held, sign=sign)
     rows: list[Row] = []
     for shop in list_merchants(scope.db, territory_id=scope.territory_id):
-        amount_cents, since = open_since(moves[shop.id], sign=sign)
+        amount_cents = held.get(account_of.get(shop.id, 0), 0)
         if amount_cents:
-            days = None if since is None else (scope.last_day - since).days
-            rows.append((shop.code, shop.name, siret_shown(shop.siret), since, days, amount_cents))
+            day = since.get(account_of[shop.id])
+            days = None if day is None else (scope.last_day - day).days
+            rows.append((shop.code, shop.name, siret_shown(shop.siret), day, days, amount_cents))
     return Sheet(
         name=name, title=title, standing=scope.standing, columns=SHOP_COLUMNS, rows=lambda: iter(rows),
         control=Control(len(rows), {AMOUNT: sign * total.net_credit_cents}), notes=(note,), empty="Rien.",
     )  # fmt: skip
 
 
-def open_since(moves: Iterable[DayMove], *, sign: int) -> tuple[int, datetime.date | None]:
-    """Return what an account holds (credits less debits, times `sign`) and the day of the oldest part still there.
+def _since(scope: Scope, kind: AccountKind, held: Mapping[int, int], *, sign: int) -> dict[int, datetime.date]:
+    """Return the day of the oldest part that each account still holds, looking back only as far as it takes."""
+    missing = {number for number, cents in held.items() if cents > 0}
+    found: dict[int, datetime.date] = {}
+    oldest = first_month(scope.db, territory_id=scope.territory_id)
+    first_day = scope.first_day
+    while missing:
+        moves: dict[int, list[DayMove]] = defaultdict(list)
+        days = {"first_day": first_day, "last_day": scope.last_day}
+        for move in scope.once(daily_moves, **days, kinds=(kind,)):
+            if move.account_id in missing:
+                moves[move.account_id].append(move)
+        for number, known in moves.items():
+            day = open_since(known, held_cents=held[number], sign=sign)
+            if day is not None:
+                found[number] = day
+        missing -= found.keys()
+        if oldest is None or first_day <= oldest.first_day:
+            break
+        # Twice as far each time: an old debt costs no more than twice the reading that it needs.
+        first_day = max(oldest.first_day, first_day - (scope.last_day - first_day))
+    return found
 
-    What goes out takes the oldest first.
+
+def open_since(moves: Sequence[DayMove], *, held_cents: int, sign: int) -> datetime.date | None:
+    """Return the day of the oldest part that an account still holds, or None when it came before these moves.
+
+    What goes out takes the oldest first, so that what is held is what came in last.
+
+    Args:
+        moves: of the account, by day, the oldest first.
+        held_cents: what it holds after them (credits less debits, times `sign`), above 0.
+        sign: 1 for an account that credits fill, -1 for one that debits fill.
+
     """
-    parts: list[tuple[datetime.date, int]] = []
-    for move in moves:
-        added, taken = (move.credit_cents, move.debit_cents)[::sign]
-        if added:
-            parts.append((move.accounted_on, added))
-        while taken and parts:
-            day, cents = parts.pop(0)
-            if cents > taken:
-                parts.insert(0, (day, cents - taken))
-            taken = max(taken - cents, 0)
-    return sum(cents for _, cents in parts), parts[0][0] if parts else None
+    covered_cents = 0
+    for move in reversed(moves):
+        covered_cents += move.credit_cents if sign > 0 else move.debit_cents
+        if covered_cents >= held_cents:
+            return move.accounted_on
+    return None
 
 
 def bordereau_sheet(scope: Scope) -> Sheet:

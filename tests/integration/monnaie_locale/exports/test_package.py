@@ -30,12 +30,12 @@ from tests.factories.vandal import run, take_the_guards_down
 from tests.judges.fec import check_fec
 
 SCHEMA = Path(__file__).resolve().parents[3] / "data" / "xsd" / "pain.001.001.09.xsd"
-FEC_NAME = "732829320FEC20261231.txt"
+FEC_NAME, ENTRIES_NAME = "732829320FEC20261231.txt", "ecritures-2026-10.txt"
 NAMES = {
     "statement-C0001-2026-10.pdf",
     "statement-C0002-2026-10.pdf",
     "payouts.xml",
-    FEC_NAME,
+    ENTRIES_NAME,
     "journal.beancount",
     "trial-balance.csv",
     "reconciliation.pdf",
@@ -127,11 +127,17 @@ def test_the_journal_of_a_month_ignores_what_came_after_it(db_engine: Engine) ->
 
 
 def test_the_fec_passes_an_independent_reader(db_engine: Engine) -> None:
-    content = package(closed_month(db_engine))[FEC_NAME].content
+    month = closed_month(db_engine)
+    with reading(db_engine) as db:
+        content = fec_of(db, territory_id=1, year=2026).content
     year = {"first_day": datetime.date(2026, 1, 1), "last_day": datetime.date(2026, 12, 31)}
 
     assert check_fec(content, name=FEC_NAME, **year) == []
     assert check_fec(content.replace(b"12,50", b"12,51", 1), name=FEC_NAME, **year) != []
+    # October is all there is of the year: its entries are those of the year's file, under a name that is not legal.
+    october = package(month)[ENTRIES_NAME].content
+    assert october == content
+    assert check_fec(october, name=ENTRIES_NAME, **year) == ["name"]
 
 
 def test_the_trial_balance_balances_and_agrees_with_the_certificate(db_engine: Engine) -> None:
