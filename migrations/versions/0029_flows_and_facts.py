@@ -15,7 +15,8 @@ depends_on = None
 TABLES = ("period_flows", "close_facts")
 SQLITE_TRIGGERS = (
     *(
-        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'append_only'); END"
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+        " BEGIN SELECT RAISE(ABORT, 'append_only'); END"
         for table in TABLES
         for verb in ("UPDATE", "DELETE")
     ),

@@ -210,7 +210,7 @@ def trial_balance_stream_of(one_pass: OnePass, *, before: TrialBalanceCount | No
 
 
 def counted_before(db: Connection, *, territory_id: int, first_day: datetime.date) -> TrialBalanceCount:
-    """Return the trial balance of what was accounted before a day, under the codes of that day: kept, not read again."""
+    """Return the trial balance of what was accounted before a day, under the codes of that day, as it was kept."""
     counting = TrialBalanceCount()
     accounts = ledger_accounts(db, territory_id=territory_id, day=first_day)
     before = balances_at_end(db, territory_id=territory_id, last_day=first_day - ONE_DAY)

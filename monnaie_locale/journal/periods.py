@@ -121,6 +121,7 @@ def balances_through(
     last_day: datetime.date,
     first_day: datetime.date | None = None,
     kinds: frozenset[AccountKind] | None = None,
+    numbers: tuple[int, int] | None = None,
 ) -> dict[int, Balance]:
     """Return what each account was debited and credited, in cents, by the entries accounted up to a day, included.
 
@@ -130,6 +131,7 @@ def balances_through(
         last_day: the last day that counts.
         first_day: the first day that counts; None is the beginning of the books.
         kinds: only accounts of these kinds; None is all of them.
+        numbers: only entries numbered from one to the other; None is all of them.
 
     """
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
@@ -153,6 +155,8 @@ def balances_through(
             .where(transfers.c.territory_id == territory_id, *days)
             .group_by(account_id, kind)
         )
+        if numbers is not None:
+            query = query.where(journal_entries.c.id.between(*numbers), transfers.c.entry_id.between(*numbers))
         if kinds is not None:
             query = query.where(kind.in_([int(each) for each in kinds]))
         for row in db.execute(query):
