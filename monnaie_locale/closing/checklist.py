@@ -169,8 +169,8 @@ def _verified(facts: Facts) -> Check:
         )
     if facts.verified_after:
         sentence = (
-            f"Les écritures depuis la n° {facts.verified_after + 1} ont été recalculées une à une : aucune anomalie. Les "
-            "précédentes l'ont été à l'arrêté d'avant, que sa signature scelle."
+            f"Les écritures depuis la n° {facts.verified_after + 1} ont été recalculées une à une : aucune anomalie. "
+            "Les précédentes l'ont été à l'arrêté d'avant, que sa signature scelle."
         )
         return Check("books_verified", ok=True, sentence_fr=sentence)
     return Check(

@@ -1,6 +1,7 @@
 """Prepare and approve a close on a running service: the long work is done outside the transaction, step by step told.
 
-Verifying reads every entry since the last close, and counting a month of them; done under the posting lock they would hold charges back.
+Verifying reads every entry since the last close and counting a month of them; done under the posting lock they would
+hold charges back.
 """
 
 import datetime

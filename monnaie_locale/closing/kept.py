@@ -6,7 +6,7 @@ from monnaie_locale.closing.certificate import read_certificate, verify_certific
 from monnaie_locale.closing.errors import CertificateMalformed
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.queries import close_of_month
-from monnaie_locale.journal.period_balances import kept_kinds
+from monnaie_locale.journal.period_balances import by_kind, kept_digest, kept_of
 from monnaie_locale.journal.period_flows import kept_flows
 from monnaie_locale.journal.queries import closed_through
 from monnaie_locale.journal.verify_start import Start, start_after_close
@@ -33,40 +33,26 @@ def verification_start(db: Connection, *, territory_id: int, public_key_pem: str
 
 
 def balances_differ(db: Connection, *, territory_id: int, close: Close) -> bool:
-    """Return whether what a close kept of the balances is not what its certificate says; refuses certificate_malformed.
+    """Return whether what a close kept of balances and flows is not what its certificate says.
 
-    A close of an older version kept none: nothing differs.
+    A close of an older version kept no flows, or nothing at all, and certified no digest: the sums by kind must be
+    those of the certificate all the same. Refuses certificate_malformed.
     """
-    certified = _certified(close)
-    kept = kept_kinds(db, territory_id=territory_id, ends_on=close.month.last_day, closed_at_ms=close.closed_at_ms or 0)
+    body, _ = read_certificate(close.certificate)
+    ends_on, closed_at_ms = close.month.last_day, close.closed_at_ms or 0
+    balances = kept_of(db, territory_id=territory_id, ends_on=ends_on, closed_at_ms=closed_at_ms)
+    flows = kept_flows(db, territory_id=territory_id, ends_on=ends_on, closed_at_ms=closed_at_ms)
+    digest = body.get("kept_sha256")
+    if digest is not None:
+        return bool(digest != kept_digest(balances, flows))
     sums = {
         ACCOUNT_MAP[each.kind].code: (each.debits_cents, each.credits_cents)
-        for each in kept.values()
+        for each in by_kind(balances).values()
         if each.debits_cents or each.credits_cents
     }
-    return bool(kept) and sums != certified
-
-
-def flows_differ(db: Connection, *, territory_id: int, close: Close) -> bool:
-    """Return whether what a close kept of the flows does not make the sums of its certificate; as `balances_differ`."""
-    flows = kept_flows(
-        db, territory_id=territory_id, ends_on=close.month.last_day, closed_at_ms=close.closed_at_ms or 0
-    )  # fmt: skip
-    sums: dict[str, tuple[int, int]] = {}
-    for flow in flows:
-        for kind, debit_cents, credit_cents in (
-            (flow.debit_kind, flow.amount_cents, 0),
-            (flow.credit_kind, 0, flow.amount_cents),
-        ):
-            debits_cents, credits_cents = sums.get(ACCOUNT_MAP[kind].code, (0, 0))
-            sums[ACCOUNT_MAP[kind].code] = (debits_cents + debit_cents, credits_cents + credit_cents)
-    return bool(flows) and sums != _certified(close)
-
-
-def _certified(close: Close) -> dict[str, tuple[int, int]]:
-    body, _ = read_certificate(close.certificate)
-    return {
+    certified = {
         each["code"]: (each["debit_cents"], each["credit_cents"])
         for each in body["accounts"]
         if each["debit_cents"] or each["credit_cents"]
     }
+    return bool(balances) and sums != certified

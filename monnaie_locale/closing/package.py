@@ -15,6 +15,7 @@ from monnaie_locale.closing.certificate import certified_head
 from monnaie_locale.closing.differences import open_differences
 from monnaie_locale.closing.documents import kept_documents
 from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.frozen import Said, said_of
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.queries import close_of_month, reopened_closes, reopening_of
 from monnaie_locale.closing.rapprochement import reconciliation_of
@@ -36,11 +37,9 @@ from monnaie_locale.exports.operations import (
 )
 from monnaie_locale.exports.paper import printed_head
 from monnaie_locale.exports.sheets.rendering import Format, streaming
-from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.periods import Month, moment_of
-from monnaie_locale.reconciliation.differences.model import Difference
 
 CERTIFICATE_NAME = "close-certificate.json"
 RECONCILIATION_NAME = "reconciliation.pdf"
@@ -84,13 +83,13 @@ def month_documents(
 
     """
     close = close_of_month(db, territory_id=territory_id, month=month)
-    territory = territory_of(db, territory_id=territory_id)
+    said = said_of(db, territory_id=territory_id, month=month, close=close)
     is_closed = close is not None and close.is_closed
     created_at = now if close is None or close.closed_at_ms is None else moment_of(close.closed_at_ms)
     head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
-    books = month_books(db, territory=territory, month=month, close=close, head=head, created_at=created_at)
+    books = month_books(db, said=said, month=month, close=close, head=head, created_at=created_at)
     yield from _books_of(db, territory_id, books)
-    yield from map(StreamedFile.of, payment_orders_of(db, territory_id=territory_id, month=month))
+    yield from map(StreamedFile.of, payment_orders_of(said.registers, month))
     # Of a closed month as at its close: what the suspens look for too.
     differences = books.scope.once(open_differences, month=month)
     yield StreamedFile.of(
@@ -101,7 +100,7 @@ def month_documents(
             close=close,
             head=head,
             created_at=created_at,
-            differences=differences,
+            said=replace(said, differences=differences),
         )
     )
     for name in MONTH_SHEETS:
@@ -110,7 +109,7 @@ def month_documents(
                 yield streaming(partial(_sheet, books, name), wanted)
     yield from shop_statements_of(
         db,
-        territory=territory,
+        registers=said.registers,
         month=month,
         standing=books.scope.standing,
         through_entry_id=certified_head(close.certificate).size if close is not None and is_closed else None,
@@ -129,7 +128,7 @@ def _books_of(db: Connection, territory_id: int, books: MonthBooks) -> Iterator[
     yield month_entries_stream_of(month, one_pass)
     yield beancount_stream_of(
         db,
-        territory_id=territory_id,
+        territory=books.scope.territory,
         first_day=first_day,
         last_day=last_day,
         one_pass=one_pass,
@@ -167,20 +166,20 @@ def reconciliation_file(
     close: Close | None,
     head: LogHead | None,
     created_at: datetime.datetime,
-    differences: tuple[Difference, ...] | None = None,
+    said: Said,
 ) -> ExportFile:
-    """Return the état de rapprochement of a month, as PDF; `differences` when they are known."""
+    """Return the état de rapprochement of a month, as PDF; `said` is of `frozen.said_of`, for the month."""
     closed_at_ms = None if close is None else close.closed_at_ms
     state = reconciliation_of(
         db,
-        territory=territory_of(db, territory_id=territory_id),
+        registers=said.registers,
         facts=facts_of(
             db,
             territory_id=territory_id,
             month=month,
             verdict=UNVERIFIED,
             as_of_ms=closed_at_ms,
-            differences=differences,
+            differences=said.differences,
         ),
         close=close,
         head=head,

@@ -11,6 +11,7 @@ from monnaie_locale import runtime
 from monnaie_locale.closing import desk, runs
 from monnaie_locale.closing.documents import are_kept, kept_document, kept_documents
 from monnaie_locale.closing.errors import CloseUnknown
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.model import STATE_NAMES, Check, Close, Reopening
 from monnaie_locale.closing.operations import CARRIED_REASON_LENGTH_MAX, check_month, next_month_to_close
 from monnaie_locale.closing.package import (
@@ -243,6 +244,7 @@ def rapprochement(month: str) -> ResponseReturnValue:
             close=close,
             head=head,
             created_at=_dated(close),
+            said=said_of(db, territory_id=rt.territory_id, month=wanted, close=close),
         )
     return download(file)
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from merchants.model import PayoutState
 from merchants.payouts import payment_file
-from merchants.queries import list_payouts
 from monnaie_locale.documents import sheet_csv
 from monnaie_locale.documents.merchant_statement import Detail, merchant_statement
 from monnaie_locale.documents.model import MerchantStatement
@@ -20,6 +18,7 @@ from monnaie_locale.exports.hledger import hledger_parts
 from monnaie_locale.exports.model import sound
 from monnaie_locale.exports.one_pass import Feed, OnePass
 from monnaie_locale.exports.payment_order import payment_order
+from monnaie_locale.exports.registers import ORDERED_STATES, Registers
 from monnaie_locale.exports.shop_statements import month_statements, paid_in, statement_sheet
 from monnaie_locale.exports.trial_balance import TrialBalanceCount, write_trial_balance
 from monnaie_locale.journal.directory import Territory, territory_of
@@ -35,8 +34,7 @@ ENTRIES_PER_PART = 500
 LINES_ON_PAPER_MAX = 200
 BEANCOUNT_NAME = "journal.beancount"
 TRIAL_BALANCE_NAME = "trial-balance.csv"
-PAYOUTS_NAME = "payouts.xml"
-ORDERED_STATES = frozenset({PayoutState.APPROVED, PayoutState.SENT, PayoutState.SETTLED})
+PAYOUTS_NAME, PAYOUTS_MEDIA_TYPE = "payouts.xml", "application/xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +136,14 @@ def month_entries_stream_of(month: Month, one_pass: OnePass) -> StreamedFile:
 
 def beancount_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
     """Return the Beancount journal since the books began, in memory; as `beancount_stream_of`."""
-    return beancount_stream_of(db, territory_id=territory_id, last_day=last_day).whole()
+    territory = territory_of(db, territory_id=territory_id)
+    return beancount_stream_of(db, territory=territory, last_day=last_day).whole()
 
 
 def beancount_stream_of(
     db: Connection,
     *,
-    territory_id: int,
+    territory: Territory,
     last_day: datetime.date,
     first_day: datetime.date | None = None,
     one_pass: OnePass | None = None,
@@ -154,14 +153,14 @@ def beancount_stream_of(
 
     Args:
         db: a connection that sees one state of the books.
-        territory_id: whose books.
+        territory: whose books.
         last_day: the last day of the period.
         first_day: its first day; None is the beginning of the books, so that nothing is brought forward.
         one_pass: of `books_through` the period, for several files; None reads the books for this one.
         account_count: how many accounts there were when the period was closed; None tells of all there are.
 
     """
-    territory = territory_of(db, territory_id=territory_id)
+    territory_id = territory.territory_id
     balances = tuple(
         each
         for each in closing_balances(db, territory_id=territory_id, last_day=last_day)
@@ -192,7 +191,8 @@ def year_beancount_of(
     """Return the Beancount journal of a calendar year, or of its beginning, after the balances brought forward."""
     first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
     last_day = min(last_day or closes_on, closes_on)
-    file = beancount_stream_of(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
+    territory = territory_of(db, territory_id=territory_id)
+    file = beancount_stream_of(db, territory=territory, first_day=first_day, last_day=last_day)
     return replace(file, name=f"journal-{year}.beancount")
 
 
@@ -232,29 +232,28 @@ def payment_order_of(db: Connection, *, territory_id: int, payout_id: int, name:
     """Return the bank's file of an approved payout; refuses payout_unknown, payout_state_wrong."""
     territory = territory_of(db, territory_id=territory_id)
     payout = payment_file(db, territory_id=territory_id, payout_id=payout_id)
-    return ExportFile(name, "application/xml", payment_order(territory=territory, payout=payout))
+    return ExportFile(name, PAYOUTS_MEDIA_TYPE, payment_order(territory=territory, payout=payout))
 
 
-def payment_orders_of(db: Connection, *, territory_id: int, month: Month) -> list[ExportFile]:
+def payment_orders_of(registers: Registers, month: Month) -> list[ExportFile]:
     """Return the bank's files of the payouts of a month; a second one in the month has its number in its name."""
     ordered = [
         payout
-        for payout in reversed(list_payouts(db, territory_id=territory_id))
+        for payout in reversed(registers.payouts)
         if payout.state in ORDERED_STATES and Month.of(payout.cutoff_on) == month
     ]
     return [
-        payment_order_of(
-            db,
-            territory_id=territory_id,
-            payout_id=payout.id,
-            name=PAYOUTS_NAME if rank == 1 else f"payouts-{rank}.xml",
+        ExportFile(
+            PAYOUTS_NAME if rank == 1 else f"payouts-{rank}.xml",
+            PAYOUTS_MEDIA_TYPE,
+            payment_order(territory=registers.territory, payout=registers.payment_files[payout.id]),
         )
         for rank, payout in enumerate(ordered, start=1)
     ]
 
 
 def shop_statements_of(
-    db: Connection, *, territory: Territory, month: Month, standing: Standing, through_entry_id: int | None = None
+    db: Connection, *, registers: Registers, month: Month, standing: Standing, through_entry_id: int | None = None
 ) -> Iterator[StreamedFile]:
     """Yield one PDF for each shop that has something to read: an operation, a payout or a balance.
 
@@ -262,14 +261,14 @@ def shop_statements_of(
 
     Args:
         db: a connection that sees one state of the books.
-        territory: whose shops.
+        registers: the shops, the payouts.
         month: the month.
         standing: the date of the documents, and the head that they bear.
         through_entry_id: as `paid_in`.
 
     """
-    paid = paid_in(db, territory_id=territory.territory_id, month=month, through_entry_id=through_entry_id)
-    for shop in month_statements(db, territory=territory, month=month, head=standing.head, paid=paid):
+    paid = paid_in(registers, month=month, through_entry_id=through_entry_id)
+    for shop in month_statements(db, registers=registers, month=month, head=standing.head, paid=paid):
         is_long = len(shop.statement.lines) > LINES_ON_PAPER_MAX
         yield StreamedFile(
             f"statement-{shop.code}-{month}.pdf",

@@ -9,13 +9,13 @@ from merchants.queries import list_payouts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.exports.operations import (
-    ORDERED_STATES,
     ExportFile,
     beancount_of,
     fec_of,
     payment_order_of,
     trial_balance_of,
 )
+from monnaie_locale.exports.registers import ORDERED_STATES
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.periods import paris_date

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from merchants.model import Merchant, PayoutLine
-from merchants.queries import lines_of, list_merchants, list_payouts
 from monnaie_locale.documents.model import LogHead, MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing
 from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.exports.paper import issuer_of
+from monnaie_locale.exports.registers import ORDERED_STATES, Registers
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.journal.ledger_lines import SHOP_KINDS, ShopMove, shop_moves
 from monnaie_locale.journal.period_balances import balances_at_end
@@ -27,7 +27,6 @@ STATEMENT_COLUMNS = (
     Column("N°"), Column("Date", Kind.DAY), Column("Heure"), Column("Opération"), Column("Remarque"),
     Column(AMOUNT, Kind.CENTS),
 )  # fmt: skip
-PAID_STATES = frozenset({"approved", "sent", "settled"})
 LATE_NOTE = "reçu le {:%d/%m}"
 
 
@@ -47,7 +46,7 @@ class ShopMonth:
 def month_statements(
     db: Connection,
     *,
-    territory: Territory,
+    registers: Registers,
     month: Month,
     head: LogHead | None,
     paid: Mapping[int, Paid],
@@ -58,12 +57,13 @@ def month_statements(
 
     Args:
         db: a connection that sees one state of the books.
-        territory: whose currency.
+        registers: the town, its shops.
         month: the month, by the accounting dates.
         head: the signed head to print, or None.
         paid: what the month pays each shop, of `paid_in`.
 
     """
+    territory = registers.territory
     territory_id, first, last = territory.territory_id, month.first_day, month.last_day
     opening, closing = _held_by_shops(db, territory_id=territory_id, month=month)
     groups = itertools.groupby(
@@ -71,7 +71,7 @@ def month_statements(
     )
     waiting = next(groups, None)
     # Both in the order of the shops' numbers.
-    for merchant in list_merchants(db, territory_id=territory_id):
+    for merchant in registers.merchants:
         moves: list[ShopMove] = []
         if waiting is not None and waiting[0] == merchant.id:
             moves = list(waiting[1])
@@ -172,16 +172,16 @@ def _line(move: ShopMove) -> StatementLine:
     )
 
 
-def paid_in(db: Connection, *, territory_id: int, month: Month, through_entry_id: int | None = None) -> dict[int, Paid]:
+def paid_in(registers: Registers, *, month: Month, through_entry_id: int | None = None) -> dict[int, Paid]:
     """Return what the newest payout ordered for the month pays each shop, by the shop's number.
 
     `through_entry_id`: no payout ordered after this entry is told, so that a closed month's statement never changes.
     """
     paid: dict[int, Paid] = {}
-    for payout in list_payouts(db, territory_id=territory_id):
-        if payout.state.value not in PAID_STATES or Month.of(payout.cutoff_on) != month:
+    for payout in registers.payouts:
+        if payout.state not in ORDERED_STATES or Month.of(payout.cutoff_on) != month:
             continue
-        for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
+        for line in payout.lines:
             is_told = through_entry_id is None or (line.order_entry_id or 0) <= through_entry_id
             if is_told:
                 paid.setdefault(line.merchant_id, (line, payout.execution_on))

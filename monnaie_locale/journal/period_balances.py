@@ -5,11 +5,12 @@ posting lock: under it only what was posted meanwhile is added.
 """
 
 import datetime
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.journal.period_flows import Flows, added, flows_at_end, keep_flows
@@ -141,6 +142,17 @@ def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed
     )
 
 
+def kept_digest(balances: Mapping[int, Balance], flows: Flows) -> str:
+    """Return the SHA-256, in hexadecimal, of what a close keeps: a line an account, then a line a flow, in order."""
+    digest = hashlib.sha256()
+    for account_id, (kind, debits_cents, credits_cents) in sorted(balances.items()):
+        digest.update(f"balance {account_id} {int(kind)} {debits_cents} {credits_cents}\n".encode("ascii"))
+    for flow in flows:
+        said = (flow.programme_id, int(flow.debit_kind), int(flow.credit_kind), flow.amount_cents)
+        digest.update(f"flow {' '.join(map(str, said))}\n".encode("ascii"))
+    return digest.hexdigest()
+
+
 def latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[datetime.date | None, Balances]:
     """Return the last balances kept of a month locked by then, with its last day; None and nothing when none was."""
     locked = (
@@ -167,21 +179,6 @@ def kept_of(db: Connection, *, territory_id: int, ends_on: datetime.date, closed
         )
     )
     return {account_id: Balance(AccountKind(kind), debits, credits_) for account_id, kind, debits, credits_ in rows}
-
-
-def kept_kinds(db: Connection, *, territory_id: int, ends_on: datetime.date, closed_at_ms: int) -> dict[int, Balance]:
-    """Return the sums of what a close kept, by kind; empty when it kept nothing."""
-    columns = period_balances.c
-    rows = db.execute(
-        select(columns.kind, func.sum(columns.debits_cents), func.sum(columns.credits_cents))
-        .where(
-            columns.territory_id == territory_id,
-            columns.ends_on == ends_on,
-            columns.closed_at_ms == closed_at_ms,
-        )
-        .group_by(columns.kind)
-    )
-    return {kind: Balance(AccountKind(kind), int(debits), int(credits_)) for kind, debits, credits_ in rows}
 
 
 def _moved_by(db: Connection, territory_id: int, entry_ids: list[int]) -> Balances:

@@ -65,7 +65,8 @@ def _signed_frontier(db: Connection, *, territory_id: int, through: int, public_
         return None
     head, frontier = as_head(row), Frontier.from_bytes(row["size"], row["frontier"])
     is_signed = signature_is_valid(public_key_pem=public_key_pem, signature=head.signature, text=head.signed_text())
-    if not is_signed or frontier.root() != head.root:
+    is_whole = len(frontier.hashes) == head.size.bit_count() and frontier.root() == head.root
+    if not is_signed or not is_whole:
         return None
     size = head.size - head.size % verify_scan.SPAN_ENTRIES
     # One hash for each bit of the size, the largest subtree first: those of the whole spans come first.

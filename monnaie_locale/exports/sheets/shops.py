@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from merchants.model import Merchant, Payout, PayoutLine
-from merchants.queries import lines_of, list_merchants, list_payouts
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
@@ -74,7 +73,7 @@ def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, no
     }  # fmt: skip
     since = _since(scope, kind, held, sign=sign)
     rows: list[Row] = []
-    for shop in list_merchants(scope.db, territory_id=scope.territory_id):
+    for shop in scope.registers.merchants:
         amount_cents = held.get(account_of.get(shop.id, 0), 0)
         if amount_cents:
             day = since.get(account_of[shop.id])
@@ -133,8 +132,8 @@ def bordereau_sheet(scope: Scope) -> Sheet:
     """Return the bordereau of the transfers ordered in the period, by the accounting dates of their orders."""
     found = [
         (payout, line)
-        for payout in reversed(list_payouts(scope.db, territory_id=scope.territory_id))
-        for line in lines_of(scope.db, territory_id=scope.territory_id, payout_id=payout.id)
+        for payout in reversed(scope.registers.payouts)
+        for line in payout.lines
         if line.order_entry_id is not None
     ]
     days = {
@@ -144,7 +143,7 @@ def bordereau_sheet(scope: Scope) -> Sheet:
             entry_ids=sorted({line.order_entry_id for _, line in found if line.order_entry_id}),
         )
     }  # fmt: skip
-    shops = {shop.id: shop for shop in list_merchants(scope.db, territory_id=scope.territory_id)}
+    shops = {shop.id: shop for shop in scope.registers.merchants}
     rows = [
         _order_row(payout, line, shops[line.merchant_id])
         for payout, line in found

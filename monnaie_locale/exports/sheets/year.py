@@ -3,7 +3,6 @@
 import datetime
 from collections import defaultdict
 
-from merchants.queries import list_merchants
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, control_of
 from monnaie_locale.documents.wording import day_short, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
@@ -14,7 +13,6 @@ from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.programmes.legal_bases import BASES
 from monnaie_locale.programmes.model import LegalBasis, Programme
-from monnaie_locale.programmes.queries import programmes_by_id
 
 SHOPS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 CAP_COLUMNS = (
@@ -84,7 +82,7 @@ def cap_claimants_sheet(scope: Scope) -> Sheet:
             f"{shop.address.building} {shop.address.street}, {shop.address.postcode} {shop.address.town}".strip(" ,"),
             taken[shop.id],
         )
-        for shop in list_merchants(scope.db, territory_id=scope.territory_id)
+        for shop in scope.registers.merchants
         if taken[shop.id]
     ]  # fmt: skip
     return Sheet(
@@ -95,8 +93,7 @@ def cap_claimants_sheet(scope: Scope) -> Sheet:
 
 
 def _cap_programmes(scope: Scope) -> dict[int, Programme]:
-    found = programmes_by_id(scope.db, territory_id=scope.territory_id)
-    return {number: one for number, one in found.items() if one.legal_basis is LegalBasis.CAP}
+    return {one.programme_id: one for one in scope.registers.programmes if one.legal_basis is LegalBasis.CAP}
 
 
 def _uses(scope: Scope, *, through: datetime.date) -> list[PurseUse]:
@@ -134,7 +131,7 @@ def acpr_sheet(scope: Scope) -> Sheet:
     ]
     highest = max(ends, key=lambda end: end[1])
     rows += [
-        ("Commerçants admis", len(list_merchants(scope.db, territory_id=scope.territory_id)), None),
+        ("Commerçants admis", len(scope.registers.merchants), None),
         (f"Monnaie en circulation au {day_short(scope.last_day)}", None, ends[-1][1]),
         (f"Plus haute circulation d’une fin de mois ({day_short(highest[0])})", None, highest[1]),
         (f"Réserve au {day_short(scope.last_day)}", None, ends[-1][2]),
