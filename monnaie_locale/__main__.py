@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from monnaie_locale.audit import program as audit_program
+from monnaie_locale.closing.archive import write_files
 from monnaie_locale.closing.errors import MonthMalformed
-from monnaie_locale.closing.package import month_package, write_folder
+from monnaie_locale.closing.package import month_files
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
 from monnaie_locale.commands.bank_files import import_command
@@ -232,14 +233,15 @@ def export(month: str, home: Path, database_url: str | None, out: Path | None) -
     """Écrire tous les fichiers d’un mois (2026-10) : écritures, journal, balance, virements, relevés, certificat."""
     with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
         wanted = _month(month)
-        files = month_package(
+        files = month_files(
             db,
             territory_id=rt.territory_id,
             month=wanted,
             public_key_pem=rt.keyring.public_key_pem,
             now=rt.clock(),
         )
-    for path in write_folder(folder=out or Path(str(wanted)), files=files):
+        paths = write_files(out or Path(str(wanted)), files)
+    for path in paths:
         click.echo(str(path))
 
 

@@ -1,19 +1,16 @@
-"""All the files of a month, and the folder they are written to: for the demo, the command line and the download."""
+"""All the files of a month, as they were kept or made anew: for the demo, the command line and the download."""
 
 import datetime
-import io
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from sqlalchemy import Connection
 
 from merchants.queries import list_merchants
 from monnaie_locale.closing.certificate import certified_head
 from monnaie_locale.closing.differences import open_differences
-from monnaie_locale.closing.documents import kept_documents
+from monnaie_locale.closing.documents import are_kept, stored_documents
 from monnaie_locale.closing.facts import facts_of
 from monnaie_locale.closing.frozen import Said, said_of
 from monnaie_locale.closing.model import Close
@@ -47,24 +44,37 @@ UNVERIFIED = Verdict(0, ())
 # The sheet that has every entry takes them from the reading that it shares with the books.
 SHARED_SHEET = ("journal", Format.CSV)
 OTHER_FILES = 8
-# ZIP knows no date before 1980; a fixed one keeps the bytes of a package the same.
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def month_package(
     db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
 ) -> list[ExportFile]:
-    """Return every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
+    """Return every file of a month in memory; as `month_files`."""
+    return list(
+        whole(month_files(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now))
+    )  # fmt: skip
+
+
+def month_files(
+    db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
+) -> Iterator[StreamedFile]:
+    """Yield every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
 
     Those of a closed month, once they are kept, are given as they were rendered. Arguments as `month_documents`.
     """
+    close_id = kept_close_id(db, territory_id=territory_id, month=month)
+    if close_id is not None:
+        yield from stored_documents(db, territory_id=territory_id, close_id=close_id)
+        return
+    yield from month_documents(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
+
+
+def kept_close_id(db: Connection, *, territory_id: int, month: Month) -> int | None:
+    """Return the close whose documents are kept of a month, or None: open, or not rendered yet."""
     close = close_of_month(db, territory_id=territory_id, month=month)
-    if close is not None and close.is_closed:
-        kept = kept_documents(db, territory_id=territory_id, close_id=close.close_id)
-        if kept:
-            return kept
-    files = month_documents(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
-    return list(whole(files))
+    if close is None or not close.is_closed or not are_kept(db, territory_id=territory_id, close_id=close.close_id):
+        return None
+    return close.close_id
 
 
 def month_documents(
@@ -204,23 +214,3 @@ def superseded_files(db: Connection, *, territory_id: int, month: Month) -> list
         if reopening is not None:
             files.append(ExportFile(f"reopening-act-{close.close_id}.json", "application/json", reopening.act.encode()))
     return files
-
-
-def write_folder(*, folder: Path, files: Sequence[ExportFile]) -> list[Path]:
-    """Write the files to a folder, made when it is missing; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for file in files:
-        path = folder / file.name
-        path.write_bytes(file.content)
-        paths.append(path)
-    return paths
-
-
-def zipped(*, name: str, files: Sequence[ExportFile]) -> ExportFile:
-    """Return the files as one ZIP archive, the same bytes for the same files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.writestr(zipfile.ZipInfo(file.name, ZIP_DATE), file.content, zipfile.ZIP_DEFLATED)
-    return ExportFile(name, "application/zip", buffer.getvalue())

@@ -136,8 +136,13 @@ def month_entries_stream_of(month: Month, one_pass: OnePass) -> StreamedFile:
 
 def beancount_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
     """Return the Beancount journal since the books began, in memory; as `beancount_stream_of`."""
+    return beancount_since_the_beginning(db, territory_id=territory_id, last_day=last_day).whole()
+
+
+def beancount_since_the_beginning(db: Connection, *, territory_id: int, last_day: datetime.date) -> StreamedFile:
+    """Return the Beancount journal of all entries accounted up to a day; as `beancount_stream_of`."""
     territory = territory_of(db, territory_id=territory_id)
-    return beancount_stream_of(db, territory=territory, last_day=last_day).whole()
+    return beancount_stream_of(db, territory=territory, last_day=last_day)
 
 
 def beancount_stream_of(

@@ -4,7 +4,6 @@ import csv
 import datetime
 import io
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,13 @@ from lxml import etree
 from mockbank import validate
 from sqlalchemy import Engine, text
 
-from monnaie_locale.closing.package import month_package, write_folder, zipped
+from monnaie_locale.closing.archive import write_files
+from monnaie_locale.closing.package import month_package
 from monnaie_locale.closing.sheets import MONTH_SHEETS
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents.errors import ControlTotalsDiffer
 from monnaie_locale.exports.books import book_entries, closing_balances
-from monnaie_locale.exports.operations import ExportFile, beancount_of, fec_of
+from monnaie_locale.exports.operations import ExportFile, StreamedFile, beancount_of, fec_of
 from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.journal.queries import accounts_of, entry_of
 from monnaie_locale.ledger.periods import instant_ms
@@ -66,10 +66,8 @@ def test_a_closed_month_gives_every_file_and_again_the_same_bytes(db_engine: Eng
 
     assert set(files) == NAMES
     assert package(month, now=moment(20, 12)) == files
-    paths = write_folder(folder=tmp_path / "out", files=list(files.values()))
-    assert {path.name for path in paths} == NAMES
-    archive = zipped(name="2026-10.zip", files=list(files.values()))
-    assert set(zipfile.ZipFile(io.BytesIO(archive.content)).namelist()) == NAMES
+    paths = write_files(tmp_path / "out", map(StreamedFile.of, files.values()))
+    assert [(path.name, path.read_bytes()) for path in paths] == [(name, file.content) for name, file in files.items()]
     assert json.loads(files["close-certificate.json"].content)["certificate"]["month"] == "2026-10"
     for name in NAMES:
         if name.endswith(".pdf"):
