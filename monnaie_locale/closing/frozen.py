@@ -29,7 +29,7 @@ SAID = TypeAdapter(Said)
 
 def freeze(
     db: Connection, *, territory_id: int, close_id: int, month: Month, differences: tuple[Difference, ...]
-) -> str:  # fmt: skip
+) -> str:
     """Keep what the registers say at the cut of a month, with its differences; return the digest, for its certificate.
 
     Args:
@@ -40,9 +40,7 @@ def freeze(
         differences: those of the checklist.
 
     """
-    registers = registers_of(
-        db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day
-    )  # fmt: skip
+    registers = registers_of(db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day)
     text = SAID.dump_json(Said(registers=registers, differences=differences)).decode()
     db.execute(insert(close_facts), {"territory_id": territory_id, "close_id": close_id, "facts": text})
     return _digest(text)
@@ -57,9 +55,7 @@ def said_of(db: Connection, *, territory_id: int, month: Month, close: Close | N
         text = _kept(db, territory_id=territory_id, close_id=close.close_id)
         if text is not None:
             return SAID.validate_json(text)
-    registers = registers_of(
-        db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day
-    )  # fmt: skip
+    registers = registers_of(db, territory_id=territory_id, first_day=month.first_day, last_day=month.last_day)
     return Said(registers=registers)
 
 

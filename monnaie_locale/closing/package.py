@@ -50,9 +50,8 @@ def month_package(
     db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
 ) -> list[ExportFile]:
     """Return every file of a month in memory; as `month_files`."""
-    return list(
-        whole(month_files(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now))
-    )  # fmt: skip
+    files = month_files(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
+    return list(whole(files))
 
 
 def month_files(

@@ -77,7 +77,7 @@ def fec_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.d
 
 def fec_stream_of(
     db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
-) -> StreamedFile:  # fmt: skip
+) -> StreamedFile:
     """Return the FEC of a calendar year, or of its beginning up to `last_day`, under its legal name.
 
     Refuses siren_malformed, and what `fec.fec_parts` refuses.
@@ -192,13 +192,24 @@ def beancount_stream_of(
 
 def year_beancount_of(
     db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
-) -> StreamedFile:  # fmt: skip
+) -> StreamedFile:
     """Return the Beancount journal of a calendar year, or of its beginning, after the balances brought forward."""
     first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
     last_day = min(last_day or closes_on, closes_on)
     territory = territory_of(db, territory_id=territory_id)
     file = beancount_stream_of(db, territory=territory, first_day=first_day, last_day=last_day)
     return replace(file, name=f"journal-{year}.beancount")
+
+
+def year_files(
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+) -> Iterator[StreamedFile]:
+    """Yield what other programs read of a calendar year, or of its beginning: the FEC, the hledger and Beancount books.
+
+    Refuses as `fec_stream_of`.
+    """
+    for make in (fec_stream_of, hledger_of, year_beancount_of):
+        yield make(db, territory_id=territory_id, year=year, last_day=last_day)
 
 
 def trial_balance_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:

@@ -35,9 +35,7 @@ class Registers:
     payment_files: dict[int, PayoutFile]
 
 
-def registers_of(
-    db: Connection, *, territory_id: int, first_day: datetime.date, last_day: datetime.date
-) -> Registers:  # fmt: skip
+def registers_of(db: Connection, *, territory_id: int, first_day: datetime.date, last_day: datetime.date) -> Registers:
     """Return what the registers say now that the documents of a period need; both days included."""
     bounds = numbers_accounted(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
     first, last = bounds or (1, 0)

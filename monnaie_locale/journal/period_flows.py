@@ -26,9 +26,7 @@ def flows_at_end(db: Connection, *, territory_id: int, last_day: datetime.date) 
     return added(kept, flows_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day))
 
 
-def keep_flows(
-    db: Connection, *, territory_id: int, ends_on: datetime.date, flows: Flows, closed_at_ms: int
-) -> None:  # fmt: skip
+def keep_flows(db: Connection, *, territory_id: int, ends_on: datetime.date, flows: Flows, closed_at_ms: int) -> None:
     """Keep what moved by the end of a month that has just been locked."""
     rows = [
         (
@@ -65,9 +63,7 @@ def added(some: Iterable[Flow], more: Iterable[Flow]) -> Flows:
     return tuple(Flow(*key, cents) for key, cents in sorted(sums.items()))
 
 
-def _latest_kept(
-    db: Connection, *, territory_id: int, last_day: datetime.date
-) -> tuple[datetime.date | None, Flows]:  # fmt: skip
+def _latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[datetime.date | None, Flows]:
     """Return the last flows kept of a month locked by then, with its last day; None and nothing when none was."""
     locked = (
         select(closed_periods.c.ends_on, closed_periods.c.closed_at_ms)

@@ -68,9 +68,7 @@ def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, no
         account.owner.merchant_id: account.account_id
         for account, _ in accounts_of(scope.db, territory_id=scope.territory_id, kinds=(kind,))
     }
-    held = {
-        number: sign * balances[number].net_credit_cents for number in account_of.values() if number in balances
-    }  # fmt: skip
+    held = {number: sign * balances[number].net_credit_cents for number in account_of.values() if number in balances}
     since = _since(scope, kind, held, sign=sign)
     rows: list[Row] = []
     for shop in scope.registers.merchants:
