@@ -34,6 +34,7 @@ from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.directory import Owner, open_accounts
+from monnaie_locale.journal.period_balances import count_month
 from monnaie_locale.journal.queries import accounts_of
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.accounts import AccountKind
@@ -42,6 +43,7 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import Month, instant_ms
 from monnaie_locale.ledger.posting import Draw
 from monnaie_locale.programmes.tables import programmes
+from monnaie_locale.reconciliation.differences.till_facts import look_at_tills
 from monnaie_locale.runtime import Runtime
 
 SECONDS_BETWEEN_CHARGES = 0.05
@@ -165,7 +167,12 @@ def _closed(rt: Runtime, month: Month) -> Clock:
 def _close_before(rt: Runtime, month: Month) -> None:
     """Close a month that is not measured: neither verified nor rendered, but cut, summed and certified as always."""
     _say(f"closing {month} before")
-    common = {"territory_id": TERRITORY_ID, "verdict": Verdict(0, ()), "now": rt.clock()}
+    with reading(rt.engine) as db:
+        # The months after it are in the books already: what they moved is summed once, not by each of the two.
+        counted = count_month(db, territory_id=TERRITORY_ID, month=month)
+        tills = look_at_tills(db, territory_id=TERRITORY_ID, month=month)
+    read = {"verdict": Verdict(0, ()), "counted": counted, "tills": tills}
+    common = {"territory_id": TERRITORY_ID, "now": rt.clock(), **read}
     close = transact(rt.engine, prepare_close, month=month, actor="staff:1", **common)
     signed = {"sign": KEYRING.sign, "public_key_pem": KEYRING.public_key_pem}
     transact(rt.engine, approve_close, close_id=close.close_id, actor="staff:2", **common, **signed)

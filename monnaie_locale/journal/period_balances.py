@@ -168,6 +168,27 @@ def latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -
     return None, {}
 
 
+def kept_before(
+    db: Connection, *, territory_id: int, day: datetime.date, kind: AccountKind
+) -> dict[datetime.date, Balances]:
+    """Return what each account of a kind held at the end of each closed month that ended before a day, where kept."""
+    columns = period_balances.c
+    rows = db.execute(
+        select(columns.ends_on, columns.account_id, columns.debits_cents, columns.credits_cents)
+        .join(
+            closed_periods,
+            (closed_periods.c.territory_id == columns.territory_id)
+            & (closed_periods.c.ends_on == columns.ends_on)
+            & (closed_periods.c.closed_at_ms == columns.closed_at_ms),
+        )
+        .where(columns.territory_id == territory_id, columns.ends_on < day, columns.kind == int(kind))
+    )
+    found: dict[datetime.date, Balances] = defaultdict(dict)
+    for ends_on, account_id, debits_cents, credits_cents in rows:
+        found[ends_on][account_id] = Balance(kind, debits_cents, credits_cents)
+    return dict(found)
+
+
 def kept_of(db: Connection, *, territory_id: int, ends_on: datetime.date, closed_at_ms: int) -> Balances:
     """Return what a close kept of each account; empty when it kept nothing."""
     columns = period_balances.c

@@ -9,13 +9,14 @@ from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import DayMove, daily_moves, event_totals
-from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
+from monnaie_locale.journal.period_balances import balances_at_end, kept_before, kinds_at_end
 from monnaie_locale.journal.periods import first_month
 from monnaie_locale.journal.queries import accounts_of, entries_by_number
-from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.accounts import AccountKind, Balance
 from monnaie_locale.ledger.entries import EntryKind
 
 AMOUNT = "Montant"
+ONE_DAY = datetime.timedelta(days=1)
 SHOP_COLUMNS = (
     Column("Commerçant"),
     Column("Nom", share=4),
@@ -84,27 +85,43 @@ def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, no
 
 
 def _since(scope: Scope, kind: AccountKind, held: Mapping[int, int], *, sign: int) -> dict[int, datetime.date]:
-    """Return the day of the oldest part that each account still holds, looking back only as far as it takes."""
-    missing = {number for number, cents in held.items() if cents > 0}
-    found: dict[int, datetime.date] = {}
-    oldest = first_month(scope.db, territory_id=scope.territory_id)
-    first_day = scope.first_day
-    while missing:
-        moves: dict[int, list[DayMove]] = defaultdict(list)
-        days = {"first_day": first_day, "last_day": scope.last_day}
-        for move in scope.once(daily_moves, **days, kinds=(kind,)):
-            if move.account_id in missing:
+    """Return the day of the oldest part that each account still holds.
+
+    The balances kept at the closes say in which month it came in: only that month is read, whatever the age of a debt.
+    """
+    balances = scope.once(balances_at_end, last_day=scope.last_day)
+    kept = scope.once(kept_before, day=scope.first_day, kind=kind)
+    first = scope.once(first_month)
+    books_open = scope.first_day if first is None else min(first.first_day, scope.first_day)
+    ends = [books_open - ONE_DAY, *sorted(day for day in kept if day >= books_open)]
+    nothing = Balance(kind, 0, 0)
+    since: dict[int, datetime.date] = {}
+    waiting = {number: cents for number, cents in held.items() if cents > 0}
+    for place in reversed(range(len(ends))):
+        before = kept.get(ends[place], {})
+        last_day = ends[place + 1] if place + 1 < len(ends) else scope.last_day
+        after = kept.get(last_day, balances)
+        # What came in during these days, where it covers what is still to be found.
+        came = {
+            number: _came_in(after.get(number, nothing), sign) - _came_in(before.get(number, nothing), sign)
+            for number in waiting
+        }
+        covered = {number for number, cents in waiting.items() if came[number] >= cents}
+        if covered:
+            days = {"first_day": ends[place] + ONE_DAY, "last_day": last_day}
+            moves: dict[int, list[DayMove]] = defaultdict(list)
+            for move in scope.once(daily_moves, **days, kinds=(kind,)):
                 moves[move.account_id].append(move)
-        for number, known in moves.items():
-            day = open_since(known, held_cents=held[number], sign=sign)
-            if day is not None:
-                found[number] = day
-        missing -= found.keys()
-        if oldest is None or first_day <= oldest.first_day:
-            break
-        # Twice as far each time: an old debt costs no more than twice the reading that it needs.
-        first_day = max(oldest.first_day, first_day - (scope.last_day - first_day))
-    return found
+            for number in covered:
+                day = open_since(moves[number], held_cents=waiting[number], sign=sign)
+                if day is not None:
+                    since[number] = day
+        waiting = {number: cents - came[number] for number, cents in waiting.items() if number not in covered}
+    return since
+
+
+def _came_in(balance: Balance, sign: int) -> int:
+    return balance.credits_cents if sign > 0 else balance.debits_cents
 
 
 def open_since(moves: Sequence[DayMove], *, held_cents: int, sign: int) -> datetime.date | None:
