@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from monnaie_locale.journal.log import BELOW_ALL, heads_of
+from monnaie_locale.journal.sealer import LogHead
 from monnaie_locale.journal.tables import balances
 from monnaie_locale.journal.tables import ledger_heads as heads_table
 from monnaie_locale.journal.verify_accounts import check_accounts
@@ -85,10 +86,7 @@ def verify(
     sums = Sums.after(start)
     spans = [] if carefully else spans_of(db, territory_id=territory_id, heads=heads, after=after)
     count = processes or (PROCESSES if len(spans) >= SPANS_FOR_PROCESSES else 1)
-    signatures = Signatures(
-        public_key_pem=public_key_pem,
-        signed=[SignedText(head.size, head.signature, head.signed_text()) for head in heads],
-    )
+    signatures = _signatures(heads, public_key_pem)
     with workers(count) if count > 1 else nullcontext() as started:
         if started is not None:
             started.check(signatures)
@@ -108,6 +106,11 @@ def verify(
         *check_periods(db, territory_id=territory_id, after=after),
     ]
     return Verdict(sums.entries, tuple(findings), after)
+
+
+def _signatures(heads: Sequence[LogHead], public_key_pem: str) -> Signatures:
+    signed = [SignedText(head.size, head.signature, head.signed_text()) for head in heads]
+    return Signatures(public_key_pem=public_key_pem, signed=signed)
 
 
 def _told(
