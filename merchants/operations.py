@@ -10,6 +10,7 @@ from merchants.admission import check_iban
 from merchants.errors import MerchantSuspended, PairingCodeSpent, SiretAlreadyAdmitted, TillLabelInvalid, TillUnknown
 from merchants.model import Admission, Merchant, Till
 from merchants.queries import find_merchant, find_till, merchant_by_siret, till_by_pairing, tills_of
+from merchants.register_digests import shop_digests
 from merchants.tables import counter_cards, merchants, till_keys, till_shifts, tills
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
@@ -70,7 +71,9 @@ def admit_merchant(
     )
     owners = [Owner(kind, merchant_id=merchant_id) for kind in (AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT)]
     open_accounts(db, territory_id=territory_id, owners=owners, now_ms=instant_ms(now))
-    _record(db, (territory_id, now), actor, "merchant.admit", merchant_id)
+    _record(
+        db, (territory_id, now), actor, "merchant.admit", merchant_id, sha256=_digest(db, territory_id, merchant_id)
+    )
     return find_merchant(db, territory_id=territory_id, merchant_id=merchant_id)
 
 
@@ -85,8 +88,8 @@ def change_iban(
     clean, bic = check_iban(iban)
     db.execute(_of(territory_id, merchant_id).values(iban=clean, bic=bic))
     # The trail says between which accounts, by their last characters only.
-    before, after = merchant.iban[-4:], clean[-4:]
-    _record(db, (territory_id, now), actor, "merchant.change_iban", merchant_id, before=before, after=after)
+    said = {"before": merchant.iban[-4:], "after": clean[-4:], "sha256": _digest(db, territory_id, merchant_id)}
+    _record(db, (territory_id, now), actor, "merchant.change_iban", merchant_id, **said)
     return find_merchant(db, territory_id=territory_id, merchant_id=merchant_id)
 
 
@@ -252,6 +255,10 @@ def _record(
     territory_id, now = at
     target = f"merchant:{merchant_id}"
     audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail=detail)
+
+
+def _digest(db: Connection, territory_id: int, merchant_id: int) -> str:
+    return shop_digests(db, territory_id=territory_id, merchant_id=merchant_id)[merchant_id]
 
 
 def _of(territory_id: int, merchant_id: int) -> Update:

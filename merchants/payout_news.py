@@ -129,6 +129,18 @@ def news_digests(db: Connection, *, territory_id: int, bank_message_id: int | No
     return {number: digest.hexdigest() for number, digest in digests.items()}
 
 
+def rejections_unsaid(db: Connection, *, territory_id: int) -> list[tuple[int, int]]:
+    """Return the lines (payout, number) noted as rejected for a reason that no message of the bank gave."""
+    said = select(payout_news.c.payout_id, payout_news.c.line_no, payout_news.c.reason).where(
+        payout_news.c.territory_id == territory_id, payout_news.c.status == PaymentStatus.REJECTED.value
+    )
+    reasons = {tuple(row) for row in db.execute(said)}
+    noted = select(payout_rejections.c.payout_id, payout_rejections.c.line_no, payout_rejections.c.reason).where(
+        payout_rejections.c.territory_id == territory_id
+    )
+    return sorted((row[0], row[1]) for row in db.execute(noted) if tuple(row) not in reasons)
+
+
 def lines_named(db: Connection, *, territory_id: int, end_to_end_ids: Collection[str]) -> dict[str, tuple[int, int]]:
     """Return the payout and the number of the lines that carry these identifiers; an unknown one is left out."""
     found: dict[str, tuple[int, int]] = {}

@@ -39,6 +39,7 @@ from merchants.queries import (
     payment_file as read_payment_file,
 )
 from merchants.redemption import Redemption, message_id
+from merchants.register_digests import payout_digests
 from merchants.tables import payout_lines, payouts
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
@@ -104,7 +105,7 @@ def prepare_payout(
         "prepared_at_ms": now_ms,
     }
     _insert(db, head, due, at=(territory_id, payout_id), code=code)
-    _record(db, (territory_id, now), actor, "payout.prepare", payout_id)
+    _record_seen(db, (territory_id, now), actor, "payout.prepare", payout_id)
     return find_payout(db, territory_id=territory_id, payout_id=payout_id)
 
 
@@ -138,7 +139,7 @@ def approve_payout(db: Connection, *, territory_id: int, payout_id: int, actor: 
         )
     )
     _order(db, territory_id, replace(payout, approved_by=actor), now_ms=now_ms)
-    _record(db, (territory_id, now), actor, "payout.approve", payout_id)
+    _record_seen(db, (territory_id, now), actor, "payout.approve", payout_id)
     return find_payout(db, territory_id=territory_id, payout_id=payout_id)
 
 
@@ -366,3 +367,11 @@ def _record(db: Connection, at: tuple[int, datetime.datetime], actor: str, actio
     territory_id, now = at
     target = f"payout:{payout_id}"
     audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target)
+
+
+def _record_seen(db: Connection, at: tuple[int, datetime.datetime], actor: str, action: str, payout_id: int) -> None:
+    """Note what a person did, and of what: the payout as that person saw it."""
+    territory_id, now = at
+    detail = {"sha256": payout_digests(db, territory_id=territory_id, payout_id=payout_id)[payout_id]}
+    target = f"payout:{payout_id}"
+    audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail=detail)

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from monnaie_locale.audit import program as audit_program
+from monnaie_locale.closing.archive import write_files
 from monnaie_locale.closing.errors import MonthMalformed
-from monnaie_locale.closing.package import month_package, write_folder
+from monnaie_locale.closing.package import month_files
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
 from monnaie_locale.commands.bank_files import import_command
@@ -37,6 +38,7 @@ from monnaie_locale.demo.invitations import invitations, still_alive
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.progress import Terminal
 from monnaie_locale.demo.summary import Row, market_rows, market_title, month_title, table
+from monnaie_locale.exports.operations import year_files
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.ledger.periods import Month
@@ -260,22 +262,20 @@ def prove(
 
 
 @main.command()
-@click.argument("month")
+@click.argument("period")
 @home_option
 @database_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Le dossier des fichiers (« 2026-10 »).")
-def export(month: str, home: Path, database_url: str | None, out: Path | None) -> None:
-    """Écrire tous les fichiers d’un mois (2026-10) : FEC, journal, balance, virements, relevés, certificat."""
+def export(period: str, home: Path, database_url: str | None, out: Path | None) -> None:
+    """Écrire tous les fichiers d’un mois (2026-10), ou d’une année (2026) le FEC et les journaux."""
     with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
-        wanted = _month(month)
-        files = month_package(
-            db,
-            territory_id=rt.territory_id,
-            month=wanted,
-            public_key_pem=rt.keyring.public_key_pem,
-            now=rt.clock(),
-        )
-    for path in write_folder(folder=out or Path(str(wanted)), files=files):
+        if len(period) == len("2026") and period.isdecimal():
+            files = year_files(db, territory_id=rt.territory_id, year=_month(f"{period}-12").year)
+        else:
+            key, month = rt.keyring.public_key_pem, _month(period)
+            files = month_files(db, territory_id=rt.territory_id, month=month, public_key_pem=key, now=rt.clock())
+        paths = write_files(out or Path(period), files)
+    for path in paths:
         click.echo(str(path))
 
 

@@ -43,6 +43,9 @@ class CloseFacts:
     carried_reason: str = ""
     # When the month had been closed before: the SHA-256 of that certificate and of the act that reopened it.
     supersedes: tuple[str, str] | None = None
+    # The SHA-256 of what the close kept: the registers its documents read, the balances and flows by account.
+    facts_sha256: str = ""
+    kept_sha256: str = ""
 
 
 def certificate_of(facts: CloseFacts, *, sign: Callable[[bytes], bytes]) -> str:
@@ -178,6 +181,8 @@ def _body(facts: CloseFacts) -> JsonObject:
         "prepared_by": facts.prepared_by,
         "approved_by": facts.approved_by,
         "closed_at": facts.closed_at.isoformat(timespec="seconds"),
+        "facts_sha256": facts.facts_sha256,
+        "kept_sha256": facts.kept_sha256,
         **_superseded(facts),
     }
 

@@ -167,6 +167,12 @@ def _verified(facts: Facts) -> Check:
             sentence_fr="La vérification complète des comptes a trouvé des anomalies.",
             details=facts.faults[:DETAILS_MAX],
         )
+    if facts.verified_after:
+        sentence = (
+            f"Les écritures depuis la n° {facts.verified_after + 1} ont été recalculées une à une : aucune anomalie. "
+            "Les précédentes l'ont été à l'arrêté d'avant, que sa signature scelle."
+        )
+        return Check("books_verified", ok=True, sentence_fr=sentence)
     return Check(
         "books_verified", ok=True, sentence_fr="Toutes les écritures ont été recalculées une à une : aucune anomalie."
     )

@@ -1,6 +1,7 @@
 """Prepare and approve a close on a running service: the long work is done outside the transaction, step by step told.
 
-Verifying reads every entry and counting a month of them; done under the posting lock they would hold charges back.
+Verifying reads every entry since the last close and counting a month of them; done under the posting lock they would
+hold charges back.
 """
 
 import datetime
@@ -8,6 +9,7 @@ from collections.abc import Callable
 
 from monnaie_locale.closing.documents import Packing, are_kept, keep_documents
 from monnaie_locale.closing.errors import CloseNotClosed, MonthMalformed
+from monnaie_locale.closing.kept import verification_start
 from monnaie_locale.closing.model import Close, Reopening, Stage
 from monnaie_locale.closing.operations import approve_close, prepare_close
 from monnaie_locale.closing.package import document_count_max, month_documents
@@ -56,13 +58,18 @@ def verdict_of(rt: Runtime) -> Verdict:
 
 
 def survey(rt: Runtime, *, month: Month, tell: Told = untold) -> tuple[Verdict, Counted, Tills]:
-    """Return the verification of the books, what they hold at a month's end, its charges: all of one state of them."""
+    """Return the verification of the books, what they hold at a month's end, its charges: all of one state of them.
+
+    What the last close verified and signed is not read again: a month takes the same time in any year.
+    """
     with reading(rt.engine) as db:
         tell(Stage(VERIFYING, 0, 0))
+        public_key_pem = rt.keyring.public_key_pem
         verdict = verify(
             db,
             territory_id=rt.territory_id,
-            public_key_pem=rt.keyring.public_key_pem,
+            public_key_pem=public_key_pem,
+            start=verification_start(db, territory_id=rt.territory_id, public_key_pem=public_key_pem),
             progress=lambda done, total: tell(Stage(VERIFYING, done, total)),
         )
         tell(Stage(COUNTING, 0, 0))

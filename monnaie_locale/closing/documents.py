@@ -3,7 +3,7 @@
 import datetime
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
@@ -16,6 +16,7 @@ from monnaie_locale.ledger.periods import Month
 
 # Twice as fast as the usual level, and a tenth larger: long files of figures compress well at any.
 COMPRESSION_LEVEL = 3
+BYTES_PER_PART = 2**18
 
 
 def are_kept(db: Connection, *, territory_id: int, close_id: int) -> bool:
@@ -116,6 +117,28 @@ def kept_documents(db: Connection, *, territory_id: int, close_id: int, name: st
         query = query.where(close_documents.c.name == name)
     rows = db.execute(query.order_by(close_documents.c.position))
     return [ExportFile(name, media_type, zlib.decompress(compressed)) for name, media_type, compressed in rows]
+
+
+def stored_documents(db: Connection, *, territory_id: int, close_id: int) -> Iterator[StreamedFile]:
+    """Yield the documents of a close in their order, each to be read part by part before the next one."""
+    mine = (close_documents.c.territory_id == territory_id, close_documents.c.close_id == close_id)
+    said = (close_documents.c.position, close_documents.c.name, close_documents.c.media_type)
+    for position, name, media_type in db.execute(select(*said).where(*mine).order_by(said[0])).all():
+        compressed = db.scalar(
+            select(close_documents.c.compressed).where(*mine, close_documents.c.position == position)
+        )
+        yield StreamedFile(name, media_type, _inflated(compressed or b""))
+
+
+def _inflated(compressed: bytes) -> Iterator[bytes]:
+    inflating = zlib.decompressobj()
+    waiting = compressed
+    while not inflating.eof:
+        part = inflating.decompress(waiting, BYTES_PER_PART)
+        if not part and not inflating.unconsumed_tail:
+            return
+        waiting = inflating.unconsumed_tail
+        yield part
 
 
 def kept_document(db: Connection, *, territory_id: int, month: Month, name: str) -> ExportFile | None:

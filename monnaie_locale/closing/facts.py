@@ -58,4 +58,5 @@ def facts_of(
             if each.posted_through_line
         ),
         faults=tuple(f"{finding.subject} : {finding.french}" for finding in verdict.findings),
+        verified_after=verdict.after_entry_id,
     )

@@ -63,7 +63,8 @@ class Facts:
 
     `held_cents` are the same sums taken from the accounts' counters, the other way round. `bank_cents` is None while no
     statement reaches the end of the month; `differences` are those that nothing explains, carried or not; `aged` is
-    what the books hold for a while, line by line.
+    what the books hold for a while, line by line. `verified_after` is the entry after which they were verified: those
+    before are held by the close before.
     """
 
     month: Month
@@ -76,6 +77,7 @@ class Facts:
     aged: tuple[AgedItem, ...]
     half_posted: tuple[str, ...]
     faults: tuple[str, ...]
+    verified_after: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from monnaie_locale.closing.errors import (
     NothingToClose,
 )
 from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.frozen import freeze
 from monnaie_locale.closing.model import Check, Close, CloseState
 from monnaie_locale.closing.queries import (
     checks_to_text,
@@ -36,14 +37,14 @@ from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.directory import lock_territory, territory_of
-from monnaie_locale.journal.period_balances import Counted, count_month, counted_further, keep_balances
+from monnaie_locale.journal.period_balances import Counted, count_month, counted_further, keep_balances, kept_digest
 from monnaie_locale.journal.periods import close_period, first_month, span_of
 from monnaie_locale.journal.queries import closed_through
 from monnaie_locale.journal.sealer import LogHead, seal
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms
 from monnaie_locale.reconciliation.decisions import By
-from monnaie_locale.reconciliation.differences.model import Tills
+from monnaie_locale.reconciliation.differences.model import Difference, Tills
 from monnaie_locale.reconciliation.differences.till_facts import look_at_tills, tills_further
 
 CARRIED_REASON_LENGTH_MAX = 300
@@ -102,7 +103,7 @@ def prepare_close(
     if reason:
         by = By(territory_id=territory_id, actor=actor, note=reason, now=now)
         carry_the_rest(db, by=by, month=month, tills=tills)
-    checks, reasons = _clean_checks(db, territory_id, verdict, counted, tills)
+    checks, reasons, _ = _clean_checks(db, territory_id, verdict, counted, tills)
     values = {
         "state": CloseState.PREPARED.value,
         "prepared_by": actor,
@@ -154,11 +155,13 @@ def approve_close(
         raise MakerIsChecker
     _refuse_wrong_month(db, territory_id, close.month, now)
     counted, tills = _counted(db, territory_id, close.month, counted), _tills(db, territory_id, close.month, tills)
-    checks, reasons = _clean_checks(db, territory_id, verdict, counted, tills)
+    checks, reasons, differences = _clean_checks(db, territory_id, verdict, counted, tills)
+    frozen = freeze(db, territory_id=territory_id, close_id=close_id, month=close.month, differences=differences)
     head = _seal_and_lock(db, territory_id, close.month, now, sign)
     keep_balances(db, territory_id=territory_id, counted=counted, closed_at_ms=instant_ms(now))
     close = replace(close, approved_by=actor, carried_reason=reasons)
     facts = _close_facts(db, territory_id, close, head, now, counted=counted, public_key_pem=public_key_pem)
+    facts = replace(facts, facts_sha256=frozen)
     _store_closed(db, territory_id, close, checks, certificate_of(facts, sign=sign), now=now)
     _record(db, territory_id=territory_id, action="close.approve", close_id=close_id, actor=actor, now=now)
     seal_audit(db, territory_id=territory_id, sign=sign, now_ms=instant_ms(now))
@@ -242,14 +245,14 @@ def _refuse_wrong_month(db: Connection, territory_id: int, month: Month, now: da
 
 def _clean_checks(
     db: Connection, territory_id: int, verdict: Verdict, counted: Counted, tills: Tills
-) -> tuple[tuple[Check, ...], str]:
-    """Return the checklist, all of it good, and the reasons for which differences are carried."""
+) -> tuple[tuple[Check, ...], str, tuple[Difference, ...]]:
+    """Return the checklist, all of it good, the reasons for which differences are carried, and those differences."""
     facts = facts_of(db, territory_id=territory_id, month=counted.month, verdict=verdict, counted=counted, tills=tills)
     checks = checklist(facts)
     if not is_clean(checks):
         points = " ".join(check.sentence_fr for check in checks if not check.ok)
         raise ChecklistNotClean(points=points.rstrip("."), codes=[check.code for check in checks if not check.ok])
-    return checks, reasons_of(facts.differences)
+    return checks, reasons_of(facts.differences), facts.differences
 
 
 def _close_facts(
@@ -278,6 +281,7 @@ def _close_facts(
         closed_at=now,
         carried_reason=close.carried_reason,
         supersedes=_superseded(db, territory_id, month),
+        kept_sha256=kept_digest(counted.balances, counted.flows),
     )
 
 

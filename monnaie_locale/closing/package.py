@@ -1,20 +1,18 @@
-"""All the files of a month, and the folder they are written to: for the demo, the command line and the download."""
+"""All the files of a month, as they were kept or made anew: for the demo, the command line and the download."""
 
 import datetime
-import io
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from sqlalchemy import Connection
 
 from merchants.queries import list_merchants
 from monnaie_locale.closing.certificate import certified_head
 from monnaie_locale.closing.differences import open_differences
-from monnaie_locale.closing.documents import kept_documents
+from monnaie_locale.closing.documents import are_kept, stored_documents
 from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.frozen import Said, said_of
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.queries import close_of_month, reopened_closes, reopening_of
 from monnaie_locale.closing.rapprochement import reconciliation_of
@@ -28,19 +26,17 @@ from monnaie_locale.exports.operations import (
     StreamedFile,
     beancount_stream_of,
     books_through,
-    fec_stream_of,
-    feed_from,
+    counted_before,
+    month_entries_stream_of,
     payment_orders_of,
     shop_statements_of,
     trial_balance_stream_of,
 )
 from monnaie_locale.exports.paper import printed_head
 from monnaie_locale.exports.sheets.rendering import Format, streaming
-from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.ledger.periods import Month, moment_of
-from monnaie_locale.reconciliation.differences.model import Difference
 
 CERTIFICATE_NAME = "close-certificate.json"
 RECONCILIATION_NAME = "reconciliation.pdf"
@@ -48,24 +44,36 @@ UNVERIFIED = Verdict(0, ())
 # The sheet that has every entry takes them from the reading that it shares with the books.
 SHARED_SHEET = ("journal", Format.CSV)
 OTHER_FILES = 8
-# ZIP knows no date before 1980; a fixed one keeps the bytes of a package the same.
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def month_package(
     db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
 ) -> list[ExportFile]:
-    """Return every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
+    """Return every file of a month in memory; as `month_files`."""
+    files = month_files(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
+    return list(whole(files))
+
+
+def month_files(
+    db: Connection, *, territory_id: int, month: Month, public_key_pem: str, now: datetime.datetime
+) -> Iterator[StreamedFile]:
+    """Yield every file of a month: books, bank orders, shops' statements, rapprochement, certificate when closed.
 
     Those of a closed month, once they are kept, are given as they were rendered. Arguments as `month_documents`.
     """
+    close_id = kept_close_id(db, territory_id=territory_id, month=month)
+    if close_id is not None:
+        yield from stored_documents(db, territory_id=territory_id, close_id=close_id)
+        return
+    yield from month_documents(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
+
+
+def kept_close_id(db: Connection, *, territory_id: int, month: Month) -> int | None:
+    """Return the close whose documents are kept of a month, or None: open, or not rendered yet."""
     close = close_of_month(db, territory_id=territory_id, month=month)
-    if close is not None and close.is_closed:
-        kept = kept_documents(db, territory_id=territory_id, close_id=close.close_id)
-        if kept:
-            return kept
-    files = month_documents(db, territory_id=territory_id, month=month, public_key_pem=public_key_pem, now=now)
-    return list(whole(files))
+    if close is None or not close.is_closed or not are_kept(db, territory_id=territory_id, close_id=close.close_id):
+        return None
+    return close.close_id
 
 
 def month_documents(
@@ -84,13 +92,13 @@ def month_documents(
 
     """
     close = close_of_month(db, territory_id=territory_id, month=month)
-    territory = territory_of(db, territory_id=territory_id)
+    said = said_of(db, territory_id=territory_id, month=month, close=close)
     is_closed = close is not None and close.is_closed
     created_at = now if close is None or close.closed_at_ms is None else moment_of(close.closed_at_ms)
     head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
-    books = month_books(db, territory=territory, month=month, close=close, head=head, created_at=created_at)
+    books = month_books(db, said=said, month=month, close=close, head=head, created_at=created_at)
     yield from _books_of(db, territory_id, books)
-    yield from map(StreamedFile.of, payment_orders_of(db, territory_id=territory_id, month=month))
+    yield from map(StreamedFile.of, payment_orders_of(said.registers, month))
     # Of a closed month as at its close: what the suspens look for too.
     differences = books.scope.once(open_differences, month=month)
     yield StreamedFile.of(
@@ -101,7 +109,7 @@ def month_documents(
             close=close,
             head=head,
             created_at=created_at,
-            differences=differences,
+            said=replace(said, differences=differences),
         )
     )
     for name in MONTH_SHEETS:
@@ -110,7 +118,7 @@ def month_documents(
                 yield streaming(partial(_sheet, books, name), wanted)
     yield from shop_statements_of(
         db,
-        territory=territory,
+        registers=said.registers,
         month=month,
         standing=books.scope.standing,
         through_entry_id=certified_head(close.certificate).size if close is not None and is_closed else None,
@@ -121,13 +129,23 @@ def month_documents(
 
 
 def _books_of(db: Connection, territory_id: int, books: MonthBooks) -> Iterator[StreamedFile]:
-    """Yield the files that take every entry: they share one reading."""
-    last_day, first_day = books.month.last_day, books.month.first_day
-    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
-    yield fec_stream_of(db, territory_id=territory_id, year=books.month.year, last_day=last_day, one_pass=one_pass)
-    yield beancount_stream_of(db, territory_id=territory_id, last_day=last_day, one_pass=one_pass)
-    yield trial_balance_stream_of(one_pass)
-    feed = feed_from(db, one_pass, territory_id=territory_id, day=first_day)
+    """Yield the files that take every entry of the month: they share one reading, and read no earlier month again."""
+    month, close = books.month, books.close
+    first_day, last_day = month.first_day, month.last_day
+    is_closed = close is not None and close.is_closed
+    one_pass = books_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
+    yield month_entries_stream_of(month, one_pass)
+    yield beancount_stream_of(
+        db,
+        territory=books.scope.territory,
+        first_day=first_day,
+        last_day=last_day,
+        one_pass=one_pass,
+        account_count=certified_head(close.certificate).accounts_size if close is not None and is_closed else None,
+    )
+    before = counted_before(db, territory_id=territory_id, first_day=first_day)
+    yield trial_balance_stream_of(one_pass, before=before)
+    feed = one_pass.feed()
     shared = replace(books, scope=replace(books.scope, feed=feed))
     yield streaming(partial(_sheet, shared, SHARED_SHEET[0]), SHARED_SHEET[1], feed=feed)
 
@@ -157,20 +175,20 @@ def reconciliation_file(
     close: Close | None,
     head: LogHead | None,
     created_at: datetime.datetime,
-    differences: tuple[Difference, ...] | None = None,
+    said: Said,
 ) -> ExportFile:
-    """Return the état de rapprochement of a month, as PDF; `differences` when they are known."""
+    """Return the état de rapprochement of a month, as PDF; `said` is of `frozen.said_of`, for the month."""
     closed_at_ms = None if close is None else close.closed_at_ms
     state = reconciliation_of(
         db,
-        territory=territory_of(db, territory_id=territory_id),
+        registers=said.registers,
         facts=facts_of(
             db,
             territory_id=territory_id,
             month=month,
             verdict=UNVERIFIED,
             as_of_ms=closed_at_ms,
-            differences=differences,
+            differences=said.differences,
         ),
         close=close,
         head=head,
@@ -195,23 +213,3 @@ def superseded_files(db: Connection, *, territory_id: int, month: Month) -> list
         if reopening is not None:
             files.append(ExportFile(f"reopening-act-{close.close_id}.json", "application/json", reopening.act.encode()))
     return files
-
-
-def write_folder(*, folder: Path, files: Sequence[ExportFile]) -> list[Path]:
-    """Write the files to a folder, made when it is missing; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for file in files:
-        path = folder / file.name
-        path.write_bytes(file.content)
-        paths.append(path)
-    return paths
-
-
-def zipped(*, name: str, files: Sequence[ExportFile]) -> ExportFile:
-    """Return the files as one ZIP archive, the same bytes for the same files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.writestr(zipfile.ZipInfo(file.name, ZIP_DATE), file.content, zipfile.ZIP_DEFLATED)
-    return ExportFile(name, "application/zip", buffer.getvalue())

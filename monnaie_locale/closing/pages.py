@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
@@ -9,8 +10,10 @@ from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.closing import desk, runs
-from monnaie_locale.closing.documents import are_kept, kept_document, kept_documents
+from monnaie_locale.closing.archive import kept_archive, rendered_archive
+from monnaie_locale.closing.documents import are_kept, kept_document
 from monnaie_locale.closing.errors import CloseUnknown
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.model import STATE_NAMES, Check, Close, Reopening
 from monnaie_locale.closing.operations import CARRIED_REASON_LENGTH_MAX, check_month, next_month_to_close
 from monnaie_locale.closing.package import (
@@ -18,9 +21,9 @@ from monnaie_locale.closing.package import (
     UNVERIFIED,
     certificate_file,
     head_for,
-    month_package,
+    kept_close_id,
+    month_documents,
     reconciliation_file,
-    zipped,
 )
 from monnaie_locale.closing.queries import (
     close_of,
@@ -33,8 +36,8 @@ from monnaie_locale.closing.queries import (
 )
 from monnaie_locale.closing.reopening import REASON_LENGTH_MAX
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.exports.operations import ExportFile
-from monnaie_locale.exports.pages import download
+from monnaie_locale.exports.operations import ExportFile, StreamedFile
+from monnaie_locale.exports.pages import download, streamed, streamed_with
 from monnaie_locale.identity import access
 from monnaie_locale.identity.queries import name_of_caller
 from monnaie_locale.identity.roles import Permission
@@ -209,10 +212,10 @@ def kept_package(close_id: int) -> ResponseReturnValue:
     rt = runtime.current()
     with reading(rt.engine) as db:
         close = close_of(db, territory_id=rt.territory_id, close_id=close_id)
-        files = kept_documents(db, territory_id=rt.territory_id, close_id=close_id)
-    if not files:
-        raise CloseUnknown
-    return download(zipped(name=f"arrete-{close.month}-{close_id}.zip", files=files))
+        if not are_kept(db, territory_id=rt.territory_id, close_id=close_id):
+            raise CloseUnknown
+    name = f"arrete-{close.month}-{close_id}.zip"
+    return streamed(lambda db: kept_archive(db, territory_id=rt.territory_id, close_id=close_id, name=name))
 
 
 @blueprint.get("/bureau/arretes/<month>/certificat")
@@ -243,6 +246,7 @@ def rapprochement(month: str) -> ResponseReturnValue:
             close=close,
             head=head,
             created_at=_dated(close),
+            said=said_of(db, territory_id=rt.territory_id, month=wanted, close=close),
         )
     return download(file)
 
@@ -250,18 +254,21 @@ def rapprochement(month: str) -> ResponseReturnValue:
 @blueprint.get("/bureau/arretes/<month>/dossier")
 @access.requires(Permission.EXPORT_BOOKS)
 def package(month: str) -> ResponseReturnValue:
-    """Give every file of a month in one archive."""
+    """Give every file of a month in one archive, part by part."""
     rt = runtime.current()
-    wanted = desk.read_month(month)
-    with reading(rt.engine) as db:
-        files = month_package(
-            db,
-            territory_id=rt.territory_id,
-            month=wanted,
-            public_key_pem=rt.keyring.public_key_pem,
-            now=pages.now(),
-        )
-    return download(zipped(name=f"arrete-{wanted}.zip", files=files))
+    wanted, now = desk.read_month(month), pages.now()
+    name = f"arrete-{wanted}.zip"
+
+    def archive(stack: ExitStack) -> StreamedFile:
+        db = stack.enter_context(reading(rt.engine))
+        close_id = kept_close_id(db, territory_id=rt.territory_id, month=wanted)
+        if close_id is not None:
+            return kept_archive(db, territory_id=rt.territory_id, close_id=close_id, name=name)
+        key = rt.keyring.public_key_pem
+        files = month_documents(db, territory_id=rt.territory_id, month=wanted, public_key_pem=key, now=now)
+        return stack.enter_context(rendered_archive(files, name=name))
+
+    return streamed_with(archive)
 
 
 def _show(month: Month, form: FormReader, refusal: Refusal | None, *, status: int | None = None) -> ResponseReturnValue:

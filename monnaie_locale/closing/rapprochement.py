@@ -20,12 +20,12 @@ from monnaie_locale.documents.model import (
 )
 from monnaie_locale.documents.wording import mask_iban
 from monnaie_locale.exports.paper import issuer_of
+from monnaie_locale.exports.registers import Registers
 from monnaie_locale.identity.roles import SubjectKind
-from monnaie_locale.journal.directory import Territory
-from monnaie_locale.journal.periods import Flow, flows_through
+from monnaie_locale.journal.period_flows import flows_at_end
+from monnaie_locale.journal.periods import Flow
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import paris_date
-from monnaie_locale.programmes.queries import programmes_by_id
 from monnaie_locale.reconciliation.differences.wording import told
 
 CIRCULATION = {
@@ -39,20 +39,21 @@ SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 
 
 def reconciliation_of(
-    db: Connection, *, territory: Territory, facts: Facts, close: Close | None, head: LogHead | None
+    db: Connection, *, registers: Registers, facts: Facts, close: Close | None, head: LogHead | None
 ) -> Reconciliation:
     """Return the état de rapprochement.
 
     Args:
         db: a connection that sees one state of the books.
-        territory: whose books.
+        registers: the town, its programmes.
         facts: of `facts.facts_of`, for the month.
         close: the month's close, prepared or closed, or None.
         head: the signed head to print, or None.
 
     """
+    territory = registers.territory
     territory_id, last_day = territory.territory_id, facts.month.last_day
-    flows = flows_through(db, territory_id=territory_id, last_day=last_day)
+    flows = flows_at_end(db, territory_id=territory_id, last_day=last_day)
     reserve = chart_of(db, territory_id=territory_id, day=last_day).issuer(AccountKind.RESERVE)
     return Reconciliation(
         issuer=issuer_of(territory),
@@ -75,9 +76,7 @@ def reconciliation_of(
             for each in facts.differences
         ),
         circulation=tuple(HeldBy(label, facts.held_cents[kind]) for kind, label in CIRCULATION.items()),
-        programmes=_uses(
-            flows, {key: each.name for key, each in programmes_by_id(db, territory_id=territory_id).items()}
-        ),
+        programmes=_uses(flows, {each.programme_id: each.name for each in registers.programmes}),
         matches=_matches(facts, flows, reserve.code),
         prepared_by=signatory(close.prepared_by, close.prepared_at_ms) if close else Signatory(),
         approved_by=signatory(close.approved_by, close.closed_at_ms) if close else Signatory(),

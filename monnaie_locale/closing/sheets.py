@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from monnaie_locale.chart.queries import chart_of
 from monnaie_locale.closing.aged_items import aged_items, in_transit
 from monnaie_locale.closing.differences import open_differences
+from monnaie_locale.closing.frozen import Said
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.rapprochement import signatory
 from monnaie_locale.documents.model import LogHead
@@ -21,7 +22,6 @@ from monnaie_locale.exports.sheets.journal import general_ledger_sheet, journal_
 from monnaie_locale.exports.sheets.programmes import programme_use_sheet
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.exports.sheets.shops import bordereau_sheet, debts_sheet, payables_sheet
-from monnaie_locale.journal.directory import Territory
 from monnaie_locale.journal.period_balances import kinds_at_end
 from monnaie_locale.journal.periods import span_of
 from monnaie_locale.ledger.accounts import AccountKind
@@ -54,13 +54,24 @@ class MonthBooks:
 def month_books(
     db: Connection,
     *,
-    territory: Territory,
+    said: Said,
     month: Month,
     close: Close | None,
     head: LogHead | None,
     created_at: datetime.datetime,
 ) -> MonthBooks:
-    """Return a month ready for its documents; `created_at` is their date, `head` the signed head they bear."""
+    """Return a month ready for its documents.
+
+    Args:
+        db: a connection that sees one state of the books.
+        said: of `frozen.said_of`, for the month.
+        month: the month.
+        close: its close, prepared or closed, or None.
+        head: the signed head that the documents bear, or None.
+        created_at: their date.
+
+    """
+    territory = said.registers.territory
     closed_at_ms = close.closed_at_ms if close is not None and close.is_closed else None
     standing = Standing(
         issuer=issuer_of(territory),
@@ -73,9 +84,11 @@ def month_books(
         is_demo=territory.is_demo,
     )
     scope = Scope(
-        db=db, territory=territory, first_day=month.first_day, last_day=month.last_day, standing=standing,
+        db=db, registers=said.registers, first_day=month.first_day, last_day=month.last_day, standing=standing,
         chart=chart_of(db, territory_id=territory.territory_id, day=month.last_day),
     )  # fmt: skip
+    if said.differences is not None:
+        scope.tell(open_differences, said.differences, month=month)
     return MonthBooks(scope=scope, month=month, close=close)
 
 

@@ -54,6 +54,14 @@ close_documents = Table(
     Column("compressed", LargeBinary, nullable=False),
 )
 
+close_facts = Table(
+    "close_facts",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("close_id", Integer, primary_key=True, autoincrement=False),
+    Column("facts", Text, nullable=False),
+)
+
 close_runs = Table(
     "close_runs",
     metadata,

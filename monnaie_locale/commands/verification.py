@@ -18,6 +18,7 @@ from monnaie_locale.commands.verification_closes import check_closes
 from monnaie_locale.commands.verification_decided import check_decided
 from monnaie_locale.commands.verification_guarantees import check_guarantees
 from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
+from monnaie_locale.commands.verification_registers import check_registers
 from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
 from monnaie_locale.journal.queries import balance_of, owners_of
@@ -70,6 +71,7 @@ def verify_installation(
         *_readable("offline guarantees", check_guarantees(db, territory_id=territory_id, told=told)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
         *_readable("approvals", check_approvals(db, territory_id=territory_id)),
+        *_readable("registers", check_registers(db, territory_id=territory_id)),
         *_readable("decisions", check_decided(db, territory_id=territory_id, told=told)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
         *_readable("audit trail", check_trail(db, territory_id=territory_id, public_key_pem=public_key_pem)),

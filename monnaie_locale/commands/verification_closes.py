@@ -9,20 +9,21 @@ from sqlalchemy import Connection
 from monnaie_locale.closing.certificate import certified_head, read_certificate, verify_certificate
 from monnaie_locale.closing.documents import kept_digests, list_digest
 from monnaie_locale.closing.errors import CertificateMalformed
+from monnaie_locale.closing.frozen import frozen_digest
+from monnaie_locale.closing.kept import balances_differ
 from monnaie_locale.closing.model import Close, Reopening
 from monnaie_locale.closing.queries import closes_of, reopenings_of
 from monnaie_locale.closing.reopening_act import read_act, sha256_of, verify_act
 from monnaie_locale.identity.queries import events_of_actions
-from monnaie_locale.journal.period_balances import kept_kinds
 from monnaie_locale.journal.periods import closed_days, reopened_instants
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Finding
-from monnaie_locale.ledger.accounts import ACCOUNT_MAP
 
 TORN = "Le certificat de l’arrêté {month} ne tient plus."
 FAULTS = {
     "close_differs": "L’arrêté {month} ne dit plus ce que dit son certificat : mois, personnes ou motif.",
-    "close_balances_differ": "Les soldes gardés à l’arrêté {month} ne sont plus ceux de son certificat.",
+    "close_balances_differ": "Les soldes ou les flux gardés à l’arrêté {month} ne sont plus ceux de son certificat.",
+    "close_facts_differ": "Ce que l’arrêté {month} a gardé des registres n’est plus ce que son certificat scelle.",
     "close_document_altered": "Un document de l’arrêté {month} n’est plus celui qui a été rendu.",
     "close_supersedes_another": "L’arrêté {month} ne nomme pas le certificat et l’acte qui le précèdent.",
     "reopening_missing": "L’arrêté {month} est noté rouvert, et sa réouverture a disparu.",
@@ -67,21 +68,11 @@ def _is_certified(close: Close, territory_id: int) -> bool:
 
 def _kept_faults(db: Connection, territory_id: int, close: Close, noted: dict[str, str]) -> Iterator[str]:
     """What a close kept is what was signed: the balances by their certificate, the documents by the audit trail."""
-    body, _ = read_certificate(close.certificate)
-    certified = {
-        each["code"]: (each["debit_cents"], each["credit_cents"])
-        for each in body["accounts"]
-        if each["debit_cents"] or each["credit_cents"]
-    }
-    kept = kept_kinds(db, territory_id=territory_id, ends_on=close.month.last_day, closed_at_ms=close.closed_at_ms or 0)
-    sums = {
-        ACCOUNT_MAP[each.kind].code: (each.debits_cents, each.credits_cents)
-        for each in kept.values()
-        if each.debits_cents or each.credits_cents
-    }
-    # A close of an older version kept none.
-    if kept and sums != certified:
+    if balances_differ(db, territory_id=territory_id, close=close):
         yield "close_balances_differ"
+    facts_sha256 = read_certificate(close.certificate)[0].get("facts_sha256")
+    if frozen_digest(db, territory_id=territory_id, close_id=close.close_id) != facts_sha256:
+        yield "close_facts_differ"
     documents = kept_digests(db, territory_id=territory_id, close_id=close.close_id)
     wanted = noted.get(f"close:{close.close_id}")
     is_whole = (

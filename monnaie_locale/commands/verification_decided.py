@@ -19,8 +19,8 @@ from monnaie_locale.identity.model import AuditEvent
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.ledger.entries import EntryKind
-from monnaie_locale.reconciliation.decision_queries import decisions_of
-from monnaie_locale.reconciliation.decisions import decision_digest
+from monnaie_locale.reconciliation.decision_queries import decisions_of, refusal_digests
+from monnaie_locale.reconciliation.decisions import ENTERED, decision_digest, entries_digest
 from monnaie_locale.reconciliation.model import DecisionKind
 from monnaie_locale.reconciliation.queries import lines_digests
 
@@ -29,7 +29,8 @@ IMPORTED, HEARD = "statement.import", "statement.hear"
 DECIDED = {f"statement.{kind.value}": kind for kind in DecisionKind}
 # Before decisions had a table of their own (migration 0026), each was a line of the trail of this name.
 RESOLVED_BEFORE = "statement.resolve"
-ACTIONS = (TERMS, CAPS, CERTIFIED, LAPSED, IMPORTED, HEARD, *DECIDED, RESOLVED_BEFORE)
+REFUSED = "statement.refuse"
+ACTIONS = (TERMS, CAPS, CERTIFIED, LAPSED, IMPORTED, HEARD, REFUSED, ENTERED, *DECIDED, RESOLVED_BEFORE)
 
 
 def check_decided(db: Connection, *, territory_id: int, told: Told) -> Iterator[Finding]:
@@ -45,12 +46,26 @@ def check_decided(db: Connection, *, territory_id: int, told: Told) -> Iterator[
             f"statement {number}",
             f"Les lignes du relevé n° {number} ne sont plus celles qui ont été importées.",
         )
+    yield from _check_refusals(db, territory_id, events)
     heard = [event for event in events if event.action == HEARD]
     for number in _altered(heard, news_digests(db, territory_id=territory_id)):
         yield Finding(
             "bank_news_altered",
             f"bank-message {number}",
             f"Ce que la banque a dit des virements dans son message n° {number} n’est plus ce qui a été lu.",
+        )
+
+
+def _check_refusals(db: Connection, territory_id: int, events: list[AuditEvent]) -> Iterator[Finding]:
+    """Each file refused at the door is noted as it was, and none is noted that was not refused."""
+    stored = refusal_digests(db, territory_id=territory_id)
+    refused = [event for event in events if event.action == REFUSED]
+    told = {int(event.target.partition(":")[2]) for event in refused}
+    for number in sorted({*_altered(refused, stored), *(told ^ stored.keys())}):
+        yield Finding(
+            "refusal_altered",
+            f"refusal {number}",
+            f"Le relevé refusé n° {number} n’est pas noté comme le journal d’audit s’en souvient.",
         )
 
 
@@ -103,7 +118,10 @@ def _check_decisions(db: Connection, territory_id: int, events: list[AuditEvent]
     """Each decision is the one that was noted; only those brought over by the migration, the first ones, were not."""
     noted = {event.target: event for event in events if event.action in DECIDED}
     brought_over = sum(event.action == RESOLVED_BEFORE for event in events)
+    entered = {event.target: json.loads(event.detail)["sha256"] for event in events if event.action == ENTERED}
     for decision in decisions_of(db, territory_id=territory_id):
+        # An older version noted no entries.
+        as_entered = entered.get(f"decision:{decision.decision_id}", "") in {"", entries_digest(decision.entries)}
         event = noted.pop(f"decision:{decision.decision_id}", None)
         if event is None and decision.decision_id <= brought_over:
             continue
@@ -114,7 +132,7 @@ def _check_decisions(db: Connection, territory_id: int, events: list[AuditEvent]
             decision.decided_at_ms,
         )
         # An older version noted no digest.
-        if not is_noted or wanted not in {"", decision_digest(decision)}:
+        if not (is_noted and as_entered) or wanted not in {"", decision_digest(decision)}:
             yield Finding(
                 "decision_altered",
                 f"decision {decision.decision_id}",

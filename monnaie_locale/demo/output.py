@@ -9,6 +9,7 @@ from monnaie_locale.closing.package import month_package
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.month import Ended
+from monnaie_locale.exports.operations import fec_of
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.runtime import Runtime
 from wallets.card_sheet import PrintedCard, render_cards
@@ -54,7 +55,8 @@ def _forget(folder: Path, name: Path) -> None:
 
 
 def files_of(rt: Runtime, ended: Ended) -> dict[str, bytes]:
-    """Return every file of the month by its name: the books' own package, the bank's statements, the cards."""
+    """Return every file by its name: the month's own package, the year's FEC, the bank's statements, the cards."""
+    month = ended.stage.plan.month
     with reading(rt.engine) as db:
         package = month_package(
             db,
@@ -63,6 +65,7 @@ def files_of(rt: Runtime, ended: Ended) -> dict[str, bytes]:
             public_key_pem=rt.keyring.public_key_pem,
             now=rt.clock(),
         )
+        package.append(fec_of(db, territory_id=rt.territory_id, year=month.year, last_day=month.last_day))
     return {CARDS_NAME: _cards(rt, ended), **ended.statements, **{file.name: file.content for file in package}}
 
 

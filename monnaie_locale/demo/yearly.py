@@ -5,7 +5,7 @@ import datetime
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.dossier.giving import year_document
 from monnaie_locale.dossier.year import YEAR_SHEETS
-from monnaie_locale.exports.operations import beancount_of, fec_of, hledger_of
+from monnaie_locale.exports.operations import year_files as books_of_year
 from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.ledger.periods import DECEMBER, Month
 from monnaie_locale.runtime import Runtime
@@ -28,8 +28,6 @@ def year_files(rt: Runtime, *, year: int, through: Month) -> dict[str, bytes]:
                 for name in YEAR_SHEETS
                 for each in Format
             ),
-            fec_of(db, year=year, territory_id=rt.territory_id, last_day=last_day),
-            hledger_of(db, year=year, territory_id=rt.territory_id, last_day=last_day).whole(),
-            beancount_of(db, territory_id=rt.territory_id, last_day=last_day),
+            *(each.whole() for each in books_of_year(db, territory_id=rt.territory_id, year=year, last_day=last_day)),
         ]
     return {file.name: file.content for file in files}

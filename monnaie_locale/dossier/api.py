@@ -9,7 +9,7 @@ from monnaie_locale.documents.errors import ControlTotalsDiffer
 from monnaie_locale.dossier import giving
 from monnaie_locale.dossier.errors import AidNotApproved, DocumentUnknown
 from monnaie_locale.exports.api import FileReply, file_reply
-from monnaie_locale.exports.operations import hledger_of
+from monnaie_locale.exports.operations import hledger_of, year_beancount_of
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.programmes.errors import DistributionUnknown
 
@@ -60,6 +60,22 @@ def export_year_hledger(db: Connection, *, call: Call, year: int) -> FileReply:
     del call
     giving.check_year(year)
     return file_reply(hledger_of(db, territory_id=runtime.current().territory_id, year=year).whole())
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/documents/years/<int:year>/beancount",
+    summary="Export the journal of a year for Beancount",
+    permission=Permission.EXPORT_BOOKS,
+    answers=FileReply,
+    refusals=(MonthMalformed,),
+)
+def export_year_beancount(db: Connection, *, call: Call, year: int) -> FileReply:
+    """Give the Beancount journal of a year after the balances brought forward, every balance asserted."""
+    del call
+    giving.check_year(year)
+    return file_reply(year_beancount_of(db, territory_id=runtime.current().territory_id, year=year).whole())
 
 
 @endpoint(

@@ -1,11 +1,9 @@
 """The documents in the back office: by month, by year, by distribution."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.closing import desk
@@ -16,7 +14,8 @@ from monnaie_locale.dossier import giving
 from monnaie_locale.dossier.operations import record_named_aid
 from monnaie_locale.dossier.queries import LISTED_STATES, aid_of, duties_of_year
 from monnaie_locale.dossier.year import YEAR_TITLES
-from monnaie_locale.exports.operations import StreamedFile, fec_stream_of, hledger_of
+from monnaie_locale.exports.operations import fec_stream_of, hledger_of, year_beancount_of
+from monnaie_locale.exports.pages import streamed
 from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
@@ -30,29 +29,6 @@ FORMAT_NAMES = {Format.PDF: "PDF", Format.XLSX: "Tableur", Format.CSV: "CSV"}
 PATH = "/bureau/documents"
 
 blueprint = Blueprint("dossier", __name__, template_folder="templates")
-
-
-def streamed(make: Callable[[Connection], StreamedFile]) -> Response:
-    """Return a file as it is made; its connection is given back when the last part is sent, or nobody listens."""
-    stack = ExitStack()
-    try:
-        file = make(stack.enter_context(reading(runtime.current().engine)))
-    except BaseException:
-        stack.close()
-        raise
-    response = Response(
-        _until_sent(file, stack),
-        content_type=file.media_type,
-        headers={"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"},
-    )
-    # A listener that went away before the first part has started nothing that could end.
-    response.call_on_close(stack.close)
-    return response
-
-
-def _until_sent(file: StreamedFile, stack: ExitStack) -> Iterator[bytes]:
-    with stack:
-        yield from file.parts
 
 
 @blueprint.get(PATH)
@@ -136,6 +112,15 @@ def year_hledger(year: int) -> ResponseReturnValue:
     rt = runtime.current()
     giving.check_year(year)
     return streamed(lambda db: hledger_of(db, territory_id=rt.territory_id, year=year))
+
+
+@blueprint.get(f"{PATH}/annee/<int:year>/beancount")
+@access.requires(Permission.EXPORT_BOOKS)
+def year_beancount(year: int) -> ResponseReturnValue:
+    """Give the Beancount journal of a year, entry by entry."""
+    rt = runtime.current()
+    giving.check_year(year)
+    return streamed(lambda db: year_beancount_of(db, territory_id=rt.territory_id, year=year))
 
 
 @blueprint.get(f"{PATH}/aides/<int:distribution_id>.<wanted>")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from monnaie_locale.chart.queries import chart_of
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.package import head_for
 from monnaie_locale.closing.queries import close_of_month
@@ -13,8 +14,8 @@ from monnaie_locale.closing.sheets import MonthBooks, month_books
 from monnaie_locale.documents.sheet import Standing
 from monnaie_locale.dossier.errors import AidNotApproved
 from monnaie_locale.exports.paper import issuer_of
+from monnaie_locale.exports.registers import registers_of
 from monnaie_locale.exports.sheets.scope import Scope
-from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.ledger.periods import DECEMBER, Month, moment_of, paris_date
 from monnaie_locale.programmes.legal_bases import BASES, Deadline
 from monnaie_locale.programmes.model import Distribution, DistributionState, LegalBasis, Programme
@@ -59,7 +60,7 @@ def books_of_month(
     close = close_of_month(db, territory_id=territory_id, month=month)
     return month_books(
         db,
-        territory=territory_of(db, territory_id=territory_id),
+        said=said_of(db, territory_id=territory_id, month=month, close=close),
         month=month,
         close=close,
         head=head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem),
@@ -72,8 +73,9 @@ def scope_of_year(
 ) -> Scope:
     """Return a calendar year ready for its documents: closed when its December is. Arguments as `books_of_month`."""
     close = close_of_month(db, territory_id=territory_id, month=Month(year, DECEMBER))
-    last_day = datetime.date(year, DECEMBER, 31)
-    territory = territory_of(db, territory_id=territory_id)
+    first_day, last_day = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
+    registers = registers_of(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
+    territory = registers.territory
     head = head_for(db, territory_id=territory_id, close=close, public_key_pem=public_key_pem)
     standing = Standing(
         issuer=issuer_of(territory),
@@ -86,7 +88,7 @@ def scope_of_year(
         is_demo=territory.is_demo,
     )
     return Scope(
-        db=db, territory=territory, first_day=datetime.date(year, 1, 1), last_day=last_day, standing=standing,
+        db=db, registers=registers, first_day=first_day, last_day=last_day, standing=standing,
         chart=chart_of(db, territory_id=territory_id, day=last_day),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ Source: Beancount language syntax (v2 and v3). Debits are positive; every closin
 """
 
 import datetime
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,16 +76,19 @@ def beancount_parts(
     moved_on: Mapping[int, datetime.date],
     balances: Iterable[AccountBalance],
     closed_on: datetime.date,
+    opening: BookEntry | None = None,
 ) -> Iterator[bytes]:
     """Yield the journal of `write_beancount`, some hundred entries a part; memory flat.
 
     Args:
         title: shown by programs that read the journal.
-        entries: every entry since the books began, up to `closed_on`, in the order of their numbers.
+        entries: every entry since the books began, or since `opening`, up to `closed_on`, in the order of their
+            numbers.
         accounts: every account that moved or has a balance.
         moved_on: the first day on which an account moved: it is opened by then.
         balances: as `write_beancount`.
         closed_on: the last day covered.
+        opening: the balances brought forward into a month or a year, as a transaction; None begins with nothing.
 
     Refuses as `write_beancount`.
     """
@@ -97,7 +101,8 @@ def beancount_parts(
         f'option "title" {_quoted(title)}\noption "operating_currency" "{CURRENCY}"',
         "\n".join(f"{opened[key]} open {names[key]} {CURRENCY}" for key in sorted(names, key=lambda key: names[key])),
     ]
-    for rank, entry in enumerate(sound(entries=entries), start=1):
+    brought_forward = [] if opening is None else [opening]
+    for rank, entry in enumerate(sound(entries=itertools.chain(brought_forward, entries)), start=1):
         if entry.accounted_on > closed_on:
             raise EntryOutsidePeriod(number=entry.number, accounted_on=entry.accounted_on.strftime("%d/%m/%Y"))
         blocks.append(_transaction(entry, names))

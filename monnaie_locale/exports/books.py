@@ -80,7 +80,7 @@ def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) ->
 
 
 def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date) -> BookEntry | None:
-    """Return what the accounts hold when a year begins as its first entry ("à nouveaux"), or None when nothing is held.
+    """Return what the accounts hold when a year or a month begins, as its first entry; None when nothing is held.
 
     Source: LPF A47 A-1: the first numbers of a file are the balances brought forward.
     """
@@ -105,7 +105,7 @@ def opening_entry(db: Connection, *, territory_id: int, first_day: datetime.date
         journal_label=OPENING_JOURNAL.french,
         accounted_on=first_day,
         recorded_on=first_day,
-        piece_reference=f"AN{first_day:%Y}",
+        piece_reference=f"AN{first_day:%Y}" if first_day.month == 1 else f"AN{first_day:%Y-%m}",
         piece_on=first_day,
         label=f"À nouveau au {first_day:%d/%m/%Y}",
         lines=lines,

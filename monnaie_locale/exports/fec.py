@@ -68,7 +68,7 @@ def fec_parts(
     last_day: datetime.date,
     opening: BookEntry | None = None,
 ) -> Iterator[bytes]:
-    """Yield the FEC of an accounting year (or of its beginning), in UTF-8, some hundred entries a part.
+    """Yield the FEC of an accounting year, or the entries of a month alike, in UTF-8, some hundred entries a part.
 
     EcritureNum counts from 1 in the order of validation: the ledger numbers all years in one sequence, and around
     New Year two years interleave in it, so its numbers would leave gaps here. The ledger's number follows the label,
@@ -76,7 +76,7 @@ def fec_parts(
 
     Args:
         entries: every entry accounted in the period, in the order of their numbers.
-        first_day: the first day of the accounting year.
+        first_day: the first day of the accounting year, or of the month.
         last_day: the last day covered.
         opening: the balances brought forward, which take the first number; None when there are none.
 

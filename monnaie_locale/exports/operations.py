@@ -2,39 +2,39 @@
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from merchants.model import PayoutState
 from merchants.payouts import payment_file
-from merchants.queries import list_payouts
 from monnaie_locale.documents import sheet_csv
 from monnaie_locale.documents.merchant_statement import Detail, merchant_statement
 from monnaie_locale.documents.model import MerchantStatement
 from monnaie_locale.documents.sheet import Standing
 from monnaie_locale.exports.beancount import beancount_parts
-from monnaie_locale.exports.books import book_entries, closing_balances, opening_entry
+from monnaie_locale.exports.books import book_entries, closing_balances, ledger_accounts, opening_entry
 from monnaie_locale.exports.fec import fec_file_name, fec_parts
 from monnaie_locale.exports.hledger import hledger_parts
 from monnaie_locale.exports.model import sound
 from monnaie_locale.exports.one_pass import Feed, OnePass
 from monnaie_locale.exports.payment_order import payment_order
+from monnaie_locale.exports.registers import ORDERED_STATES, Registers
 from monnaie_locale.exports.shop_statements import month_statements, paid_in, statement_sheet
 from monnaie_locale.exports.trial_balance import TrialBalanceCount, write_trial_balance
 from monnaie_locale.journal.directory import Territory, territory_of
+from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import first_moves
-from monnaie_locale.journal.queries import head_of, numbers_accounted
+from monnaie_locale.journal.queries import head_of
 from monnaie_locale.ledger.periods import Month
 
 DECEMBER = 12
+ONE_DAY = datetime.timedelta(days=1)
 ENTRIES_PER_PART = 500
 # About five pages: a shop that had more operations reads a line a day.
 LINES_ON_PAPER_MAX = 200
 BEANCOUNT_NAME = "journal.beancount"
 TRIAL_BALANCE_NAME = "trial-balance.csv"
-PAYOUTS_NAME = "payouts.xml"
-ORDERED_STATES = frozenset({PayoutState.APPROVED, PayoutState.SENT, PayoutState.SETTLED})
+PAYOUTS_NAME, PAYOUTS_MEDIA_TYPE = "payouts.xml", "application/xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +76,24 @@ def fec_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.d
 
 
 def fec_stream_of(
-    db: Connection,
-    *,
-    territory_id: int,
-    year: int,
-    last_day: datetime.date | None = None,
-    one_pass: OnePass | None = None,
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
 ) -> StreamedFile:
     """Return the FEC of a calendar year, or of its beginning up to `last_day`, under its legal name.
-
-    `one_pass` is of `books_through` the last day, for several files; None reads the books for this one.
 
     Refuses siren_malformed, and what `fec.fec_parts` refuses.
     """
     territory = territory_of(db, territory_id=territory_id)
     first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
     last_day = min(last_day or closes_on, closes_on)
-    one_pass = one_pass or books_through(db, territory_id=territory_id, last_day=last_day, first_day=first_day)
-    feed = feed_from(db, one_pass, territory_id=territory_id, day=first_day)
     return StreamedFile(
         name=fec_file_name(siren=territory.issuer_siren, closes_on=closes_on),
         media_type="text/plain; charset=utf-8",
         parts=fec_parts(
-            entries=(entry for entry in feed if entry.accounted_on >= first_day),
+            entries=book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day),
             first_day=first_day,
             last_day=last_day,
             opening=opening_entry(db, territory_id=territory_id, first_day=first_day),
         ),
-        feed=feed,
     )
 
 
@@ -113,12 +103,6 @@ def books_through(
     """Return one reading of the entries accounted up to a day, for several files."""
     entries = book_entries(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
     return OnePass(entries, last=head_of(db, territory_id=territory_id).last_entry_id)
-
-
-def feed_from(db: Connection, one_pass: OnePass, *, territory_id: int, day: datetime.date) -> Feed:
-    """Return the entries of a pass from the first one accounted on a day on; some of earlier days are among them."""
-    bounds = numbers_accounted(db, territory_id=territory_id, first_day=day)
-    return one_pass.feed(after=one_pass.last if bounds is None else bounds[0] - 1)
 
 
 def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None) -> StreamedFile:
@@ -139,31 +123,93 @@ def hledger_of(db: Connection, *, territory_id: int, year: int, last_day: dateti
     )
 
 
+def month_entries_stream_of(month: Month, one_pass: OnePass) -> StreamedFile:
+    """Return the entries of a month in the format of the FEC; `one_pass` is of `books_through` the month.
+
+    The law knows one file, of the whole accounting year (LPF A47 A-1): a month's has neither its name nor balances
+    brought forward. The entries of the twelve months are those of the year's. Refuses what `fec.fec_parts` refuses.
+    """
+    feed = one_pass.feed()
+    parts = fec_parts(entries=feed, first_day=month.first_day, last_day=month.last_day)
+    return StreamedFile(f"ecritures-{month}.txt", "text/plain; charset=utf-8", parts, feed=feed)
+
+
 def beancount_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
-    """Return the Beancount journal in memory; as `beancount_stream_of`."""
-    one_pass = books_through(db, territory_id=territory_id, last_day=last_day)
-    return beancount_stream_of(db, territory_id=territory_id, last_day=last_day, one_pass=one_pass).whole()
+    """Return the Beancount journal since the books began, in memory; as `beancount_stream_of`."""
+    return beancount_since_the_beginning(db, territory_id=territory_id, last_day=last_day).whole()
+
+
+def beancount_since_the_beginning(db: Connection, *, territory_id: int, last_day: datetime.date) -> StreamedFile:
+    """Return the Beancount journal of all entries accounted up to a day; as `beancount_stream_of`."""
+    territory = territory_of(db, territory_id=territory_id)
+    return beancount_stream_of(db, territory=territory, last_day=last_day)
 
 
 def beancount_stream_of(
-    db: Connection, *, territory_id: int, last_day: datetime.date, one_pass: OnePass
+    db: Connection,
+    *,
+    territory: Territory,
+    last_day: datetime.date,
+    first_day: datetime.date | None = None,
+    one_pass: OnePass | None = None,
+    account_count: int | None = None,
 ) -> StreamedFile:
-    """Return the Beancount journal of all entries accounted up to a day, every balance asserted.
+    """Return the Beancount journal of a period, every balance asserted, after those brought forward into it.
 
-    `one_pass` is of `books_through` that day.
+    Args:
+        db: a connection that sees one state of the books.
+        territory: whose books.
+        last_day: the last day of the period.
+        first_day: its first day; None is the beginning of the books, so that nothing is brought forward.
+        one_pass: of `books_through` the period, for several files; None reads the books for this one.
+        account_count: how many accounts there were when the period was closed; None tells of all there are.
+
     """
-    territory = territory_of(db, territory_id=territory_id)
-    balances = closing_balances(db, territory_id=territory_id, last_day=last_day)
+    territory_id = territory.territory_id
+    balances = tuple(
+        each
+        for each in closing_balances(db, territory_id=territory_id, last_day=last_day)
+        if account_count is None or each.account.account_id <= account_count
+    )
+    if first_day is None:
+        opening, moved_on = None, first_moves(db, territory_id=territory_id, last_day=last_day)
+    else:
+        opening = opening_entry(db, territory_id=territory_id, first_day=first_day)
+        moved_on = {each.account.account_id: first_day for each in balances}
+    one_pass = one_pass or books_through(db, territory_id=territory_id, first_day=first_day, last_day=last_day)
     feed = one_pass.feed()
     parts = beancount_parts(
         title=f"{territory.name} – {territory.currency_name}",
         entries=feed,
         accounts={each.account.account_id: each.account for each in balances},
-        moved_on=first_moves(db, territory_id=territory_id, last_day=last_day),
+        moved_on=moved_on,
         balances=balances,
         closed_on=last_day,
+        opening=opening,
     )
     return StreamedFile(BEANCOUNT_NAME, "text/plain; charset=utf-8", parts, feed=feed)
+
+
+def year_beancount_of(
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+) -> StreamedFile:
+    """Return the Beancount journal of a calendar year, or of its beginning, after the balances brought forward."""
+    first_day, closes_on = datetime.date(year, 1, 1), datetime.date(year, DECEMBER, 31)
+    last_day = min(last_day or closes_on, closes_on)
+    territory = territory_of(db, territory_id=territory_id)
+    file = beancount_stream_of(db, territory=territory, first_day=first_day, last_day=last_day)
+    return replace(file, name=f"journal-{year}.beancount")
+
+
+def year_files(
+    db: Connection, *, territory_id: int, year: int, last_day: datetime.date | None = None
+) -> Iterator[StreamedFile]:
+    """Yield what other programs read of a calendar year, or of its beginning: the FEC, the hledger and Beancount books.
+
+    Refuses as `fec_stream_of`.
+    """
+    for make in (fec_stream_of, hledger_of, year_beancount_of):
+        yield make(db, territory_id=territory_id, year=year, last_day=last_day)
 
 
 def trial_balance_of(db: Connection, *, territory_id: int, last_day: datetime.date) -> ExportFile:
@@ -172,14 +218,24 @@ def trial_balance_of(db: Connection, *, territory_id: int, last_day: datetime.da
     return trial_balance_stream_of(one_pass).whole()
 
 
-def trial_balance_stream_of(one_pass: OnePass) -> StreamedFile:
-    """Return the trial balance of all entries of a pass, as CSV."""
+def trial_balance_stream_of(one_pass: OnePass, *, before: TrialBalanceCount | None = None) -> StreamedFile:
+    """Return the trial balance of all entries of a pass, as CSV; `before` is what earlier entries counted."""
     feed = one_pass.feed()
-    return StreamedFile(TRIAL_BALANCE_NAME, "text/csv; charset=utf-8", _trial_balance_parts(feed), feed=feed)
+    parts = _trial_balance_parts(feed, before or TrialBalanceCount())
+    return StreamedFile(TRIAL_BALANCE_NAME, "text/csv; charset=utf-8", parts, feed=feed)
 
 
-def _trial_balance_parts(feed: Feed) -> Iterator[bytes]:
+def counted_before(db: Connection, *, territory_id: int, first_day: datetime.date) -> TrialBalanceCount:
+    """Return the trial balance of what was accounted before a day, under the codes of that day, as it was kept."""
     counting = TrialBalanceCount()
+    accounts = ledger_accounts(db, territory_id=territory_id, day=first_day)
+    before = balances_at_end(db, territory_id=territory_id, last_day=first_day - ONE_DAY)
+    for account_id, balance in before.items():
+        counting.count(accounts[account_id], debit_cents=balance.debits_cents, credit_cents=balance.credits_cents)
+    return counting
+
+
+def _trial_balance_parts(feed: Feed, counting: TrialBalanceCount) -> Iterator[bytes]:
     for rank, entry in enumerate(sound(entries=feed), start=1):
         counting.add(entry)
         if rank % ENTRIES_PER_PART == 0:
@@ -192,29 +248,28 @@ def payment_order_of(db: Connection, *, territory_id: int, payout_id: int, name:
     """Return the bank's file of an approved payout; refuses payout_unknown, payout_state_wrong."""
     territory = territory_of(db, territory_id=territory_id)
     payout = payment_file(db, territory_id=territory_id, payout_id=payout_id)
-    return ExportFile(name, "application/xml", payment_order(territory=territory, payout=payout))
+    return ExportFile(name, PAYOUTS_MEDIA_TYPE, payment_order(territory=territory, payout=payout))
 
 
-def payment_orders_of(db: Connection, *, territory_id: int, month: Month) -> list[ExportFile]:
+def payment_orders_of(registers: Registers, month: Month) -> list[ExportFile]:
     """Return the bank's files of the payouts of a month; a second one in the month has its number in its name."""
     ordered = [
         payout
-        for payout in reversed(list_payouts(db, territory_id=territory_id))
+        for payout in reversed(registers.payouts)
         if payout.state in ORDERED_STATES and Month.of(payout.cutoff_on) == month
     ]
     return [
-        payment_order_of(
-            db,
-            territory_id=territory_id,
-            payout_id=payout.id,
-            name=PAYOUTS_NAME if rank == 1 else f"payouts-{rank}.xml",
+        ExportFile(
+            PAYOUTS_NAME if rank == 1 else f"payouts-{rank}.xml",
+            PAYOUTS_MEDIA_TYPE,
+            payment_order(territory=registers.territory, payout=registers.payment_files[payout.id]),
         )
         for rank, payout in enumerate(ordered, start=1)
     ]
 
 
 def shop_statements_of(
-    db: Connection, *, territory: Territory, month: Month, standing: Standing, through_entry_id: int | None = None
+    db: Connection, *, registers: Registers, month: Month, standing: Standing, through_entry_id: int | None = None
 ) -> Iterator[StreamedFile]:
     """Yield one PDF for each shop that has something to read: an operation, a payout or a balance.
 
@@ -222,14 +277,14 @@ def shop_statements_of(
 
     Args:
         db: a connection that sees one state of the books.
-        territory: whose shops.
+        registers: the shops, the payouts.
         month: the month.
         standing: the date of the documents, and the head that they bear.
         through_entry_id: as `paid_in`.
 
     """
-    paid = paid_in(db, territory_id=territory.territory_id, month=month, through_entry_id=through_entry_id)
-    for shop in month_statements(db, territory=territory, month=month, standing=standing, paid=paid):
+    paid = paid_in(db, registers, month=month, through_entry_id=through_entry_id)
+    for shop in month_statements(db, registers=registers, month=month, standing=standing, paid=paid):
         is_long = len(shop.statement.lines) > LINES_ON_PAPER_MAX
         yield StreamedFile(
             f"statement-{shop.code}-{month}.pdf",

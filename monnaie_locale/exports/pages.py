@@ -1,21 +1,25 @@
 """The books as files that other programs read, from the back office."""
 
 import datetime
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from merchants.queries import list_payouts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.exports.operations import (
-    ORDERED_STATES,
     ExportFile,
-    beancount_of,
-    fec_of,
+    StreamedFile,
+    beancount_since_the_beginning,
+    fec_stream_of,
     payment_order_of,
     trial_balance_of,
 )
+from monnaie_locale.exports.registers import ORDERED_STATES
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.periods import paris_date
@@ -37,6 +41,34 @@ def download(file: ExportFile) -> Response:
     )
 
 
+def streamed(make: Callable[[Connection], StreamedFile]) -> Response:
+    """Return a file as it is made; its connection is given back when the last part is sent, or nobody listens."""
+    return streamed_with(lambda stack: make(stack.enter_context(reading(runtime.current().engine))))
+
+
+def streamed_with(make: Callable[[ExitStack], StreamedFile]) -> Response:
+    """Return the same of a file that needs more than a connection: the stack is left when the last part is sent."""
+    stack = ExitStack()
+    try:
+        file = make(stack)
+    except BaseException:
+        stack.close()
+        raise
+    response = Response(
+        _until_sent(file, stack),
+        content_type=file.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"},
+    )
+    # A listener that went away before the first part has started nothing that could end.
+    response.call_on_close(stack.close)
+    return response
+
+
+def _until_sent(file: StreamedFile, stack: ExitStack) -> Iterator[bytes]:
+    with stack:
+        yield from file.parts
+
+
 @blueprint.get("/bureau/exports")
 @access.requires(Permission.EXPORT_BOOKS)
 def index() -> ResponseReturnValue:
@@ -54,8 +86,7 @@ def fec() -> ResponseReturnValue:
     year = form.integer("year", at_least=YEAR_MIN, at_most=YEAR_MAX)
     if form.errors:
         return _index(form, status=422)
-    with reading(rt.engine) as db:
-        return download(fec_of(db, territory_id=rt.territory_id, year=year))
+    return streamed(lambda db: fec_stream_of(db, territory_id=rt.territory_id, year=year))
 
 
 @blueprint.get("/bureau/exports/journal")
@@ -66,8 +97,7 @@ def journal() -> ResponseReturnValue:
     through = _through()
     if through is None:
         return _index(_asked(), status=422)
-    with reading(rt.engine) as db:
-        return download(beancount_of(db, territory_id=rt.territory_id, last_day=through))
+    return streamed(lambda db: beancount_since_the_beginning(db, territory_id=rt.territory_id, last_day=through))
 
 
 @blueprint.get("/bureau/exports/balance")

@@ -12,11 +12,10 @@ from sqlalchemy import Connection
 from merchants.cap_claims import Certification, Claim, certifications_of, claims_deadline, claims_of
 from merchants.model import Merchant, PayoutLine, PayoutTerms
 from merchants.payout_terms import terms_of
-from merchants.queries import lines_of, list_merchants, list_payouts
 from monnaie_locale.documents.model import CapYear, MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing
 from monnaie_locale.exports.labels import ENTRY_LABELS
-from monnaie_locale.journal.directory import Territory
+from monnaie_locale.exports.registers import ORDERED_STATES, Registers
 from monnaie_locale.journal.ledger_lines import SHOP_KINDS, ShopMove, shop_moves
 from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import balances_through
@@ -29,7 +28,6 @@ STATEMENT_COLUMNS = (
     Column("N°"), Column("Date", Kind.DAY), Column("Heure"), Column("Opération"), Column("Remarque"),
     Column(AMOUNT, Kind.CENTS),
 )  # fmt: skip
-PAID_STATES = frozenset({"approved", "sent", "settled"})
 LATE_NOTE = "reçu le {:%d/%m}"
 
 
@@ -54,7 +52,7 @@ class ShopMonth:
 def month_statements(
     db: Connection,
     *,
-    territory: Territory,
+    registers: Registers,
     month: Month,
     standing: Standing,
     paid: Mapping[int, Paid],
@@ -65,12 +63,13 @@ def month_statements(
 
     Args:
         db: a connection that sees one state of the books.
-        territory: whose currency.
+        registers: the town, its shops.
         month: the month, by the accounting dates.
         standing: the date of the documents, their issuer and the head that they bear.
         paid: what the month pays each shop, of `paid_in`.
 
     """
+    territory = registers.territory
     territory_id, first, last = territory.territory_id, month.first_day, month.last_day
     opening, closing = _held_by_shops(db, territory_id=territory_id, month=month)
     groups = itertools.groupby(
@@ -80,7 +79,7 @@ def month_statements(
     cap = _cap_years(db, territory_id=territory_id, month=month, as_of_ms=instant_ms(standing.created_at))
     in_force = terms_of(db, territory_id=territory_id, as_of_ms=instant_ms(standing.created_at))
     # Both in the order of the shops' numbers.
-    for merchant in list_merchants(db, territory_id=territory_id):
+    for merchant in registers.merchants:
         moves: list[ShopMove] = []
         if waiting is not None and waiting[0] == merchant.id:
             moves = list(waiting[1])
@@ -213,17 +212,19 @@ def _line(move: ShopMove) -> StatementLine:
     )
 
 
-def paid_in(db: Connection, *, territory_id: int, month: Month, through_entry_id: int | None = None) -> dict[int, Paid]:
+def paid_in(
+    db: Connection, registers: Registers, *, month: Month, through_entry_id: int | None = None
+) -> dict[int, Paid]:
     """Return what the newest payout ordered for the month pays each shop, by the shop's number.
 
     `through_entry_id`: no payout ordered after this entry is told, so that a closed month's statement never changes.
     """
     paid: dict[int, Paid] = {}
-    for payout in list_payouts(db, territory_id=territory_id):
-        if payout.state.value not in PAID_STATES or Month.of(payout.cutoff_on) != month:
+    for payout in registers.payouts:
+        if payout.state not in ORDERED_STATES or Month.of(payout.cutoff_on) != month:
             continue
-        terms = terms_of(db, territory_id=territory_id, as_of_ms=payout.prepared_at_ms)
-        for line in lines_of(db, territory_id=territory_id, payout_id=payout.id):
+        terms = terms_of(db, territory_id=registers.territory.territory_id, as_of_ms=payout.prepared_at_ms)
+        for line in payout.lines:
             is_told = through_entry_id is None or (line.order_entry_id or 0) <= through_entry_id
             if is_told:
                 paid.setdefault(line.merchant_id, Paid(line, payout.execution_on, terms))

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from monnaie_locale.exports.model import BookEntry, sound
+from monnaie_locale.exports.model import BookEntry, LedgerAccount, sound
 from monnaie_locale.exports.plain_text import one_line
 from monnaie_locale.ledger.money import format_decimal
 
@@ -63,10 +63,14 @@ class TrialBalanceCount:
     def add(self, entry: BookEntry) -> None:
         """Count a sound entry."""
         for line in entry.lines:
-            code = line.account.general_code
-            self.labels.setdefault(code, line.account.general_label)
-            self.debits[code] = self.debits.get(code, 0) + line.debit_cents
-            self.credits[code] = self.credits.get(code, 0) + line.credit_cents
+            self.count(line.account, debit_cents=line.debit_cents, credit_cents=line.credit_cents)
+
+    def count(self, account: LedgerAccount, *, debit_cents: int, credit_cents: int) -> None:
+        """Count what was debited and credited on an account."""
+        code = account.general_code
+        self.labels.setdefault(code, account.general_label)
+        self.debits[code] = self.debits.get(code, 0) + debit_cents
+        self.credits[code] = self.credits.get(code, 0) + credit_cents
 
     def balance(self) -> TrialBalance:
         """Return the trial balance of what was counted."""

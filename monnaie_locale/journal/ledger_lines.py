@@ -183,10 +183,15 @@ def day_totals(
 
 
 def daily_moves(
-    db: Connection, *, territory_id: int, last_day: datetime.date, kinds: Collection[AccountKind]
+    db: Connection,
+    *,
+    territory_id: int,
+    first_day: datetime.date,
+    last_day: datetime.date,
+    kinds: Collection[AccountKind],
 ) -> list[DayMove]:
-    """Return what moved each account of these kinds on each day since the books began, up to a day."""
-    sides = _sides(territory_id, None, last_day)
+    """Return what moved each account of these kinds on each day of a period, account by account, by day."""
+    sides = _sides(territory_id, first_day, last_day)
     keys = (sides.c.account_id, journal_entries.c.accounted_on)
     rows = db.execute(
         select(*keys, func.sum(sides.c.debit_cents), func.sum(sides.c.credit_cents))
@@ -297,11 +302,8 @@ def _moves_reserve(
     return case((entry_id.in_(banked), 1), else_=0)
 
 
-def _sides(territory_id: int, first_day: datetime.date | None, last_day: datetime.date) -> Subquery:
+def _sides(territory_id: int, first_day: datetime.date, last_day: datetime.date) -> Subquery:
     """Return both sides of every transfer of a period, each as one row of one account."""
-    days = [journal_entries.c.accounted_on <= last_day]
-    if first_day is not None:
-        days.append(journal_entries.c.accounted_on >= first_day)
     return union_all(
         *(
             select(
@@ -313,7 +315,9 @@ def _sides(territory_id: int, first_day: datetime.date | None, last_day: datetim
                 case((literal(is_debit) == 0, transfers.c.amount_cents), else_=0).label("credit_cents"),
             )
             .join(journal_entries, _of_entry())
-            .where(transfers.c.territory_id == territory_id, *days)
+            .where(
+                transfers.c.territory_id == territory_id, journal_entries.c.accounted_on.between(first_day, last_day)
+            )
             for kind, account_id, is_debit in (
                 (transfers.c.debit_kind, transfers.c.debit_account_id, 1),
                 (transfers.c.credit_kind, transfers.c.credit_account_id, 0),

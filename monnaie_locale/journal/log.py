@@ -8,11 +8,14 @@ from monnaie_locale.journal.sealer import LogHead, as_head
 from monnaie_locale.journal.tables import journal_entries, log_heads
 
 LEAVES_PER_READ = 20_000
+# Below any size: a head that somebody numbered -5 is read too.
+BELOW_ALL = -(2**63)
 
 
-def heads_of(db: Connection, *, territory_id: int) -> Iterator[LogHead]:
-    """Yield every signed head, the smallest first."""
-    rows = db.execute(select(log_heads).where(log_heads.c.territory_id == territory_id).order_by(log_heads.c.size))
+def heads_of(db: Connection, *, territory_id: int, after: int = BELOW_ALL) -> Iterator[LogHead]:
+    """Yield every signed head of a log larger than `after`, the smallest first."""
+    wanted = (log_heads.c.territory_id == territory_id, log_heads.c.size > after)
+    rows = db.execute(select(log_heads).where(*wanted).order_by(log_heads.c.size))
     for row in rows.mappings():
         yield as_head(row)
 

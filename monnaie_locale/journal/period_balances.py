@@ -5,14 +5,16 @@ posting lock: under it only what was posted meanwhile is added.
 """
 
 import datetime
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from monnaie_locale.database.bulk import insert_rows
-from monnaie_locale.journal.periods import balances_through
+from monnaie_locale.journal.period_flows import Flows, added, flows_at_end, keep_flows
+from monnaie_locale.journal.periods import balances_through, flows_through
 from monnaie_locale.journal.queries import accounts_of, head_of
 from monnaie_locale.journal.tables import closed_periods, journal_entries, period_balances, transfers
 from monnaie_locale.ledger.accounts import AccountKind, Balance
@@ -26,13 +28,14 @@ class Counted:
     """What the books held at the end of a month, counted two ways as they stood at one entry.
 
     `balances` are the sums of the entries, by account; `held_cents` the accounts' counters less what moved them on
-    later days, by kind, as credits less debits.
+    later days, by kind, as credits less debits. `flows` are what went from kind to kind by then, per programme.
     """
 
     month: Month
     through_entry_id: int
     balances: Balances
     held_cents: dict[AccountKind, int]
+    flows: Flows
 
     @property
     def kinds(self) -> dict[AccountKind, Balance]:
@@ -65,6 +68,7 @@ def count_month(db: Connection, *, territory_id: int, month: Month) -> Counted:
         through_entry_id=head_of(db, territory_id=territory_id).last_entry_id,
         balances=balances_at_end(db, territory_id=territory_id, last_day=month.last_day),
         held_cents={kind: held[kind] for kind in AccountKind},
+        flows=flows_at_end(db, territory_id=territory_id, last_day=month.last_day),
     )
 
 
@@ -87,6 +91,12 @@ def counted_further(db: Connection, *, territory_id: int, counted: Counted) -> C
         through_entry_id=max(row.id for row in posted),
         balances=_added(counted.balances, moved),
         held_cents=held,
+        flows=added(
+            counted.flows,
+            flows_through(
+                db, territory_id=territory_id, last_day=counted.month.last_day, after_entry_id=counted.through_entry_id
+            ),
+        ),
     )
 
 
@@ -115,7 +125,7 @@ def by_kind(balances: Mapping[int, Balance]) -> dict[AccountKind, Balance]:
 
 
 def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed_at_ms: int) -> None:
-    """Keep what each account held at the end of a month that has just been locked."""
+    """Keep what each account held at the end of a month that has just been locked, and what moved by then."""
     insert_rows(
         db,
         period_balances,
@@ -127,6 +137,20 @@ def keep_balances(db: Connection, *, territory_id: int, counted: Counted, closed
             for account_id, balance in sorted(counted.balances.items())
         ],
     )  # fmt: skip
+    keep_flows(
+        db, territory_id=territory_id, ends_on=counted.month.last_day, flows=counted.flows, closed_at_ms=closed_at_ms
+    )
+
+
+def kept_digest(balances: Mapping[int, Balance], flows: Flows) -> str:
+    """Return the SHA-256, in hexadecimal, of what a close keeps: a line an account, then a line a flow, in order."""
+    digest = hashlib.sha256()
+    for account_id, (kind, debits_cents, credits_cents) in sorted(balances.items()):
+        digest.update(f"balance {account_id} {int(kind)} {debits_cents} {credits_cents}\n".encode("ascii"))
+    for flow in flows:
+        said = (flow.programme_id, int(flow.debit_kind), int(flow.credit_kind), flow.amount_cents)
+        digest.update(f"flow {' '.join(map(str, said))}\n".encode("ascii"))
+    return digest.hexdigest()
 
 
 def latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -> tuple[datetime.date | None, Balances]:
@@ -144,6 +168,27 @@ def latest_kept(db: Connection, *, territory_id: int, last_day: datetime.date) -
     return None, {}
 
 
+def kept_before(
+    db: Connection, *, territory_id: int, day: datetime.date, kind: AccountKind
+) -> dict[datetime.date, Balances]:
+    """Return what each account of a kind held at the end of each closed month that ended before a day, where kept."""
+    columns = period_balances.c
+    rows = db.execute(
+        select(columns.ends_on, columns.account_id, columns.debits_cents, columns.credits_cents)
+        .join(
+            closed_periods,
+            (closed_periods.c.territory_id == columns.territory_id)
+            & (closed_periods.c.ends_on == columns.ends_on)
+            & (closed_periods.c.closed_at_ms == columns.closed_at_ms),
+        )
+        .where(columns.territory_id == territory_id, columns.ends_on < day, columns.kind == int(kind))
+    )
+    found: dict[datetime.date, Balances] = defaultdict(dict)
+    for ends_on, account_id, debits_cents, credits_cents in rows:
+        found[ends_on][account_id] = Balance(kind, debits_cents, credits_cents)
+    return dict(found)
+
+
 def kept_of(db: Connection, *, territory_id: int, ends_on: datetime.date, closed_at_ms: int) -> Balances:
     """Return what a close kept of each account; empty when it kept nothing."""
     columns = period_balances.c
@@ -155,21 +200,6 @@ def kept_of(db: Connection, *, territory_id: int, ends_on: datetime.date, closed
         )
     )
     return {account_id: Balance(AccountKind(kind), debits, credits_) for account_id, kind, debits, credits_ in rows}
-
-
-def kept_kinds(db: Connection, *, territory_id: int, ends_on: datetime.date, closed_at_ms: int) -> dict[int, Balance]:
-    """Return the sums of what a close kept, by kind; empty when it kept nothing."""
-    columns = period_balances.c
-    rows = db.execute(
-        select(columns.kind, func.sum(columns.debits_cents), func.sum(columns.credits_cents))
-        .where(
-            columns.territory_id == territory_id,
-            columns.ends_on == ends_on,
-            columns.closed_at_ms == closed_at_ms,
-        )
-        .group_by(columns.kind)
-    )
-    return {kind: Balance(AccountKind(kind), int(debits), int(credits_)) for kind, debits, credits_ in rows}
 
 
 def _moved_by(db: Connection, territory_id: int, entry_ids: list[int]) -> Balances:

@@ -121,6 +121,7 @@ def balances_through(
     last_day: datetime.date,
     first_day: datetime.date | None = None,
     kinds: frozenset[AccountKind] | None = None,
+    numbers: tuple[int, int] | None = None,
 ) -> dict[int, Balance]:
     """Return what each account was debited and credited, in cents, by the entries accounted up to a day, included.
 
@@ -130,6 +131,7 @@ def balances_through(
         last_day: the last day that counts.
         first_day: the first day that counts; None is the beginning of the books.
         kinds: only accounts of these kinds; None is all of them.
+        numbers: only entries numbered from one to the other; None is all of them.
 
     """
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
@@ -153,6 +155,8 @@ def balances_through(
             .where(transfers.c.territory_id == territory_id, *days)
             .group_by(account_id, kind)
         )
+        if numbers is not None:
+            query = query.where(journal_entries.c.id.between(*numbers), transfers.c.entry_id.between(*numbers))
         if kinds is not None:
             query = query.where(kind.in_([int(each) for each in kinds]))
         for row in db.execute(query):
@@ -161,8 +165,29 @@ def balances_through(
     return {account_id: Balance(found[account_id], *sums[account_id]) for account_id in sorted(found)}
 
 
-def flows_through(db: Connection, *, territory_id: int, last_day: datetime.date) -> list[Flow]:
-    """Return what the entries accounted up to a day moved, per programme and pair of kinds."""
+def flows_through(
+    db: Connection,
+    *,
+    territory_id: int,
+    last_day: datetime.date,
+    first_day: datetime.date | None = None,
+    after_entry_id: int = 0,
+) -> list[Flow]:
+    """Return what the entries accounted up to a day moved, per programme and pair of kinds.
+
+    Args:
+        db: a connection.
+        territory_id: whose books.
+        last_day: the last day that counts.
+        first_day: the first day that counts; None is the beginning of the books.
+        after_entry_id: only entries numbered above it.
+
+    """
+    wanted = [journal_entries.c.accounted_on <= last_day]
+    if first_day is not None:
+        wanted.append(journal_entries.c.accounted_on >= first_day)
+    if after_entry_id:
+        wanted += [journal_entries.c.id > after_entry_id, transfers.c.entry_id > after_entry_id]
     debited, credited = accounts.alias("debited"), accounts.alias("credited")
     # A distribution names its programme on both sides, a charge on the purse's side only.
     programme = case(
@@ -184,7 +209,7 @@ def flows_through(db: Connection, *, territory_id: int, last_day: datetime.date)
             credited,
             (credited.c.territory_id == transfers.c.territory_id) & (credited.c.id == transfers.c.credit_account_id),
         )
-        .where(transfers.c.territory_id == territory_id, journal_entries.c.accounted_on <= last_day)
+        .where(transfers.c.territory_id == territory_id, *wanted)
         .group_by(*columns)
         .order_by(*columns)
     )

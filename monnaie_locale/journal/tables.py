@@ -134,6 +134,18 @@ period_balances = Table(
     Column("credits_cents", BigInteger, nullable=False),
 )
 
+period_flows = Table(
+    "period_flows",
+    metadata,
+    Column("territory_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("ends_on", Date, primary_key=True),
+    Column("closed_at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("programme_id", Integer, primary_key=True, autoincrement=False),
+    Column("debit_kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("credit_kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("amount_cents", BigInteger, nullable=False),
+)
+
 log_heads = Table(
     "log_heads",
     metadata,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from monnaie_locale.journal.log import heads_of
+from monnaie_locale.journal.log import BELOW_ALL, heads_of
+from monnaie_locale.journal.sealer import LogHead
 from monnaie_locale.journal.tables import balances
 from monnaie_locale.journal.tables import ledger_heads as heads_table
 from monnaie_locale.journal.verify_accounts import check_accounts
@@ -19,6 +20,7 @@ from monnaie_locale.journal.verify_entries import EntryCheck, Sums, Visit, check
 from monnaie_locale.journal.verify_log import Finding
 from monnaie_locale.journal.verify_periods import check_periods
 from monnaie_locale.journal.verify_scan import Scanned
+from monnaie_locale.journal.verify_start import Start
 from monnaie_locale.journal.verify_workers import (
     Job,
     Signatures,
@@ -42,10 +44,11 @@ SPANS_FOR_PROCESSES = 12
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of a verification: how many entries were read, and what is wrong."""
+    """The result of a verification: how many entries were read, what is wrong, and after which entry it began."""
 
     entries: int
     findings: tuple[Finding, ...]
+    after_entry_id: int = 0
 
     @property
     def ok(self) -> bool:
@@ -60,6 +63,7 @@ def verify(
     public_key_pem: str,
     processes: int | None = None,
     carefully: bool = False,
+    start: Start | None = None,
     visit: Visit = lambda _event: None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Verdict:
@@ -71,25 +75,24 @@ def verify(
         public_key_pem: the key that signed the heads of the log.
         processes: how many read the entries; None is one, or two processes of their own when there are many.
         carefully: read every row the slow way, as is done anyhow where something is wrong.
+        start: what is known and not read again, of `verify_start`; None reads every entry.
         visit: called with every entry that is no charge, in order, for whoever holds other tables against the journal.
         progress: told (entries read, entries there are) from time to time.
 
     """
-    heads = list(heads_of(db, territory_id=territory_id))
+    after = 0 if start is None else start.frontier.size
+    heads = list(heads_of(db, territory_id=territory_id, after=after or BELOW_ALL))
     kinds: dict[int, AccountKind] = {}
-    sums = Sums()
-    spans = [] if carefully else spans_of(db, territory_id=territory_id, heads=heads)
+    sums = Sums.after(start)
+    spans = [] if carefully else spans_of(db, territory_id=territory_id, heads=heads, after=after)
     count = processes or (PROCESSES if len(spans) >= SPANS_FOR_PROCESSES else 1)
-    signatures = Signatures(
-        public_key_pem=public_key_pem,
-        signed=[SignedText(head.size, head.signature, head.signed_text()) for head in heads],
-    )
+    signatures = _signatures(heads, public_key_pem)
     with workers(count) if count > 1 else nullcontext() as started:
         if started is not None:
             started.check(signatures)
         on_accounts = list(check_accounts(db, territory_id=territory_id, heads=heads, kinds=kinds, carefully=carefully))
         forged, found = _scan(db, started, signatures, territory_id=territory_id, kinds=kinds, spans=spans)
-        entries = EntryCheck(territory_id, kinds, sums, visit)
+        entries = EntryCheck(territory_id, kinds, sums, visit, start)
         told = _told(zip(spans, found, strict=True), progress, total=spans[-1].last if spans else 0)
         on_entries = list(entries.check(db, heads=heads, found=told))
     findings = [
@@ -100,9 +103,14 @@ def verify(
         *_check_balances(db, territory_id, kinds, sums),
         *check_chains(db, territory_id=territory_id, chains=sums.chains),
         *_check_head(db, territory_id, kinds, sums),
-        *check_periods(db, territory_id=territory_id),
+        *check_periods(db, territory_id=territory_id, after=after),
     ]
-    return Verdict(sums.entries, tuple(findings))
+    return Verdict(sums.entries, tuple(findings), after)
+
+
+def _signatures(heads: Sequence[LogHead], public_key_pem: str) -> Signatures:
+    signed = [SignedText(head.size, head.signature, head.signed_text()) for head in heads]
+    return Signatures(public_key_pem=public_key_pem, signed=signed)
 
 
 def _told(

@@ -16,26 +16,33 @@ ROWS_PER_READ = 10_000
 class Chains:
     """The last entry of each account so far; `is_sound` until a span does not continue where the one before ended."""
 
-    def __init__(self) -> None:
-        """Begin before the first entry."""
+    def __init__(self, *, after: int = 0) -> None:
+        """Begin after an entry: of what moved no more since, only that it moved by then is known."""
+        self.after = after
         self.last: dict[int, int] = {}
         self.is_sound = True
 
     def join(self, first: Mapping[int, int], last: Mapping[int, int]) -> None:
         """Continue with a span: what its first transfer of each account names, and the last entry of each."""
-        known = self.last.get
-        if any(known(account_id, 0) != previous_id for account_id, previous_id in first.items()):
+        if not all(self.is_last(account_id, previous_id) for account_id, previous_id in first.items()):
             self.is_sound = False
         self.last.update(last)
+
+    def is_last(self, account_id: int, entry_id: int) -> bool:
+        """Return whether an entry may be the last one so far that moved an account."""
+        known = self.last.get(account_id)
+        return 0 <= entry_id <= self.after if known is None else known == entry_id
 
 
 def check_chains(db: Connection, *, territory_id: int, chains: Chains) -> Iterator[Finding]:
     """Yield the accounts whose chain is broken; reads every transfer again only when some span did not fit."""
-    last, broken = (chains.last, set[int]()) if chains.is_sound else _followed(db, territory_id)
+    broken: set[int] = set()
+    if not chains.is_sound:
+        chains.last, broken = _followed(db, territory_id)
     rows = db.execute(
         select(balances.c.account_id, balances.c.last_entry_id).where(balances.c.territory_id == territory_id)
     )
-    broken |= {account_id for account_id, last_entry_id in rows if last_entry_id != last.get(account_id, 0)}
+    broken |= {account_id for account_id, last_entry_id in rows if not chains.is_last(account_id, last_entry_id)}
     for account_id in sorted(broken):
         yield Finding(
             "chain_broken",

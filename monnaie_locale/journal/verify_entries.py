@@ -12,6 +12,7 @@ from monnaie_locale.journal.verify_chains import Chains
 from monnaie_locale.journal.verify_log import Finding, RebuiltLog
 from monnaie_locale.journal.verify_rows import ABOVE_ALL, BELOW_ALL, stored_entries
 from monnaie_locale.journal.verify_scan import Event, Scanned, event_of, spans
+from monnaie_locale.journal.verify_start import Start
 from monnaie_locale.journal.verify_workers import Span
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry
@@ -32,6 +33,16 @@ class Sums:
     chains: Chains = field(default_factory=Chains)
     doubtful: list[tuple[int, int]] = field(default_factory=list)
 
+    @classmethod
+    def after(cls, start: Start | None) -> "Sums":
+        """Return the sums at the start of a verification: nothing, or what was verified before."""
+        if start is None:
+            return cls()
+        size = start.frontier.size
+        return cls(
+            last_entry_id=size, debits=dict(start.debits), credits=dict(start.credits), chains=Chains(after=size)
+        )
+
     def take(self, scanned: Scanned, *, last: int) -> None:
         """Count a span that is as it must be."""
         self.entries += scanned.entries
@@ -42,17 +53,21 @@ class Sums:
                 sums[account_id] = sums.get(account_id, 0) + cents
 
 
-def spans_of(db: Connection, *, territory_id: int, heads: Sequence[LogHead]) -> list[Span]:
-    """Return the spans to scan; none when a number below 1 puts every entry elsewhere than its number says."""
-    lowest, count = db.execute(
-        select(func.min(journal_entries.c.id), func.count()).where(journal_entries.c.territory_id == territory_id)
-    ).one()
-    if lowest != 1:
+def spans_of(db: Connection, *, territory_id: int, heads: Sequence[LogHead], after: int = 0) -> list[Span]:
+    """Return the spans to scan; none when a number below 1 puts every entry elsewhere than its number says.
+
+    `after` is the entry at which a span ended, verified before.
+    """
+    wanted = [journal_entries.c.territory_id == territory_id]
+    if after:
+        wanted.append(journal_entries.c.id > after)
+    lowest, count = db.execute(select(func.min(journal_entries.c.id), func.count()).where(*wanted)).one()
+    if lowest != after + 1:
         return []
     sizes = [head.size for head in heads]
     return [
         Span(first, last, tuple(sizes[bisect_left(sizes, first) : bisect_right(sizes, last)]))
-        for first, last in spans(through=count)
+        for first, last in spans(through=after + count, after=after)
     ]
 
 
@@ -78,13 +93,15 @@ class EntryCheck:
     kinds: Mapping[int, AccountKind]
     sums: Sums
     visit: Visit
+    start: Start | None = None
 
     def check(
         self, db: Connection, *, heads: Sequence[LogHead], found: Iterable[tuple[Span, Scanned | None]]
     ) -> Iterator[Finding]:
         """Yield what is wrong; `found` are the spans in order, each with what a scan of it gave."""
-        log = RebuiltLog({head.size: head.root for head in heads}, word="log", french="Les écritures")
-        after = BELOW_ALL
+        before = None if self.start is None else self.start.frontier
+        log = RebuiltLog({head.size: head.root for head in heads}, word="log", french="Les écritures", after=before)
+        after = BELOW_ALL if before is None else before.size
         for span, scanned in found:
             if scanned is not None:
                 yield from log.join(scanned.part, scanned.marks)

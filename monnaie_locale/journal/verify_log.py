@@ -18,14 +18,17 @@ class Finding:
 class RebuiltLog:
     """One Merkle log: of the entries, or of the openings of accounts."""
 
-    def __init__(self, roots: Mapping[int, bytes], *, word: str, french: str) -> None:
-        """Take the signed roots by size; `word` begins the codes, `french` names what the log holds."""
+    def __init__(self, roots: Mapping[int, bytes], *, word: str, french: str, after: Frontier | None = None) -> None:
+        """Take the signed roots by size; `word` begins the codes, `french` names what the log holds.
+
+        `after` is the part that was verified before; None begins with nothing.
+        """
         self._roots = dict(roots)
         self._word = word
         self._french = french
-        self._frontier = Frontier()
+        self._frontier = after or Frontier()
         self._pending: list[bytes] = []
-        self._good_size = 0
+        self._good_size = self._frontier.size
 
     @property
     def size(self) -> int:

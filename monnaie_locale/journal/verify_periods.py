@@ -7,11 +7,11 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, String, select, type_coerce
 
 from monnaie_locale.journal.tables import closed_periods, journal_entries, reopened_periods
 from monnaie_locale.journal.verify_log import Finding
-from monnaie_locale.journal.verify_rows import UNREADABLE, as_date, raw_columns
+from monnaie_locale.journal.verify_rows import ROWS_PER_READ, UNREADABLE, as_date, raw_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,11 @@ class _Period:
     last_entry_id: int
 
 
-def check_periods(db: Connection, *, territory_id: int) -> Iterator[Finding]:
-    """Yield what is wrong with the closed months; each day of the books is looked at once."""
+def check_periods(db: Connection, *, territory_id: int, after: int = 0) -> Iterator[Finding]:
+    """Yield what is wrong with the closed months; each day of the books is looked at once.
+
+    `after`: only entries numbered above it are looked at.
+    """
     periods: list[_Period] = []
     rows = db.execute(
         select(*raw_columns(closed_periods))
@@ -42,7 +45,7 @@ def check_periods(db: Connection, *, territory_id: int) -> Iterator[Finding]:
                 "period_gap", f"period {period.starts_on}", f"Il manque un arrêté avant le {period.starts_on}."
             )
         periods.append(period)
-    yield from _intruders(db, territory_id, periods)
+    yield from _intruders_after(db, territory_id, periods, after) if after else _intruders(db, territory_id, periods)
     yield from _intruders_before_reopening(db, territory_id)
 
 
@@ -71,6 +74,24 @@ def _intruders_before_reopening(db: Connection, territory_id: int) -> Iterator[F
             )
 
 
+def _intruders_after(db: Connection, territory_id: int, periods: list[_Period], number: int) -> Iterator[Finding]:
+    """Yield the same of the entries above a number, read by their numbers and not by their days."""
+    rows = db.execution_options(yield_per=ROWS_PER_READ).execute(
+        select(journal_entries.c.id, type_coerce(journal_entries.c.accounted_on, String).label("accounted_on")).where(
+            journal_entries.c.territory_id == territory_id, journal_entries.c.id > number
+        )
+    )
+    for row in rows:
+        try:
+            day = as_date(row.accounted_on)
+        except UNREADABLE:
+            # Named with its entry.
+            continue
+        closed_at = min((each.last_entry_id for each in periods if day <= each.ends_on), default=row.id)
+        if row.id > closed_at:
+            yield _intruder(row.id)
+
+
 def _intruders(db: Connection, territory_id: int, periods: list[_Period]) -> Iterator[Finding]:
     after: datetime.date | None = None
     for place, period in enumerate(periods):
@@ -83,10 +104,13 @@ def _intruders(db: Connection, territory_id: int, periods: list[_Period]) -> Ite
         )
         if after is not None:
             query = query.where(journal_entries.c.accounted_on > after)
-        for entry_id in db.scalars(query):
-            yield Finding(
-                "entry_in_closed_period",
-                f"entry {entry_id}",
-                f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle.",
-            )
+        yield from map(_intruder, db.scalars(query))
         after = period.ends_on
+
+
+def _intruder(entry_id: int) -> Finding:
+    return Finding(
+        "entry_in_closed_period",
+        f"entry {entry_id}",
+        f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle.",
+    )

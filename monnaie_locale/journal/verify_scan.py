@@ -212,9 +212,9 @@ def raw_rows(db: Connection, statement: str) -> list[RawRow]:
     return rows
 
 
-def spans(*, through: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and last numbers of each span up to an entry."""
-    for start in range(0, through, SPAN_ENTRIES):
+def spans(*, through: int, after: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield the first and last numbers of each span up to an entry; `after` is where one ended."""
+    for start in range(after, through, SPAN_ENTRIES):
         yield start + 1, min(start + SPAN_ENTRIES, through)
 
 

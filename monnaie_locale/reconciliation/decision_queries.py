@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from monnaie_locale.ledger.posting import request_digest
 from monnaie_locale.reconciliation.errors import DecisionUnknown
 from monnaie_locale.reconciliation.model import DecidedEntry, Decision, DecisionKind, Share
 from monnaie_locale.reconciliation.tables import (
@@ -88,6 +89,16 @@ def refused_statements_of(db: Connection, *, territory_id: int) -> list[RefusedS
         )
         for row in rows
     ]
+
+
+def refusal_digests(db: Connection, *, territory_id: int) -> dict[int, str]:
+    """Return the SHA-256, in hexadecimal, of each refusal that was noted, by its number."""
+    return {
+        each.refused_id: request_digest(
+            file=each.file_digest.hex(), code=each.code, sentence=each.sentence_fr, gap_cents=each.gap_cents
+        ).hex()
+        for each in refused_statements_of(db, territory_id=territory_id)
+    }
 
 
 def _shares(db: Connection, territory_id: int, numbers: list[int]) -> dict[int, list[Share]]:

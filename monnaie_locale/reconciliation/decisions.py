@@ -47,6 +47,8 @@ NOTE_LENGTH_MAX = 300
 # What an entry of a decision is when it is no resolution.
 REVERSAL_WORD, SUSPENSE_WORD = "reversal", "suspense"
 UNDOABLE = frozenset({DecisionKind.MATCH, DecisionKind.CARRY})
+# The line of the audit trail that holds the entries of a decision.
+ENTERED = "statement.entered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ def decide_prepared(db: Connection, *, by: By, shares: Sequence[Share], items: S
         reference = item.reference.strip().upper()
         entry_id = enter_item(db, kind=item.kind, reference=reference, movement=movement)
         entries.append(DecidedEntry(item.kind.value, reference, item.amount_cents, entry_id))
-    _store_entries(db, territory_id, decision_id, entries)
+    _store_entries(db, by, decision_id, entries)
     return decision_of(db, territory_id=territory_id, decision_id=decision_id)
 
 
@@ -121,7 +123,7 @@ def undo(db: Connection, *, by: By, decision_id: int) -> Decision:
         _take_back(db, by, entry.entry_id, f"undo:{number}:{item_no}")
         for item_no, entry in enumerate(reversed(decision.entries), start=1)
     ]
-    _store_entries(db, territory_id, number, entries)
+    _store_entries(db, by, number, entries)
     return decision_of(db, territory_id=territory_id, decision_id=number)
 
 
@@ -147,7 +149,7 @@ def take_match_back(db: Connection, *, by: By, bank_statement_id: int, line_no: 
     movement = _movement(by, abs(line.amount_cents), day, f"unmatch:{number}:2", piece)
     suspense = enter_simple(db, kind=kind, movement=movement).entry
     waiting = DecidedEntry(SUSPENSE_WORD, "", abs(line.amount_cents), suspense.entry_id)
-    _store_entries(db, territory_id, number, [reversal, waiting])
+    _store_entries(db, by, number, [reversal, waiting])
     return decision_of(db, territory_id=territory_id, decision_id=number)
 
 
@@ -208,6 +210,12 @@ def decision_digest(decision: Decision) -> str:
         undoes_id=decision.undoes_id,
         shares=shares,
     ).hex()
+
+
+def entries_digest(entries: Sequence[DecidedEntry]) -> str:
+    """Return the SHA-256, in hexadecimal, of the entries of a decision, for the audit trail."""
+    said = ";".join(f"{each.kind} {each.reference} {each.amount_cents} {each.entry_id}" for each in entries)
+    return request_digest(entries=said).hex()
 
 
 def _waiting(db: Connection, territory_id: int, share: Share) -> StoredMatch:
@@ -285,10 +293,11 @@ def _movement(by: By, amount_cents: int, booked_on: datetime.date, key: str, ref
     )
 
 
-def _store_entries(db: Connection, territory_id: int, decision_id: int, entries: Sequence[DecidedEntry]) -> None:
+def _store_entries(db: Connection, by: By, decision_id: int, entries: Sequence[DecidedEntry]) -> None:
+    """Write the entries of a decision, and their digest in the audit trail: which expectation each one met."""
     rows = [
         {
-            "territory_id": territory_id,
+            "territory_id": by.territory_id,
             "decision_id": decision_id,
             "item_no": item_no,
             "kind": entry.kind,
@@ -298,5 +307,15 @@ def _store_entries(db: Connection, territory_id: int, decision_id: int, entries:
         }
         for item_no, entry in enumerate(entries, start=1)
     ]
-    if rows:
-        db.execute(insert(bank_decision_entries), rows)
+    if not rows:
+        return
+    db.execute(insert(bank_decision_entries), rows)
+    audit.record(
+        db,
+        territory_id=by.territory_id,
+        at=by.now,
+        actor=by.actor,
+        action=ENTERED,
+        target=f"decision:{decision_id}",
+        detail={"sha256": entries_digest(entries)},
+    )

@@ -24,6 +24,7 @@ from monnaie_locale.keyring import Keyring
 from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE
 from tests.factories import demo as small
 from tests.factories.camt import balance_xml, entry_xml, message_xml
+from tests.judges.month import judge
 
 IBAN = "FR7630006000011234567890189"
 TOWN = {
@@ -197,6 +198,15 @@ def test_the_files_of_a_closed_month_are_written_again_to_the_byte(demo_out, tmp
     assert len(written) >= 6
     for path in written:
         assert path.read_bytes() == (demo_out / path.name).read_bytes(), path.name
+
+
+def test_the_books_of_a_year_are_written_as_their_judges_want_them(demo_out, tmp_path):
+    answer = typed("export", "2026", "--home", demo_out / "instance", "--out", tmp_path / "2026")
+    assert answer.exit_code == 0, answer.output
+    found = {path.name: judge(path) for path in (tmp_path / "2026").iterdir() if path.suffix != ".hledger"}
+    assert found == {"000000018FEC20261231.txt": [], "journal-2026.beancount": []}
+    assert (tmp_path / "2026" / "journal-2026.hledger").is_file()
+    assert typed("export", "26", "--home", demo_out / "instance").exit_code == 2
 
 
 def test_a_month_that_may_not_be_closed_says_why(demo_out):

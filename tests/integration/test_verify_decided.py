@@ -7,15 +7,19 @@ from sqlalchemy import Engine, text
 from merchants.cap_claims import record_certification
 from merchants.model import OfflineCaps, PayoutTerms
 from merchants.offline_limits import set_offline_caps
+from merchants.operations import change_iban, resume_merchant, suspend_merchant
 from merchants.payout_terms import set_payout_terms
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.reconciliation.decisions import By, decide, undo
+from monnaie_locale.reconciliation.differences.operations import note_refusal
+from monnaie_locale.reconciliation.errors import StatementNotCamt053
 from monnaie_locale.reconciliation.model import Item, Resolution, Share
 from tests.factories.month import MAKER, BankLine, Month2026, moment, open_month
 from tests.factories.pain002 import status_report
 from tests.factories.vandal import take_the_guards_down
 
+NEW_IBAN, OTHER_IBAN = "FR7630004000031234567890143", "FR7630006000011234567890189"
 TOLD = {"territory_id": 1, "actor": MAKER, "now": moment(2, 11)}
 LINES = [BankLine(cents=-1_700, on=datetime.date(2026, 10, 6), text=f"PRLV {number}") for number in (1, 2)]
 DECISION = (
@@ -44,8 +48,20 @@ EDITS = [
     # The last decision disappears whole: what it moved would be anybody's.
     (GONE, {"decision_missing"}),
     ("UPDATE bank_lines SET end_to_end_id = 'X' WHERE line_no = 2", {"bank_lines_altered"}),
-    ("UPDATE payout_news SET status = 'accepted'", {"bank_news_altered"}),
-    ("DELETE FROM payout_news", {"bank_news_altered"}),
+    ("UPDATE payout_news SET status = 'accepted'", {"bank_news_altered", "rejection_unsaid"}),
+    ("DELETE FROM payout_news", {"bank_news_altered", "rejection_unsaid"}),
+    ("UPDATE payout_rejections SET reason = 'AC01'", {"rejection_unsaid"}),
+    ("UPDATE bank_decision_entries SET reference = 'X' WHERE decision_id = 3", {"decision_altered"}),
+    ("UPDATE refused_statements SET gap_cents = gap_cents + 1", {"refusal_altered"}),
+    ("DELETE FROM refused_statements", {"refusal_altered"}),
+    (f"UPDATE merchants SET iban = '{OTHER_IBAN}' WHERE id = 1", {"shop_altered"}),
+    ("UPDATE merchants SET name = 'Autre' WHERE id = 2", {"shop_altered"}),
+    ("UPDATE merchants SET is_active = NOT is_active WHERE id = 1", {"shop_state_differs"}),
+    ("UPDATE merchants SET is_active = NOT is_active WHERE id = 2", {"shop_state_differs"}),
+    ("UPDATE payout_lines SET name = 'Autre' WHERE line_no = 2", {"payout_altered"}),
+    ("UPDATE payout_lines SET town = 'Ailleurs' WHERE line_no = 2", {"payout_altered"}),
+    ("UPDATE payouts SET pain_version = '03'", {"payout_altered"}),
+    ("UPDATE payouts SET execution_on = '2026-12-31'", {"payout_altered"}),
     ("UPDATE payout_terms SET fee_basis_points = 1000", {"payout_terms_differ"}),
     (TERMS, {"payout_terms_differ"}),
     ("UPDATE offline_limits SET till_cents = 9000", {"offline_caps_differ"}),
@@ -75,6 +91,12 @@ def lived(engine: Engine) -> Month2026:
     transact(engine, decide, **said)
     transact(engine, undo, by=by, decision_id=1)
     transact(engine, decide, **said)
+    refused = {"content": b"<x/>", "refusal": StatementNotCamt053()}
+    transact(engine, note_refusal, **refused, **TOLD)
+    transact(engine, change_iban, merchant_id=1, iban=NEW_IBAN, **TOLD)
+    for merchant_id in (1, 2):
+        transact(engine, suspend_merchant, merchant_id=merchant_id, reason="fermé", **TOLD)
+    transact(engine, resume_merchant, merchant_id=1, **TOLD)
     return month
 
 

@@ -92,7 +92,7 @@ def test_a_month_from_the_statement_to_the_signed_certificate(site: Site, month:
     assert verify_certificate(certificate=certificate, public_key_pem=site.rt.keyring.public_key_pem) == ()
     assert json.loads(certificate)["certificate"]["reserve_cents"] == 100_000 - 1_700 - 5_250 - 300
     archive = zipfile.ZipFile(io.BytesIO(accountant.get(f"{MONTH}/dossier").data))
-    assert "732829320FEC20261231.txt" in archive.namelist()
+    assert "ecritures-2026-10.txt" in archive.namelist()
     assert archive.read("reconciliation.pdf") == accountant.get(f"{MONTH}/rapprochement").data
     closed_again = post(accountant, f"{MONTH}/preparer", carried_reason="Complément demandé")
     assert closed_again.status_code == 409

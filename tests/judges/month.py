@@ -43,6 +43,7 @@ def judge(path):
         (path.suffix == ".pdf", _pdf),
         (path.suffix == ".xml", _xml),
         ("FEC" in path.name, _fec),
+        (path.name.startswith("ecritures-"), _month_entries),
         (path.suffix == ".beancount", _beancount),
         (path.suffix == ".hledger", _hledger),
         (path.name.startswith("close-certificate"), _certificate),
@@ -63,6 +64,13 @@ def _fec(path):
     year = int(path.name[12:16])
     first, last = datetime.date(year, 1, 1), datetime.date(year, 12, 31)
     return check_fec(path.read_bytes(), name=path.name, first_day=first, last_day=last)
+
+
+def _month_entries(path):
+    """A month's entries obey every rule of the FEC but its name, which the law keeps for the year's."""
+    first = datetime.date(int(path.stem[-7:-3]), int(path.stem[-2:]), 1)
+    last = (first + datetime.timedelta(days=31)).replace(day=1) - datetime.timedelta(days=1)
+    return sorted(set(check_fec(path.read_bytes(), name=path.name, first_day=first, last_day=last)) ^ {"name"})
 
 
 def _beancount(path):

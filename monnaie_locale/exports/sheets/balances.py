@@ -90,7 +90,7 @@ def open_balances_sheet(scope: Scope) -> Sheet:
     accounts = scope.accounts()
     held = {
         account_id: -moved.net_credit_cents
-        for account_id, moved in scope.once(balances_through, last_day=scope.last_day).items()
+        for account_id, moved in scope.once(balances_at_end, last_day=scope.last_day).items()
         if moved.net_credit_cents
     }
     counters = [

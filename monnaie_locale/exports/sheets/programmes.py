@@ -9,12 +9,12 @@ from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import day_short
 from monnaie_locale.exports.books import closing_balances
 from monnaie_locale.exports.sheets.scope import Scope
-from monnaie_locale.journal.periods import flows_through
+from monnaie_locale.journal.period_flows import flows_at_end
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.programmes.legal_bases import BASES
 from monnaie_locale.programmes.model import Distribution, Programme
-from monnaie_locale.programmes.queries import distribution_lines_of, programmes_by_id
+from monnaie_locale.programmes.queries import distribution_lines_of
 from wallets.queries import households_of_wallets
 
 FUNDS, PURSE, EXPIRED, RESERVE = (
@@ -48,7 +48,7 @@ def programme_use_sheet(scope: Scope) -> Sheet:
 
     At the end = at the beginning + received - spent - expired: what is distributed stays in the programme's purses.
     """
-    programmes = programmes_by_id(scope.db, territory_id=scope.territory_id)
+    programmes = {each.programme_id: each for each in scope.registers.programmes}
     before, after = _flows(scope, scope.day_before), _flows(scope, scope.last_day)
     period = {key: cents - before.get(key, 0) for key, cents in after.items()}
     found = {key[0] for key in after} & set(programmes)
@@ -74,7 +74,7 @@ def programme_use_sheet(scope: Scope) -> Sheet:
 
 def _flows(scope: Scope, day: datetime.date) -> Flows:
     found: Flows = {}
-    for flow in scope.once(flows_through, last_day=day):
+    for flow in scope.once(flows_at_end, last_day=day):
         key = (flow.programme_id, flow.debit_kind, flow.credit_kind)
         found[key] = found.get(key, 0) + flow.amount_cents
     return found

@@ -12,6 +12,7 @@ from monnaie_locale.documents.sheet import Standing
 from monnaie_locale.exports.books import book_entries, ledger_accounts
 from monnaie_locale.exports.model import BookEntry, LedgerAccount
 from monnaie_locale.exports.one_pass import Feed
+from monnaie_locale.exports.registers import Registers
 from monnaie_locale.journal.directory import Territory
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ class Scope:
     """
 
     db: Connection
-    territory: Territory
+    registers: Registers
     first_day: datetime.date
     last_day: datetime.date
     standing: Standing
@@ -34,6 +35,11 @@ class Scope:
     lines_max: int | None = None
     feed: Feed | None = None
     known: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def territory(self) -> Territory:
+        """Return whose books, as its register says."""
+        return self.registers.territory
 
     @property
     def territory_id(self) -> int:
@@ -56,6 +62,10 @@ class Scope:
             self.known[key] = read(self.db, territory_id=self.territory_id, **asked)
         found: T = self.known[key]
         return found
+
+    def tell(self, read: Callable[..., T], answer: T, **asked: Hashable) -> None:
+        """Let `once` give an answer that was kept, in place of what the query would say now."""
+        self.known[read, *sorted(asked.items())] = answer
 
     def entries(self) -> Iterator[BookEntry]:
         """Yield the entries of the period, in the order of their numbers; once only when they are shared."""

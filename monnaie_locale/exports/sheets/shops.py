@@ -2,24 +2,25 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from merchants.cap_claims import claims_deadline, claims_of
 from merchants.model import Merchant, Payout, PayoutLine
-from merchants.queries import lines_of, list_merchants, list_payouts
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import DayMove, daily_moves, event_totals
-from monnaie_locale.journal.period_balances import kinds_at_end
+from monnaie_locale.journal.period_balances import balances_at_end, kept_before, kinds_at_end
+from monnaie_locale.journal.periods import first_month
 from monnaie_locale.journal.queries import accounts_of, entries_by_number
-from monnaie_locale.ledger.accounts import AccountKind
+from monnaie_locale.ledger.accounts import AccountKind, Balance
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import instant_ms
 
 AMOUNT = "Montant"
 GROSS, RECOVERED, FEE = "Brut", "Indu retenu", "Frais de l’émetteur"
+ONE_DAY = datetime.timedelta(days=1)
 SHOP_COLUMNS = (
     Column("Commerçant"),
     Column("Nom", share=4),
@@ -69,49 +70,91 @@ def _held_by_shops(scope: Scope, *, kind: AccountKind, name: str, title: str, no
     """Return what each shop's account of a kind holds, with its age; the total is that of the kind of account."""
     total = scope.once(kinds_at_end, last_day=scope.last_day)[kind]
     sign = 1 if kind is AccountKind.MERCHANT else -1
-    shop_of = {
-        account.account_id: account.owner.merchant_id
+    balances = scope.once(balances_at_end, last_day=scope.last_day)
+    account_of = {
+        account.owner.merchant_id: account.account_id
         for account, _ in accounts_of(scope.db, territory_id=scope.territory_id, kinds=(kind,))
     }
-    moves: dict[int, list[DayMove]] = defaultdict(list)
-    for move in scope.once(daily_moves, last_day=scope.last_day, kinds=(kind,)):
-        moves[shop_of[move.account_id]].append(move)
+    held = {number: sign * balances[number].net_credit_cents for number in account_of.values() if number in balances}
+    since = _since(scope, kind, held, sign=sign)
     rows: list[Row] = []
-    for shop in list_merchants(scope.db, territory_id=scope.territory_id):
-        amount_cents, since = open_since(moves[shop.id], sign=sign)
+    for shop in scope.registers.merchants:
+        amount_cents = held.get(account_of.get(shop.id, 0), 0)
         if amount_cents:
-            days = None if since is None else (scope.last_day - since).days
-            rows.append((shop.code, shop.name, siret_shown(shop.siret), since, days, amount_cents))
+            day = since.get(account_of[shop.id])
+            days = None if day is None else (scope.last_day - day).days
+            rows.append((shop.code, shop.name, siret_shown(shop.siret), day, days, amount_cents))
     return Sheet(
         name=name, title=title, standing=scope.standing, columns=SHOP_COLUMNS, rows=lambda: iter(rows),
         control=Control(len(rows), {AMOUNT: sign * total.net_credit_cents}), notes=(note,), empty="Rien.",
     )  # fmt: skip
 
 
-def open_since(moves: Iterable[DayMove], *, sign: int) -> tuple[int, datetime.date | None]:
-    """Return what an account holds (credits less debits, times `sign`) and the day of the oldest part still there.
+def _since(scope: Scope, kind: AccountKind, held: Mapping[int, int], *, sign: int) -> dict[int, datetime.date]:
+    """Return the day of the oldest part that each account still holds.
 
-    What goes out takes the oldest first.
+    The balances kept at the closes say in which month it came in: only that month is read, whatever the age of a debt.
     """
-    parts: list[tuple[datetime.date, int]] = []
-    for move in moves:
-        added, taken = (move.credit_cents, move.debit_cents)[::sign]
-        if added:
-            parts.append((move.accounted_on, added))
-        while taken and parts:
-            day, cents = parts.pop(0)
-            if cents > taken:
-                parts.insert(0, (day, cents - taken))
-            taken = max(taken - cents, 0)
-    return sum(cents for _, cents in parts), parts[0][0] if parts else None
+    balances = scope.once(balances_at_end, last_day=scope.last_day)
+    kept = scope.once(kept_before, day=scope.first_day, kind=kind)
+    first = scope.once(first_month)
+    books_open = scope.first_day if first is None else min(first.first_day, scope.first_day)
+    ends = [books_open - ONE_DAY, *sorted(day for day in kept if day >= books_open)]
+    nothing = Balance(kind, 0, 0)
+    since: dict[int, datetime.date] = {}
+    waiting = {number: cents for number, cents in held.items() if cents > 0}
+    for place in reversed(range(len(ends))):
+        before = kept.get(ends[place], {})
+        last_day = ends[place + 1] if place + 1 < len(ends) else scope.last_day
+        after = kept.get(last_day, balances)
+        # What came in during these days, where it covers what is still to be found.
+        came = {
+            number: _came_in(after.get(number, nothing), sign) - _came_in(before.get(number, nothing), sign)
+            for number in waiting
+        }
+        covered = {number for number, cents in waiting.items() if came[number] >= cents}
+        if covered:
+            days = {"first_day": ends[place] + ONE_DAY, "last_day": last_day}
+            moves: dict[int, list[DayMove]] = defaultdict(list)
+            for move in scope.once(daily_moves, **days, kinds=(kind,)):
+                moves[move.account_id].append(move)
+            for number in covered:
+                day = open_since(moves[number], held_cents=waiting[number], sign=sign)
+                if day is not None:
+                    since[number] = day
+        waiting = {number: cents - came[number] for number, cents in waiting.items() if number not in covered}
+    return since
+
+
+def _came_in(balance: Balance, sign: int) -> int:
+    return balance.credits_cents if sign > 0 else balance.debits_cents
+
+
+def open_since(moves: Sequence[DayMove], *, held_cents: int, sign: int) -> datetime.date | None:
+    """Return the day of the oldest part that an account still holds, or None when it came before these moves.
+
+    What goes out takes the oldest first, so that what is held is what came in last.
+
+    Args:
+        moves: of the account, by day, the oldest first.
+        held_cents: what it holds after them (credits less debits, times `sign`), above 0.
+        sign: 1 for an account that credits fill, -1 for one that debits fill.
+
+    """
+    covered_cents = 0
+    for move in reversed(moves):
+        covered_cents += move.credit_cents if sign > 0 else move.debit_cents
+        if covered_cents >= held_cents:
+            return move.accounted_on
+    return None
 
 
 def bordereau_sheet(scope: Scope) -> Sheet:
     """Return the bordereau of the transfers ordered in the period, by the accounting dates of their orders."""
     found = [
         (payout, line)
-        for payout in reversed(list_payouts(scope.db, territory_id=scope.territory_id))
-        for line in lines_of(scope.db, territory_id=scope.territory_id, payout_id=payout.id)
+        for payout in reversed(scope.registers.payouts)
+        for line in payout.lines
         if line.order_entry_id is not None
     ]
     days = {
@@ -121,7 +164,7 @@ def bordereau_sheet(scope: Scope) -> Sheet:
             entry_ids=sorted({line.order_entry_id for _, line in found if line.order_entry_id}),
         )
     }  # fmt: skip
-    shops = {shop.id: shop for shop in list_merchants(scope.db, territory_id=scope.territory_id)}
+    shops = {shop.id: shop for shop in scope.registers.merchants}
     rows = [
         _order_row(payout, line, shops[line.merchant_id])
         for payout, line in found

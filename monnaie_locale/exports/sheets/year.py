@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from merchants.cap_claims import lapsed_by_programme
-from merchants.queries import list_merchants
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, control_of
 from monnaie_locale.documents.wording import day_short, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope
@@ -17,7 +16,6 @@ from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month
 from monnaie_locale.programmes.legal_bases import BASES
 from monnaie_locale.programmes.model import LegalBasis, Programme
-from monnaie_locale.programmes.queries import programmes_by_id
 
 SHOPS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 CAP_COLUMNS = (
@@ -87,7 +85,7 @@ def cap_claimants_sheet(scope: Scope) -> Sheet:
             f"{shop.address.building} {shop.address.street}, {shop.address.postcode} {shop.address.town}".strip(" ,"),
             taken[shop.id],
         )
-        for shop in list_merchants(scope.db, territory_id=scope.territory_id)
+        for shop in scope.registers.merchants
         if taken[shop.id]
     ]  # fmt: skip
     return Sheet(
@@ -98,8 +96,7 @@ def cap_claimants_sheet(scope: Scope) -> Sheet:
 
 
 def _cap_programmes(scope: Scope) -> dict[int, Programme]:
-    found = programmes_by_id(scope.db, territory_id=scope.territory_id)
-    return {number: one for number, one in found.items() if one.legal_basis is LegalBasis.CAP}
+    return {one.programme_id: one for one in scope.registers.programmes if one.legal_basis is LegalBasis.CAP}
 
 
 def _last_date(scope: Scope) -> datetime.date:
@@ -151,7 +148,7 @@ def acpr_sheet(scope: Scope) -> Sheet:
     ]
     highest = max(ends, key=lambda end: end[1])
     rows += [
-        ("Commerçants admis", len(list_merchants(scope.db, territory_id=scope.territory_id)), None),
+        ("Commerçants admis", len(scope.registers.merchants), None),
         (f"Monnaie en circulation au {day_short(scope.last_day)}", None, ends[-1][1]),
         (f"Plus haute circulation d’une fin de mois ({day_short(highest[0])})", None, highest[1]),
         (f"Réserve au {day_short(scope.last_day)}", None, ends[-1][2]),

@@ -11,7 +11,7 @@ from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import lock_territory
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import Month, instant_ms
-from monnaie_locale.reconciliation.decision_queries import decision_of, refused_statements_of
+from monnaie_locale.reconciliation.decision_queries import decision_of, refusal_digests, refused_statements_of
 from monnaie_locale.reconciliation.decisions import By, decide, record
 from monnaie_locale.reconciliation.differences.facts import facts_of
 from monnaie_locale.reconciliation.differences.model import DifferenceState
@@ -122,7 +122,7 @@ def note_refusal(
         actor=actor,
         action="statement.refuse",
         target=f"refusal:{number}",
-        detail={"code": refusal.code},
+        detail={"code": refusal.code, "sha256": refusal_digests(db, territory_id=territory_id)[number]},
     )
 
 

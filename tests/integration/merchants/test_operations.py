@@ -18,6 +18,7 @@ from merchants.operations import (
     unpair_till,
 )
 from merchants.queries import find_merchant, find_till, list_merchants, merchant_by_code
+from merchants.register_digests import shop_digests
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import queries as identity
 from monnaie_locale.identity import tokens
@@ -75,7 +76,8 @@ def test_a_changed_account_is_on_the_trail_by_its_ends_only(world: World) -> Non
     assert changed.iban == iban(99)
     with reading(world.engine) as db:
         newest = identity.audit_events_page(db, territory_id=1, offset=0, limit=1)[0]
-    assert json.loads(newest.detail) == {"before": iban(1)[-4:], "after": iban(99)[-4:]}
+        digest = shop_digests(db, territory_id=1)[1]
+    assert json.loads(newest.detail) == {"before": iban(1)[-4:], "after": iban(99)[-4:], "sha256": digest}
     assert iban(99) not in newest.detail
 
 

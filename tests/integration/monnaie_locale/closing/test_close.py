@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from monnaie_locale.closing import errors
 from monnaie_locale.closing.certificate import verify_certificate
 from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.model import CloseState
 from monnaie_locale.closing.operations import check_month, next_month_to_close
 from monnaie_locale.closing.queries import closes_of
 from monnaie_locale.closing.rapprochement import reconciliation_of
 from monnaie_locale.database.transaction import reading
-from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.errors import PeriodAlreadyClosed
 from monnaie_locale.journal.queries import closed_through, head_of
 from monnaie_locale.keyring import Keyring
@@ -331,8 +331,8 @@ def test_the_paper_names_its_signatories_by_their_number_in_plain_words(db_engin
     month.live()
     close = month.approve(month.prepare())
     with reading(db_engine) as db:
-        territory = territory_of(db, territory_id=1)
+        registers = said_of(db, territory_id=1, month=close.month, close=close).registers
         facts = facts_of(db, territory_id=1, month=close.month, verdict=month.verdict())
-        paper = reconciliation_of(db, territory=territory, facts=facts, close=close, head=None)
+        paper = reconciliation_of(db, registers=registers, facts=facts, close=close, head=None)
 
     assert (paper.prepared_by.name, paper.approved_by.name) == ("Agent n°\u00a03", "Agent n°\u00a04")

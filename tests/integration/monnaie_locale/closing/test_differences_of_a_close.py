@@ -10,10 +10,10 @@ from monnaie_locale.closing import errors
 from monnaie_locale.closing.aged_items import aged_items, in_transit
 from monnaie_locale.closing.differences import open_differences
 from monnaie_locale.closing.facts import facts_of
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.operations import check_month
 from monnaie_locale.closing.rapprochement import reconciliation_of
 from monnaie_locale.database.transaction import reading, transact
-from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.journal.periods import kinds_through
 from monnaie_locale.journal.queries import entry_of
 from monnaie_locale.ledger.accounts import AccountKind
@@ -68,8 +68,8 @@ def paper_of(month: Month2026, close=None):
     """Return the differences as the rapprochement prints them, and what waits as the aged list does."""
     with reading(month.engine) as db:
         facts = facts_of(db, territory_id=1, month=OCTOBER, verdict=month.verdict())
-        territory = territory_of(db, territory_id=1)
-        paper = reconciliation_of(db, territory=territory, facts=facts, close=close, head=None)
+        registers = said_of(db, territory_id=1, month=OCTOBER, close=close).registers
+        paper = reconciliation_of(db, registers=registers, facts=facts, close=close, head=None)
         aged = aged_items(
             db, territory_id=1, month=OCTOBER, differences=open_differences(db, territory_id=1, month=OCTOBER),
             transit=in_transit(db, territory_id=1, month=OCTOBER),

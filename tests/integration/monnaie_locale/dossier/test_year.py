@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import re
 
 import pytest
 from beancount import loader
@@ -13,7 +14,7 @@ from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.dossier.queries import duties_of_year, scope_of_year
 from monnaie_locale.dossier.year import YEAR_SHEETS
 from monnaie_locale.exports.books import closing_balances
-from monnaie_locale.exports.operations import beancount_of, fec_of, hledger_of
+from monnaie_locale.exports.operations import beancount_of, fec_of, hledger_of, year_beancount_of
 from monnaie_locale.exports.sheets.rendering import Format, streaming
 from monnaie_locale.exports.sheets.shops import open_since
 from monnaie_locale.journal.ledger_lines import DayMove
@@ -118,14 +119,20 @@ def test_two_foreign_programs_recompute_every_balance_of_two_years(cap_year: Wor
         last_day = datetime.date(year, 12, 31)
         with reading(cap_year.engine) as db:
             journal = hledger_of(db, territory_id=TERRITORY_ID, year=year).whole().content
-            beancount = beancount_of(db, territory_id=TERRITORY_ID, last_day=last_day).content.decode()
+            beancount = year_beancount_of(db, territory_id=TERRITORY_ID, year=year).whole().content.decode()
+            since_the_beginning = beancount_of(db, territory_id=TERRITORY_ID, last_day=last_day).content.decode()
             held = closing_balances(db, territory_id=TERRITORY_ID, last_day=last_day)
         assert hledger(journal, "check") is not None
         assert hledger(journal.replace(b"= 200.00", b"= 200.01"), "check") is None
         found = csv.reader(io.StringIO(hledger(journal, "balance", "-O", "csv", "--no-total") or ""))
         amounts = sorted(int(row[1].removesuffix(" EUR").replace(".", "")) for row in list(found)[1:])
         assert amounts == sorted(each.balance_cents for each in held if each.balance_cents)
-        assert loader.load_string(beancount)[1] == []
+        assert loader.load_string(beancount)[1] == loader.load_string(since_the_beginning)[1] == []
+        assert ("Liabilities" in beancount, "À nouveau" in beancount) == (True, year == 2027)
+    # What was brought forward is asserted too: one cent more of it is seen.
+    forged = re.sub(r"(À nouveau[^*]*? )(\d+)\.(\d\d) EUR", r"\g<1>\g<2>1.\g<3> EUR", beancount, count=1)
+    assert forged != beancount
+    assert loader.load_string(forged)[1]
 
 
 def test_the_second_year_begins_with_the_balances_brought_forward(cap_year: World) -> None:
@@ -145,17 +152,21 @@ def test_the_second_year_begins_with_the_balances_brought_forward(cap_year: Worl
     ("sign", "moves", "expected"),
     [
         (1, [(1, 0, 100), (2, 0, 50), (3, 120, 0)], (30, 2)),
-        (1, [(1, 0, 100), (2, 100, 0)], (0, None)),
         (1, [(1, 0, 100), (2, 40, 10)], (70, 1)),
         (-1, [(1, 30, 0), (5, 0, 30), (9, 20, 0)], (20, 9)),
-        (1, [], (0, None)),
+        # What is held came in before the moves that were read.
+        (1, [(1, 0, 100), (2, 0, 50)], (151, None)),
+        (1, [], (10, None)),
     ],
 )
 def test_what_is_paid_takes_the_oldest_first(sign, moves, expected) -> None:
+    held_cents, day = expected
     found = open_since(
-        [DayMove(1, datetime.date(2026, 10, day), debit, credit) for day, debit, credit in moves], sign=sign
+        [DayMove(1, datetime.date(2026, 10, day), debit, credit) for day, debit, credit in moves],
+        held_cents=held_cents,
+        sign=sign,
     )
-    assert found == (expected[0], None if expected[1] is None else datetime.date(2026, 10, expected[1]))
+    assert found == (None if day is None else datetime.date(2026, 10, day))
 
 
 def test_what_a_shop_gives_back_after_the_expiry_or_claims_too_late_goes_back_to_the_ccas(cap_year: World) -> None:

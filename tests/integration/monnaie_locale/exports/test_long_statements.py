@@ -7,6 +7,7 @@ import pypdfium2
 import pytest
 from sqlalchemy import Engine
 
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.package import month_package
 from monnaie_locale.closing.sheets import month_books
 from monnaie_locale.database.transaction import reading
@@ -14,7 +15,6 @@ from monnaie_locale.documents.errors import ControlTotalsDiffer
 from monnaie_locale.exports import operations
 from monnaie_locale.exports.finishing import whole
 from monnaie_locale.exports.operations import shop_statements_of
-from monnaie_locale.journal.directory import territory_of
 from tests.factories.month import OCTOBER, Month2026, moment, open_month
 from tests.factories.vandal import run, take_the_guards_down
 
@@ -65,8 +65,8 @@ def test_a_counter_that_lies_by_one_cent_stops_the_statements_too(
     run(db_engine, "UPDATE balances SET credits_cents = credits_cents + 1 WHERE kind = 4")
 
     with reading(db_engine) as db:
-        territory = territory_of(db, territory_id=1)
-        books = month_books(db, territory=territory, month=OCTOBER, close=None, head=None, created_at=moment(4, 11))
-        files = shop_statements_of(db, territory=territory, month=OCTOBER, standing=books.scope.standing)
+        said = said_of(db, territory_id=1, month=OCTOBER, close=None)
+        books = month_books(db, said=said, month=OCTOBER, close=None, head=None, created_at=moment(4, 11))
+        files = shop_statements_of(db, registers=said.registers, month=OCTOBER, standing=books.scope.standing)
         with pytest.raises(ControlTotalsDiffer):
             list(whole(files))

@@ -4,7 +4,6 @@ import csv
 import datetime
 import io
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,13 @@ from lxml import etree
 from mockbank import validate
 from sqlalchemy import Engine, text
 
-from monnaie_locale.closing.package import month_package, write_folder, zipped
+from monnaie_locale.closing.archive import write_files
+from monnaie_locale.closing.package import month_package
 from monnaie_locale.closing.sheets import MONTH_SHEETS
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents.errors import ControlTotalsDiffer
 from monnaie_locale.exports.books import book_entries, closing_balances
-from monnaie_locale.exports.operations import ExportFile, beancount_of, fec_of
+from monnaie_locale.exports.operations import ExportFile, StreamedFile, beancount_of, fec_of
 from monnaie_locale.exports.sheets.rendering import Format
 from monnaie_locale.journal.queries import accounts_of, entry_of
 from monnaie_locale.ledger.periods import instant_ms
@@ -30,12 +30,12 @@ from tests.factories.vandal import run, take_the_guards_down
 from tests.judges.fec import check_fec
 
 SCHEMA = Path(__file__).resolve().parents[3] / "data" / "xsd" / "pain.001.001.09.xsd"
-FEC_NAME = "732829320FEC20261231.txt"
+FEC_NAME, ENTRIES_NAME = "732829320FEC20261231.txt", "ecritures-2026-10.txt"
 NAMES = {
     "statement-C0001-2026-10.pdf",
     "statement-C0002-2026-10.pdf",
     "payouts.xml",
-    FEC_NAME,
+    ENTRIES_NAME,
     "journal.beancount",
     "trial-balance.csv",
     "reconciliation.pdf",
@@ -66,10 +66,8 @@ def test_a_closed_month_gives_every_file_and_again_the_same_bytes(db_engine: Eng
 
     assert set(files) == NAMES
     assert package(month, now=moment(20, 12)) == files
-    paths = write_folder(folder=tmp_path / "out", files=list(files.values()))
-    assert {path.name for path in paths} == NAMES
-    archive = zipped(name="2026-10.zip", files=list(files.values()))
-    assert set(zipfile.ZipFile(io.BytesIO(archive.content)).namelist()) == NAMES
+    paths = write_files(tmp_path / "out", map(StreamedFile.of, files.values()))
+    assert [(path.name, path.read_bytes()) for path in paths] == [(name, file.content) for name, file in files.items()]
     assert json.loads(files["close-certificate.json"].content)["certificate"]["month"] == "2026-10"
     for name in NAMES:
         if name.endswith(".pdf"):
@@ -127,11 +125,17 @@ def test_the_journal_of_a_month_ignores_what_came_after_it(db_engine: Engine) ->
 
 
 def test_the_fec_passes_an_independent_reader(db_engine: Engine) -> None:
-    content = package(closed_month(db_engine))[FEC_NAME].content
+    month = closed_month(db_engine)
+    with reading(db_engine) as db:
+        content = fec_of(db, territory_id=1, year=2026).content
     year = {"first_day": datetime.date(2026, 1, 1), "last_day": datetime.date(2026, 12, 31)}
 
     assert check_fec(content, name=FEC_NAME, **year) == []
     assert check_fec(content.replace(b"12,50", b"12,51", 1), name=FEC_NAME, **year) != []
+    # October is all there is of the year: its entries are those of the year's file, under a name that is not legal.
+    october = package(month)[ENTRIES_NAME].content
+    assert october == content
+    assert check_fec(october, name=ENTRIES_NAME, **year) == ["name"]
 
 
 def test_the_trial_balance_balances_and_agrees_with_the_certificate(db_engine: Engine) -> None:

@@ -10,13 +10,13 @@ from sqlalchemy import Engine, text
 from merchants.cap_claims import lapse_claims, record_certification
 from merchants.model import PayoutTerms
 from merchants.payout_terms import set_payout_terms
+from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.sheets import month_books, month_sheet
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents.model import MerchantStatement
 from monnaie_locale.documents.sheet import Sheet
 from monnaie_locale.exports.operations import shop_statements_of
 from monnaie_locale.exports.shop_statements import month_statements, paid_in
-from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month, instant_ms
 from monnaie_locale.ledger.posting import Draw
@@ -59,13 +59,14 @@ def paid_month(engine: Engine, *, terms: PayoutTerms = HALF_A_PERCENT, cap_cents
 def paper(month: Month2026, *, of: Month = OCTOBER, at: datetime.datetime | None = None) -> dict[int, Paper]:
     """Return what is printed of each shop, by its place."""
     with reading(month.engine) as db:
-        territory = territory_of(db, territory_id=1)
-        books = month_books(db, territory=territory, month=of, close=None, head=None, created_at=at or moment(4, 11))
+        said = said_of(db, territory_id=1, month=of, close=None)
+        registers = said.registers
+        books = month_books(db, said=said, month=of, close=None, head=None, created_at=at or moment(4, 11))
         standing = books.scope.standing
-        files = list(shop_statements_of(db, territory=territory, month=of, standing=standing))
+        files = list(shop_statements_of(db, registers=registers, month=of, standing=standing))
         pdfs = [b"".join(file.parts) for file in files]
-        paid = paid_in(db, territory_id=1, month=of)
-        shops = list(month_statements(db, territory=territory, month=of, standing=standing, paid=paid))
+        paid = paid_in(db, registers, month=of)
+        shops = list(month_statements(db, registers=registers, month=of, standing=standing, paid=paid))
     assert all(shop.control_cents == shop.statement.operations_cents for shop in shops)
     return {
         place: Paper(pdf, words_of(pdf), shop.statement)
@@ -79,8 +80,8 @@ def words_of(pdf: bytes) -> str:
 
 def bordereau(month: Month2026) -> Sheet:
     with reading(month.engine) as db:
-        territory = territory_of(db, territory_id=1)
-        books = month_books(db, territory=territory, month=OCTOBER, close=None, head=None, created_at=moment(4, 11))
+        said = said_of(db, territory_id=1, month=OCTOBER, close=None)
+        books = month_books(db, said=said, month=OCTOBER, close=None, head=None, created_at=moment(4, 11))
         sheet = month_sheet(books, name="bordereau", lines_max=None)
         list(sheet.counted_rows())
     return sheet
