@@ -44,7 +44,7 @@ from monnaie_locale.ledger.periods import Month, instant_ms
 from monnaie_locale.ledger.posting import Draw
 from monnaie_locale.programmes.tables import programmes
 from monnaie_locale.reconciliation.differences.till_facts import look_at_tills
-from monnaie_locale.runtime import Runtime
+from monnaie_locale.runtime import Runtime, collect_rarely
 
 SECONDS_BETWEEN_CHARGES = 0.05
 MIB_IN_KIB = 1024
@@ -104,6 +104,7 @@ class Till:
 
 def main() -> None:
     asked = _asked()
+    collect_rarely()  # as the service and the command line do
     with scratch_folder(asked.scratch) as folder:
         if asked.database == "sqlite":
             _measure(open_engine(SqliteFiles(folder).empty().render_as_string(hide_password=False)), asked)
