@@ -37,7 +37,7 @@ from monnaie_locale.demo import drawing, run
 from monnaie_locale.demo.invitations import invitations, still_alive
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.progress import Terminal
-from monnaie_locale.demo.summary import Row, market_rows, market_title, month_title, table
+from monnaie_locale.demo.summary import Row, market_rows, market_title, months_title, table
 from monnaie_locale.exports.operations import year_files
 from monnaie_locale.identity.roles import STAFF_ROLES, Role
 from monnaie_locale.journal.directory import Territory
@@ -189,7 +189,7 @@ def demo(
             f"Le dossier {out} contient autre chose qu’une démonstration : choisissez-en un autre avec --out."
         ) from error
     click.echo(table(market_rows(shown.ended.market.stall.events), title=market_title(shown.plan)), nl=False)
-    click.echo(table([*shown.rows, Row("Dossier", str(out))], title=month_title(shown.plan)))
+    click.echo(table([*shown.rows, Row("Dossier", str(out))], title=months_title(shown.plan, shown.later)))
     if is_served:
         click.echo(f"La démonstration est servie sur {base_url} (Ctrl+C pour arrêter).")
         click.echo(f"{still_alive(shown.grants, now=wall_clock())}\n")

@@ -94,7 +94,8 @@ def run_demo(
         files = _in_folders(plan.month, files, later)
         files |= _of_years(rt, plan.month, later[-1].month, progress)
     write(out, files)
-    rows = summary(rt, plan=plan, ended=ended, names=list(files), seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    rows = summary(rt, plan=plan, ended=ended, later=later, names=list(files), seconds=seconds)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
 
 

@@ -1,4 +1,4 @@
-"""The month in one table, in French."""
+"""The months in one table, in French."""
 
 import datetime
 from collections.abc import Iterator, Sequence
@@ -44,13 +44,16 @@ class Row:
     value: str
 
 
-def summary(rt: Runtime, *, plan: Plan, ended: Ended, names: Sequence[str], seconds: float) -> list[Row]:
-    """Return the lines of the table.
+def summary(
+    rt: Runtime, *, plan: Plan, ended: Ended, later: Sequence[LivedMonth], names: Sequence[str], seconds: float
+) -> list[Row]:
+    """Return the lines of the table: what happened in all the months.
 
     Args:
         rt: the installation.
         plan: what was planned.
         ended: what came of it.
+        later: the months after the first.
         names: the files written.
         seconds: how long all of it took.
 
@@ -58,7 +61,7 @@ def summary(rt: Runtime, *, plan: Plan, ended: Ended, names: Sequence[str], seco
     return [
         *_town(plan),
         *_shopping(ended),
-        *_money(rt, plan=plan, ended=ended),
+        *_money(rt, plan=plan, ended=ended, later=later),
         Row("Vérification complète", _verdict(ended)),
         Row("Durée", f"{seconds:.1f} s".replace(".", ",")),
         *(Row("Fichiers" if rank == 0 else "", name) for rank, name in enumerate(file_families(names))),
@@ -77,9 +80,10 @@ def year_rows(later: Sequence[LivedMonth]) -> list[Row]:
     ]
 
 
-def month_title(plan: Plan) -> str:
-    """Return the title of the first month's table."""
-    return f"Ville-Exemple (démonstration) – {plan.month.label_fr}"
+def months_title(plan: Plan, later: Sequence[LivedMonth]) -> str:
+    """Return the title of the table."""
+    through = f" à {later[-1].month.label_fr}" if later else ""
+    return f"Ville-Exemple (démonstration) – {plan.month.label_fr}{through}"
 
 
 def market_title(plan: Plan) -> str:
@@ -121,16 +125,20 @@ def _shopping(ended: Ended) -> Iterator[Row]:
         yield Row(f"  {REFUSED.get(code, code)}", str(count))
 
 
-def _money(rt: Runtime, *, plan: Plan, ended: Ended) -> Iterator[Row]:
+def _money(rt: Runtime, *, plan: Plan, ended: Ended, later: Sequence[LivedMonth]) -> Iterator[Row]:
     tally = ended.counters.tally
+    grants = [*plan.grants, *(grant for each in later for grant in each.grants)]
+    payouts = [ended.payout, *(each.payout for each in later)]
+    transfers = sum(len(payout.lines) for payout in payouts)
     with reading(rt.engine) as db:
         head = head_of(db, territory_id=rt.territory_id)
         expired = list(accounts_of(db, territory_id=rt.territory_id, kinds=[AccountKind.EXPIRED]))
-    yield Row("Aide distribuée", format_euros(sum(each.total_cents for each in plan.grants)))
+    yield Row("Aide distribuée", format_euros(sum(each.total_cents for each in grants)))
     yield Row("Aide dépensée, remboursements déduits", format_euros(tally.charged_cents - tally.refunded_cents))
     yield Row("  dont payée par la garantie hors connexion", format_euros(tally.guaranteed_cents))
     yield Row("Aide périmée, à rendre au CCAS", format_euros(sum(balance.net_credit_cents for _, balance in expired)))
-    yield Row("Viré aux commerçants", f"{format_euros(ended.payout.total_cents)} ({len(ended.payout.lines)} virements)")
+    paid = format_euros(sum(payout.total_cents for payout in payouts))
+    yield Row("Viré aux commerçants", f"{paid} ({transfers} virements)")
     yield Row("  dont retourné par une banque", format_euros(ended.payout.lines[-1].amount_cents))
     yield Row("Réserve en banque", format_euros(head.reserve_cents))
     yield Row("Monnaie à couvrir par la réserve", format_euros(head.owed_cents))

@@ -34,7 +34,7 @@ from monnaie_locale.demo.counter import Surprise
 from monnaie_locale.demo.drawing import draw_plan
 from monnaie_locale.demo.output import FolderInUse
 from monnaie_locale.demo.plan import ACCEPTED, Charge, Refund
-from monnaie_locale.demo.summary import REFUSED, market_rows, market_title, month_title, table
+from monnaie_locale.demo.summary import REFUSED, market_rows, market_title, months_title, table
 from monnaie_locale.journal.queries import entries, owners_of
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import PARIS
@@ -333,7 +333,7 @@ def town_folder():
 
 
 def test_the_table_is_in_french_and_says_that_nothing_is_wrong(shown):
-    text = table(shown[1].rows, title=month_title(shown[1].plan))
+    text = table(shown[1].rows, title=months_title(shown[1].plan, shown[1].later))
     assert "démonstration" in text
     assert "propre" in text
     assert "carte verrouillée" in text
