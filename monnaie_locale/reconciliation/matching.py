@@ -308,6 +308,9 @@ def _wrong_amount(known: str, part: _Part, expected: Expectation) -> str:
 
 
 def _suspense(part: _Part, reason_fr: str) -> Match:
+    """Return what waits for a person; the reason names the payment, since a batch's line does not name its details."""
+    if part.end_to_end_id and part.end_to_end_id not in reason_fr:
+        reason_fr = f"{reason_fr} Référence : {part.end_to_end_id}."
     kind = MatchKind.SUSPENSE_IN if part.amount_cents > 0 else MatchKind.SUSPENSE_OUT
     return _matched(part, kind, None, reason_fr)
 
