@@ -18,6 +18,7 @@ from monnaie_locale.commands.verification_closes import check_closes
 from monnaie_locale.commands.verification_decided import check_decided
 from monnaie_locale.commands.verification_guarantees import check_guarantees
 from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
+from monnaie_locale.commands.verification_offline import check_offline_ends
 from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
 from monnaie_locale.journal.queries import balance_of, owners_of
@@ -68,6 +69,7 @@ def verify_installation(
         *_readable("payouts", _check_payouts(db, territory_id, told)),
         *_readable("wallet moves", _check_moves(db, territory_id, told)),
         *_readable("offline guarantees", check_guarantees(db, territory_id=territory_id, told=told)),
+        *_readable("offline charges", check_offline_ends(db, territory_id=territory_id)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
         *_readable("approvals", check_approvals(db, territory_id=territory_id)),
         *_readable("decisions", check_decided(db, territory_id=territory_id, told=told)),
