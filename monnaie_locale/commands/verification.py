@@ -19,6 +19,7 @@ from monnaie_locale.commands.verification_decided import check_decided
 from monnaie_locale.commands.verification_guarantees import check_guarantees
 from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
 from monnaie_locale.commands.verification_offline import check_offline_ends
+from monnaie_locale.commands.verification_paid_rejections import check_paid_rejections
 from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
 from monnaie_locale.journal.queries import balance_of, owners_of
@@ -72,6 +73,7 @@ def verify_installation(
         *_readable("offline charges", check_offline_ends(db, territory_id=territory_id)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
         *_readable("approvals", check_approvals(db, territory_id=territory_id)),
+        *_readable("paid rejections", check_paid_rejections(db, territory_id=territory_id)),
         *_readable("decisions", check_decided(db, territory_id=territory_id, told=told)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
         *_readable("audit trail", check_trail(db, territory_id=territory_id, public_key_pem=public_key_pem)),
