@@ -9,13 +9,15 @@ from sqlalchemy import Engine
 from merchants.payout_terms import set_payout_terms
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.ledger.money import format_decimal
+from monnaie_locale.reconciliation.decisions import take_match_back
 from monnaie_locale.reconciliation.differences.model import DifferenceKind
-from tests.factories.month import CHECKER, Month2026, moment, open_month
+from tests.factories.month import CHECKER, MAKER, Month2026, moment, open_month
 from tests.integration.monnaie_locale.reconciliation.test_paid_rejections import (
     FEE,
     GROSS,
     NET,
     approve,
+    by,
     faults,
     held,
     listed,
@@ -75,3 +77,25 @@ def test_it_is_kept_back_and_two_people_say_what_it_is(
     approve(month)
     assert held(month) == {"shop": 0, "debt": 0, "fees": 26, "suspense": 0}
     assert faults(month) == []
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_a_batch_in_one_line_names_what_is_taken_back_of_it(db_engine: Engine) -> None:
+    """The statement comes before the rejection, which nobody believes of a transfer that is debited already."""
+    month = open_month(db_engine)
+    month.import_(month.first_statement(), now=moment(11))
+    month.spend()
+    payout = month.pay()
+    sent = as_one_batch(month).decode()
+    batch = re.findall(r"<Ntry>.*?</Ntry>", sent)[0]
+    told = f"<NtryDtls><Btch><PmtInfId>{payout.message_id}</PmtInfId></Btch></NtryDtls>"
+    alone = re.sub(r"<NtryDtls>.*</NtryDtls>", told, batch)
+    month.import_(sent.replace(batch, alone).encode())
+    back = {"bank_statement_id": 2, "line_no": 1, "part_no": 1}
+    transact(db_engine, take_match_back, by=by(MAKER), **back)
+    reject(month, payout)
+    assert held(month)["suspense"] == -payout.lines[0].amount_cents
+    assert next_payout(month) == []
+    prepare(month, part_no=1, end_to_end_id=payout.lines[0].end_to_end_id)
+    approve(month)
+    assert (held(month)["shop"], held(month)["suspense"], faults(month)) == (0, 0, [])
