@@ -17,7 +17,7 @@ from merchants.charge_plan import ChargeOrder
 from merchants.errors import ChargeUnknown, OfflineChargeEnded
 from merchants.model import OfflineRefusal, Receipt, Till
 from merchants.offline import refused_offline
-from merchants.tables import offline_ends, till_shifts
+from merchants.tables import offline_charges, offline_ends, till_shifts, tills
 from monnaie_locale.database.prepared import as_bytes, select_among
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity import audit
@@ -29,6 +29,8 @@ from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Posted
 
+# What the audit trail keeps of a charge given up.
+DISMISSED = "offline.dismiss"
 ENDED = """
 SELECT wanted.value FROM {wanted} CROSS JOIN offline_ends
 WHERE offline_ends.territory_id = {p} AND offline_ends.key_digest = {digest}
@@ -42,6 +44,33 @@ def refusal_of(db: Connection, *, territory_id: int, merchant_id: int, mark: str
     if found is None:
         raise ChargeUnknown
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineEnd:
+    """How a refused charge of a shop ended: `entry_id` is the charge that paid it, None when it was given up."""
+
+    merchant_id: int
+    amount_cents: int
+    happened_at_ms: int
+    ended_by: str
+    ended_at_ms: int
+    entry_id: int | None
+
+
+def ends_of(db: Connection, *, territory_id: int) -> list[OfflineEnd]:
+    """Return the end of every refused charge that has ended, in no order."""
+    charge, end = offline_charges.c, offline_ends.c
+    rows = db.execute(
+        select(
+            tills.c.merchant_id, charge.amount_cents, charge.happened_at_ms, end.ended_by, end.ended_at_ms, end.entry_id
+        )
+        .select_from(offline_ends)
+        .join(offline_charges, (charge.territory_id == end.territory_id) & (charge.key_digest == end.key_digest))
+        .join(tills, (tills.c.territory_id == charge.territory_id) & (tills.c.id == charge.till_id))
+        .where(end.territory_id == territory_id)
+    )
+    return [OfflineEnd(*row) for row in rows]
 
 
 def present_again(
@@ -109,7 +138,7 @@ def dismiss(db: Connection, *, territory_id: int, till: Till, mark: str, now: da
     db.execute(insert(offline_ends), {"territory_id": territory_id, "cashier_id": cashier_id, **end})
     detail = {"amount_cents": refused.amount_cents, "happened_at_ms": refused.happened_at_ms}
     audit.record(
-        db, territory_id=territory_id, at=now, actor=till.caller, action="offline.dismiss", target=till.caller,
+        db, territory_id=territory_id, at=now, actor=till.caller, action=DISMISSED, target=till.caller,
         detail=detail,
     )  # fmt: skip
 

@@ -301,7 +301,7 @@ payout_rejections = Table(
     Column("reason", Text, nullable=False),
 )
 
-# A view: debits in suspense that name a rejected transfer (migration 0027).
+# A view: debits in suspense that name a rejected transfer (migrations 0027, 0028, 0031).
 rejected_debits = table(
     "rejected_debits", column("territory_id"), column("merchant_id"), column("end_to_end_id"), column("waiting_cents")
 )

@@ -13,7 +13,7 @@ from merchants.model import (
     Receipt,
     Till,
 )
-from monnaie_locale.api.schema import Body, Cents, PositiveCents, Reply
+from monnaie_locale.api.schema import Body, Cents, PositiveCents, Reply, RowNumber
 from monnaie_locale.ledger.periods import moment_of
 
 Moment = datetime.datetime
@@ -71,7 +71,7 @@ class OfflinePayload(Body):
     amount_cents: PositiveCents
     # In the year 6429 at the latest: a later moment no calendar of ours can tell.
     happened_at_ms: int = Field(gt=0, lt=2**47)
-    cashier: int | None = Field(default=None, description="Who held the till; its number")
+    cashier: RowNumber | None = Field(default=None, description="Who held the till; its number")
 
 
 class KeyBody(Body):

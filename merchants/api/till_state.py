@@ -8,7 +8,7 @@ from merchants.offline_limits import offline_caps
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
-from monnaie_locale.api.schema import Body, Cents, Reply
+from monnaie_locale.api.schema import Body, Cents, Reply, RowNumber
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.identity.roles import Permission
 
@@ -42,7 +42,7 @@ class TillStateReply(Reply):
 class TakeTillBody(Body):
     """A cashier takes the till."""
 
-    cashier_id: int
+    cashier_id: RowNumber
     code: str = Field(max_length=8, description="Four digits")
 
 

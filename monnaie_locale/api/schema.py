@@ -8,6 +8,8 @@ from monnaie_locale.ledger.money import CENTS_MAX
 
 # JSON's 12.0 and true are not amounts: an amount is an integer of cents, exact in every client.
 Cents = Annotated[StrictInt, Field(ge=0, le=CENTS_MAX, description="Euro cents")]
+# What identifies a row; a greater number is in no column.
+RowNumber = Annotated[int, Field(ge=1, lt=2**31)]
 PositiveCents = Annotated[StrictInt, Field(description="Euro cents, greater than zero")]
 
 

@@ -18,6 +18,8 @@ from monnaie_locale.commands.verification_closes import check_closes
 from monnaie_locale.commands.verification_decided import check_decided
 from monnaie_locale.commands.verification_guarantees import check_guarantees
 from monnaie_locale.commands.verification_heads import KeptHead, check_kept_heads
+from monnaie_locale.commands.verification_offline import check_offline_ends
+from monnaie_locale.commands.verification_paid_rejections import check_paid_rejections
 from monnaie_locale.commands.verification_registers import check_registers
 from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.journal.directory import Owner, single_account
@@ -69,9 +71,11 @@ def verify_installation(
         *_readable("payouts", _check_payouts(db, territory_id, told)),
         *_readable("wallet moves", _check_moves(db, territory_id, told)),
         *_readable("offline guarantees", check_guarantees(db, territory_id=territory_id, told=told)),
+        *_readable("offline charges", check_offline_ends(db, territory_id=territory_id)),
         *_readable("bank statements", check_bank(db, territory_id=territory_id, told=told)),
         *_readable("approvals", check_approvals(db, territory_id=territory_id)),
         *_readable("registers", check_registers(db, territory_id=territory_id)),
+        *_readable("paid rejections", check_paid_rejections(db, territory_id=territory_id)),
         *_readable("decisions", check_decided(db, territory_id=territory_id, told=told)),
         *_readable("closes", check_closes(db, territory_id=territory_id, public_key_pem=public_key_pem)),
         *_readable("audit trail", check_trail(db, territory_id=territory_id, public_key_pem=public_key_pem)),

@@ -22,7 +22,7 @@ from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.reconciliation.decision_queries import decisions_of, refusal_digests
 from monnaie_locale.reconciliation.decisions import ENTERED, decision_digest, entries_digest
 from monnaie_locale.reconciliation.model import DecisionKind
-from monnaie_locale.reconciliation.queries import lines_digests
+from monnaie_locale.reconciliation.queries import lines_digests, matches_digests
 
 TERMS, CAPS, CERTIFIED, LAPSED = "payout.terms", "offline.limits", "merchant.certify_cap", "merchant.lapse_cap"
 IMPORTED, HEARD = "statement.import", "statement.hear"
@@ -40,7 +40,11 @@ def check_decided(db: Connection, *, territory_id: int, told: Told) -> Iterator[
     yield from _check_claims(db, territory_id, events, told)
     yield from _check_decisions(db, territory_id, events)
     imported = [event for event in events if event.action == IMPORTED]
-    for number in _altered(imported, lines_digests(db, territory_id=territory_id)):
+    altered = {
+        *_altered(imported, lines_digests(db, territory_id=territory_id)),
+        *_altered(imported, matches_digests(db, territory_id=territory_id), noted_as="matches_sha256"),
+    }
+    for number in sorted(altered):
         yield Finding(
             "bank_lines_altered",
             f"statement {number}",
@@ -148,9 +152,9 @@ def _check_decisions(db: Connection, territory_id: int, events: list[AuditEvent]
         )
 
 
-def _altered(events: list[AuditEvent], stored: dict[int, str]) -> Iterator[int]:
+def _altered(events: list[AuditEvent], stored: dict[int, str], *, noted_as: str = "sha256") -> Iterator[int]:
     """Yield the numbers of what is stored under another digest than the trail noted; an older version noted none."""
     for event in events:
-        wanted, number = json.loads(event.detail).get("sha256"), int(event.target.partition(":")[2])
+        wanted, number = json.loads(event.detail).get(noted_as), int(event.target.partition(":")[2])
         if wanted is not None and stored.get(number, "") != wanted:
             yield number

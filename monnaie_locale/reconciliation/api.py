@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
-from monnaie_locale.api.schema import Body, Reply
+from monnaie_locale.api.schema import Body, Reply, RowNumber
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.reconciliation import errors
 from monnaie_locale.reconciliation.decisions import NOTE_LENGTH_MAX
@@ -83,7 +83,7 @@ class ReportReply(Reply):
 class ResolutionBody(Body):
     """What a line in suspense is; `reference` names the funding order or the transfer, for the kinds that need one."""
 
-    part_no: int = Field(default=1, ge=1)
+    part_no: RowNumber = 1
     kind: Resolution = Field(strict=False)
     reference: str = Field(default="", max_length=REFERENCE_LENGTH_MAX)
     note: str = Field(min_length=1, max_length=NOTE_LENGTH_MAX)

@@ -197,7 +197,7 @@ def _batch(part: _Part, books: _Books) -> list[Match]:
     for each in waiting:
         del books.ordered[each.end_to_end_id]
         books.settled.setdefault(each.end_to_end_id, []).append(each)
-    reason = f"Lot {part.batch_reference} débité en une seule ligne pour son total exact."
+    reason = f"Lot {part.batch_reference} débité en une seule ligne pour son total exact"
     return [
         Match(
             line_no=part.line_no,
@@ -205,7 +205,8 @@ def _batch(part: _Part, books: _Books) -> list[Match]:
             kind=MatchKind.PAYOUT_SETTLED,
             amount_cents=-each.amount_cents,
             expectation_id=each.expectation_id,
-            reason_fr=reason,
+            # It names its transfer: should the match be taken back, what waits is known by it.
+            reason_fr=f"{reason} : virement {each.end_to_end_id}.",
         )
         for number, each in enumerate(waiting, start=1)
     ]
@@ -308,6 +309,9 @@ def _wrong_amount(known: str, part: _Part, expected: Expectation) -> str:
 
 
 def _suspense(part: _Part, reason_fr: str) -> Match:
+    """Return what waits for a person; the reason names the payment, since a batch's line does not name its details."""
+    if part.end_to_end_id and part.end_to_end_id not in reason_fr:
+        reason_fr = f"{reason_fr} Référence : {part.end_to_end_id}."
     kind = MatchKind.SUSPENSE_IN if part.amount_cents > 0 else MatchKind.SUSPENSE_OUT
     return _matched(part, kind, None, reason_fr)
 

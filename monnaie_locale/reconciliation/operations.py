@@ -48,6 +48,7 @@ from monnaie_locale.reconciliation.queries import (
     lines_digests,
     marks_between,
     match_of,
+    matches_digests,
     matches_of,
     statement_of,
 )
@@ -231,6 +232,9 @@ def _import_one(db: Connection, job: _Import, statement: Statement) -> ImportRep
             "lines": len(statement.lines),
             "in_suspense": len(report.in_suspense),
             "sha256": lines_digests(db, territory_id=job.territory_id, bank_statement_id=stored_id).get(stored_id, ""),
+            "matches_sha256": matches_digests(db, territory_id=job.territory_id, bank_statement_id=stored_id).get(
+                stored_id, ""
+            ),
         },
     )
     return report

@@ -8,6 +8,7 @@ from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import lock_territory
 from monnaie_locale.ledger.money import format_euros
 from monnaie_locale.ledger.periods import instant_ms
+from monnaie_locale.ledger.posting import request_digest
 from monnaie_locale.reconciliation.decisions import NOTE_LENGTH_MAX, By, decide_prepared
 from monnaie_locale.reconciliation.errors import (
     LineAlreadyResolved,
@@ -29,6 +30,9 @@ from monnaie_locale.reconciliation.model import (
 from monnaie_locale.reconciliation.paid_rejection_queries import paid_rejection_of, paid_rejections_of
 from monnaie_locale.reconciliation.queries import match_of
 from monnaie_locale.reconciliation.tables import paid_rejections
+
+# Who prepared it is in the trail beside.
+PREPARED_NAMES = ("bank_statement_id", "line_no", "part_no", "end_to_end_id", "note", "prepared_at_ms")
 
 
 def prepare_paid_rejection(
@@ -72,8 +76,9 @@ def prepare_paid_rejection(
         "prepared_at_ms": instant_ms(by.now),
     }
     db.execute(insert(paid_rejections), {**values, **key})
-    _record(db, by, "prepare", number)
-    return paid_rejection_of(db, territory_id=territory_id, paid_rejection_id=number)
+    prepared = paid_rejection_of(db, territory_id=territory_id, paid_rejection_id=number)
+    _record(db, by, "prepare", number, sha256=paid_rejection_digest(prepared))
+    return prepared
 
 
 def approve_paid_rejection(db: Connection, *, by: By, paid_rejection_id: int) -> PaidRejection:
@@ -126,6 +131,12 @@ def cancel_paid_rejection(db: Connection, *, by: By, paid_rejection_id: int) -> 
     return paid_rejection_of(db, territory_id=by.territory_id, paid_rejection_id=paid_rejection_id)
 
 
+def paid_rejection_digest(prepared: PaidRejection) -> str:
+    """Return the SHA-256, in hexadecimal, of what was prepared, for the audit trail."""
+    said = {name: getattr(prepared, name) for name in PREPARED_NAMES}
+    return request_digest(**said).hex()
+
+
 def _refuse_unfit(line: StoredMatch, amount_cents: int) -> None:
     """Refuse a line that does not wait, or waits for another amount: the bank's fee is shared out of it first."""
     if line.kind not in SUSPENSE and not line.is_taken_back:
@@ -150,7 +161,7 @@ def _row(by: By, paid_rejection_id: int) -> Update:
     return update(paid_rejections).where(columns.territory_id == by.territory_id, columns.id == paid_rejection_id)
 
 
-def _record(db: Connection, by: By, step: str, paid_rejection_id: int) -> None:
+def _record(db: Connection, by: By, step: str, paid_rejection_id: int, **detail: str) -> None:
     audit.record(
         db,
         territory_id=by.territory_id,
@@ -158,4 +169,5 @@ def _record(db: Connection, by: By, step: str, paid_rejection_id: int) -> None:
         actor=by.actor,
         action=f"paid-rejection.{step}",
         target=f"paid-rejection:{paid_rejection_id}",
+        detail=detail,
     )

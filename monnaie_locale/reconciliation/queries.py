@@ -5,8 +5,9 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, Table, case, func, or_, select
 
 from monnaie_locale.reconciliation.errors import LineUnknown, StatementUnknown
 from monnaie_locale.reconciliation.model import (
@@ -92,17 +93,26 @@ def file_known(db: Connection, *, territory_id: int, file_digest: bytes) -> bool
 
 def lines_digests(db: Connection, *, territory_id: int, bank_statement_id: int | None = None) -> dict[int, str]:
     """Return the SHA-256, in hexadecimal, of the lines of each statement that has any, by its number."""
-    columns = bank_lines.c
-    query = (
-        select(*(column for column in columns if column.name != "territory_id"))
-        .where(columns.territory_id == territory_id)
-        .order_by(columns.bank_statement_id, columns.line_no)
-    )
+    columns = [column for column in bank_lines.c if column.name != "territory_id"]
+    return _digests(db, select(*columns).order_by(*columns[:2]), bank_lines, territory_id, bank_statement_id)
+
+
+def matches_digests(db: Connection, *, territory_id: int, bank_statement_id: int | None = None) -> dict[int, str]:
+    """Return the same of what each part was matched with, and why: a detail of a batch is named there alone."""
+    columns = [column for column in bank_matches.c if column.name != "territory_id"]
+    return _digests(db, select(*columns).order_by(*columns[:3]), bank_matches, territory_id, bank_statement_id)
+
+
+def _digests(
+    db: Connection, query: Select[Any], table: Table, territory_id: int, bank_statement_id: int | None
+) -> dict[int, str]:
+    """Return the SHA-256 of the rows of each statement; a row begins with the statement's number."""
+    query = query.where(table.c.territory_id == territory_id)
     if bank_statement_id is not None:
-        query = query.where(columns.bank_statement_id == bank_statement_id)
+        query = query.where(table.c.bank_statement_id == bank_statement_id)
     digests: dict[int, hashlib._Hash] = {}
-    for number, *line in db.execute(query):
-        digests.setdefault(number, hashlib.sha256()).update(json.dumps(line, default=str).encode())
+    for number, *row in db.execute(query):
+        digests.setdefault(number, hashlib.sha256()).update(json.dumps(row, default=str).encode())
     return {number: digest.hexdigest() for number, digest in digests.items()}
 
 

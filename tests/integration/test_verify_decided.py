@@ -48,6 +48,8 @@ EDITS = [
     # The last decision disappears whole: what it moved would be anybody's.
     (GONE, {"decision_missing"}),
     ("UPDATE bank_lines SET end_to_end_id = 'X' WHERE line_no = 2", {"bank_lines_altered"}),
+    # A transfer that a batch's detail debits is named there alone.
+    ("UPDATE bank_matches SET reason_fr = 'x'", {"bank_lines_altered"}),
     ("UPDATE payout_news SET status = 'accepted'", {"bank_news_altered", "rejection_unsaid"}),
     ("DELETE FROM payout_news", {"bank_news_altered", "rejection_unsaid"}),
     ("UPDATE payout_rejections SET reason = 'AC01'", {"rejection_unsaid"}),

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
-from monnaie_locale.api.schema import Body, Reply
+from monnaie_locale.api.schema import Body, Reply, RowNumber
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.programmes.errors import MakerIsChecker
 from wallets import errors, move_queries
@@ -19,7 +19,7 @@ blueprint = api_blueprint("moves_api", __name__)
 class MoveBody(Body):
     """Where the balance of a wallet goes; "merge" also ends its cards and closes it."""
 
-    to_wallet_id: int
+    to_wallet_id: RowNumber
     kind: MoveKind = MoveKind.MOVE
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from monnaie_locale import runtime
-from monnaie_locale.api.schema import Body, PositiveCents, Reply
+from monnaie_locale.api.schema import Body, PositiveCents, Reply, RowNumber
 from monnaie_locale.ledger.errors import AmountNotPositive, AmountTooLarge
 from monnaie_locale.programmes import queries
 from monnaie_locale.programmes.model import (
@@ -99,7 +99,7 @@ class FundingsReply(Reply):
 class LineBody(Body):
     """What one wallet receives."""
 
-    wallet_id: int = Field(gt=0)
+    wallet_id: RowNumber
     amount_cents: PositiveCents
 
 

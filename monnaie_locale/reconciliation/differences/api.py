@@ -10,7 +10,7 @@ from merchants import payout_errors
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
 from monnaie_locale.api.pagination import PageQuery, read_cursor, write_cursor
-from monnaie_locale.api.schema import Body, Reply
+from monnaie_locale.api.schema import Body, Reply, RowNumber
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.journal.periods import closed_at_ms
 from monnaie_locale.ledger.periods import Month
@@ -81,7 +81,7 @@ class DifferencesReply(Reply):
 class PaidRejectionBody(Body):
     """Why one knows that the bank paid; `end_to_end_id` is the transfer, "" for the one that the line names."""
 
-    part_no: int = Field(default=1, ge=1)
+    part_no: RowNumber = 1
     end_to_end_id: str = Field(default="", max_length=REFERENCE_LENGTH_MAX)
     note: str = Field(min_length=1, max_length=NOTE_LENGTH_MAX)
 

@@ -99,7 +99,7 @@ def _named(transfers: Sequence[Transfer], part: Part) -> Transfer | None:
     for transfer in transfers:
         if part.end_to_end_id == transfer.end_to_end_id:
             return transfer
-    named = [each for each in transfers if mentions(each.end_to_end_id, text=part.text)]
+    named = [each for each in transfers if mentions(each.end_to_end_id, text=part.text, fields=(part.end_to_end_id,))]
     return named[0] if len(named) == 1 else None
 
 
