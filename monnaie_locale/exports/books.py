@@ -22,7 +22,7 @@ def ledger_accounts(db: Connection, *, territory_id: int, day: datetime.date) ->
     return {
         account.account_id: LedgerAccount(
             account_id=account.account_id,
-            kind=account.owner.kind,
+            owner=account.owner,
             general_code=chart.issuer(account.owner.kind).code,
             general_label=chart.issuer(account.owner.kind).french,
             auxiliary_code=auxiliary_code(account.owner),
