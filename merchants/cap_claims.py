@@ -85,7 +85,12 @@ def claims_kept(
 
 
 def claims_of(
-    db: Connection, *, territory_id: int, through_on: datetime.date, as_of_ms: int | None = None
+    db: Connection,
+    *,
+    territory_id: int,
+    through_on: datetime.date,
+    as_of_ms: int | None = None,
+    merchant_id: int | None = None,
 ) -> list[Claim]:
     """Return every shop's claims accounted until a day, year by year, also those of which nothing is kept back.
 
@@ -94,6 +99,7 @@ def claims_of(
         territory_id: whose books.
         through_on: the last accounting day.
         as_of_ms: what had been certified by then, milliseconds UTC, and had lapsed by that day; None for all of it.
+        merchant_id: of one shop, or None for all.
 
     """
     programmes = [
@@ -109,6 +115,7 @@ def claims_of(
         claim
         for year in range(first_year, through_on.year + 1)
         for claim in _of_year(db, territory_id, ids, (year, through_on), as_of_ms)
+        if merchant_id in {None, claim.merchant_id}
     ]
 
 
