@@ -61,7 +61,7 @@ def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) ->
     journal = journal_of(entry.kind, moves_reserve=is_banked)
     label = ENTRY_LABELS[entry.kind]
     if entry.reverses_entry_id is not None:
-        label = f"{label} de l'écriture {entry.reverses_entry_id}"
+        label = f"{label} de l’écriture {entry.reverses_entry_id}"
     return BookEntry(
         number=entry.entry_id,
         kind=entry.kind,

@@ -20,7 +20,7 @@ ENTRY_LABELS: dict[EntryKind, str] = {
     EntryKind.WALLET_MOVE: "Changement de porte-monnaie",
     EntryKind.BANK_CHARGE: "Frais bancaires",
     EntryKind.SUSPENSE: "Mouvement bancaire à classer",
-    EntryKind.RECOVERY: "Récupération d'un indu",
+    EntryKind.RECOVERY: "Récupération d’un indu",
     EntryKind.REVERSAL: "Contre-passation",
     EntryKind.RESERVE_TOP_UP: "Complément de réserve",
     EntryKind.GUARANTEE_FUNDED: "Garantie hors connexion alimentée",

@@ -124,7 +124,8 @@ def test_the_same_cards_give_the_same_bytes():
 def test_names_are_printed_as_they_are(hostile):
     cards = make_cards(1, currency_name=hostile)
     sheet, _slip = text_of(printed(cards, town_name=hostile))
-    assert sheet.count(re.sub(r"\s+", " ", hostile)) == 2
+    # Every document prints the curved apostrophe.
+    assert sheet.count(re.sub(r"\s+", " ", hostile).replace("'", "’")) == 2
     assert decoded(pictures(printed(cards, town_name=hostile), dpi=150)) == [cards[0].token_url]
 
 
