@@ -113,7 +113,9 @@ def test_the_transfer_its_fee_and_the_cheques_that_wait_are_there(till: FlaskCli
     assert "Frais de l’émetteur : 0,50 % du montant brut." in said
     assert "à partir de" not in said
     assert "30,00 € de chèques d’accompagnement personnalisé ne sont pas payés" in said
-    assert "2026 À certifier : 30,00 € attendent 28 février 2027 30,00 € 30,00 € 0,00 €" in said
+    assert "personnalisé 2026 Certification de l’usage À certifier : 30,00 € attendent À présenter jusqu’au" in said
+    assert "28 février 2027 Encaissé 30,00 € Non payé 30,00 €" in said
+    assert "Rendu au CCAS" not in said
     # The next month pays nothing and has no operation; the chèques of the year still wait.
     after = month_of(till, "2026-11")
     assert "À certifier" in after
@@ -127,7 +129,8 @@ def test_certified_cheques_do_not_wait_any_more(till: FlaskClient, market: Marke
         actor=MANAGER, now=market.now,
     )  # fmt: skip
     said = month_of(till)
-    assert "Certifié le 05/10/2026 (attestation n° 7) 28 février 2027 30,00 € 0,00 € 0,00 €" in said
+    assert "Certifié le 05/10/2026 (attestation n° 7)" in said
+    assert "Encaissé 30,00 € Non payé 0,00 €" in said
     assert "ne sont pas payés" not in said
 
 
