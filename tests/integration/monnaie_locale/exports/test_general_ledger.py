@@ -5,6 +5,7 @@ The développement des soldes says whose each balance is, as the registers do.
 
 import csv
 import io
+import itertools
 
 import pytest
 from sqlalchemy import Engine
@@ -17,6 +18,8 @@ from monnaie_locale.ledger.periods import Month, instant_ms
 from tests.factories.month import OCTOBER, moment, open_month
 from tests.factories.vandal import run
 
+# What only reads through the same code: once is enough.
+ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 NOVEMBER = OCTOBER.next()
 ACCOUNT, THIRD_PARTY = "Total du compte ", "Total du tiers "
 # Brought forward, debit, credit, balance: debits less credits.
@@ -87,24 +90,24 @@ def disagreements(ledger: Totals, balance: Totals) -> set[str]:
     return {code for code in ledger | balance if ledger.get(code, nothing) != balance.get(code, nothing)}
 
 
-@pytest.mark.parametrize("lines_max", [None, 1])
-@pytest.mark.parametrize("month", [OCTOBER, NOVEMBER])
-def test_the_totals_of_each_account_are_those_of_the_balance(town: Engine, month: Month, lines_max: int | None) -> None:
-    rows = rows_of(town, "grand-livre", month=month, lines_max=lines_max)
-    balance = said_by_the_balance(rows_of(town, "balance", month=month))
+def test_the_totals_of_each_account_are_those_of_the_balance(town: Engine) -> None:
+    for month, lines_max in itertools.product((OCTOBER, NOVEMBER), (None, 1)):
+        rows = rows_of(town, "grand-livre", month=month, lines_max=lines_max)
+        balance = said_by_the_balance(rows_of(town, "balance", month=month))
 
-    totals = totals_in(rows)
+        totals = totals_in(rows)
 
-    assert disagreements(totals, balance) == set()
-    assert totals == recounted(rows)
-    assert list(totals) == sorted(totals)
-    assert len(totals) == (6 if month == OCTOBER else 5)
-    # The judge sees one cent, and an account that has no total.
-    before, debit, credit, after = totals["467100"]
-    assert disagreements(totals | {"467100": (before, debit + 1, credit, after)}, balance) == {"467100"}
-    assert disagreements({code: each for code, each in totals.items() if code != "512100"}, balance) == {"512100"}
+        assert disagreements(totals, balance) == set()
+        assert totals == recounted(rows)
+        assert list(totals) == sorted(totals)
+        assert len(totals) == (6 if month == OCTOBER else 5)
+        # The judge sees one cent, and an account that has no total.
+        before, debit, credit, after = totals["467100"]
+        assert disagreements(totals | {"467100": (before, debit + 1, credit, after)}, balance) == {"467100"}
+        assert disagreements({code: each for code, each in totals.items() if code != "512100"}, balance) == {"512100"}
 
 
+@ON_SQLITE
 def test_the_totals_of_each_third_party_that_moved_are_those_of_its_lines(town: Engine) -> None:
     rows = rows_of(town, "grand-livre", month=NOVEMBER)
 
@@ -117,6 +120,7 @@ def test_the_totals_of_each_third_party_that_moved_are_those_of_its_lines(town: 
     assert totals_in(rows)["467400"] == (-70_000, 0, 0, -70_000)
 
 
+@ON_SQLITE
 def test_totals_count_neither_as_lines_nor_in_the_sum_of_the_document(town: Engine) -> None:
     rows = rows_of(town, "grand-livre", month=NOVEMBER)
     lines = [row for row in rows if row["Compte"].isdigit()]
@@ -126,6 +130,7 @@ def test_totals_count_neither_as_lines_nor_in_the_sum_of_the_document(town: Engi
     assert len(rows) - len(lines) - 1 == len(totals_in(rows)) + len(totals_in(rows, THIRD_PARTY))
 
 
+@ON_SQLITE
 def test_the_detail_of_the_balances_names_shops_and_programmes_as_the_registers_do(town: Engine) -> None:
     def details(lines_max: int | None = None) -> dict[str, str]:
         rows = rows_of(town, "developpement-soldes", month=NOVEMBER, lines_max=lines_max)
