@@ -6,8 +6,9 @@ which the purses expire.
 """
 
 import datetime
+import functools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ from merchants.payout_errors import CapClaimLapsed, CapClaimNotLapsed, CapYearWr
 from merchants.queries import find_merchant, merchant_accounts
 from merchants.tables import cap_certifications, cap_lapses
 from monnaie_locale.identity import audit
+from monnaie_locale.journal.account_history import numbers_touching
 from monnaie_locale.journal.directory import Owner, lock_territory, open_account
 from monnaie_locale.journal.event_queries import days_of
 from monnaie_locale.journal.post import post
@@ -85,7 +87,12 @@ def claims_kept(
 
 
 def claims_of(
-    db: Connection, *, territory_id: int, through_on: datetime.date, as_of_ms: int | None = None
+    db: Connection,
+    *,
+    territory_id: int,
+    through_on: datetime.date,
+    as_of_ms: int | None = None,
+    merchant_id: int | None = None,
 ) -> list[Claim]:
     """Return every shop's claims accounted until a day, year by year, also those of which nothing is kept back.
 
@@ -94,6 +101,7 @@ def claims_of(
         territory_id: whose books.
         through_on: the last accounting day.
         as_of_ms: what had been certified by then, milliseconds UTC, and had lapsed by that day; None for all of it.
+        merchant_id: of one shop, or None for all.
 
     """
     programmes = [
@@ -104,27 +112,34 @@ def claims_of(
     if not programmes:
         return []
     first_year = min(programme.decided_on.year for programme in programmes)
+    own: list[int] | None = None
+    if merchant_id is not None:
+        account_ids = merchant_accounts(db, territory_id=territory_id, merchant_id=merchant_id)
+        own = numbers_touching(db, territory_id=territory_id, account_ids=account_ids)
     ids = [programme.programme_id for programme in programmes]
+    taken = functools.partial(
+        taken_from_purses, db, territory_id=territory_id, programme_ids=ids, through_on=through_on, entry_ids=own
+    )
     return [
         claim
         for year in range(first_year, through_on.year + 1)
-        for claim in _of_year(db, territory_id, ids, (year, through_on), as_of_ms)
+        for claim in _of_year(db, territory_id, taken, (year, through_on), as_of_ms)
+        if merchant_id in {None, claim.merchant_id}
     ]
 
 
 def _of_year(
     db: Connection,
     territory_id: int,
-    programme_ids: list[int],
+    taken_from: Callable[..., dict[tuple[int, int], int]],
     period: tuple[int, datetime.date],
     as_of_ms: int | None,
 ) -> Iterator[Claim]:
     year, through_on = period
-    which = {"territory_id": territory_id, "programme_ids": programme_ids, "year": year, "through_on": through_on}
-    taken = taken_from_purses(db, **which, after_on=None)  # type: ignore[arg-type]
+    taken = taken_from(year=year, after_on=None)
     late: dict[tuple[int, int], int] = {}
     if through_on > claims_deadline(year):
-        late = taken_from_purses(db, **which, after_on=claims_deadline(year))  # type: ignore[arg-type]
+        late = taken_from(year=year, after_on=claims_deadline(year))
     certified = {
         each.merchant_id for each in certifications_of(db, territory_id=territory_id, year=year, as_of_ms=as_of_ms)
     }

@@ -18,7 +18,7 @@ class SiretInvalid(Refusal):
 
     code = "siret_invalid"
     nature = Nature.INVALID
-    french = "Ce numéro SIRET n'est pas valable : il compte 14 chiffres, dont une clé de contrôle."
+    french = "Ce numéro SIRET n’est pas valable : il compte 14 chiffres, dont une clé de contrôle."
 
 
 class CategoryUnknown(Refusal):
@@ -26,7 +26,7 @@ class CategoryUnknown(Refusal):
 
     code = "category_unknown"
     nature = Nature.INVALID
-    french = "Cette catégorie de commerce n'existe pas."
+    french = "Cette catégorie de commerce n’existe pas."
 
 
 class IbanInvalid(Refusal):
@@ -34,7 +34,7 @@ class IbanInvalid(Refusal):
 
     code = "iban_invalid"
     nature = Nature.INVALID
-    french = "Cet IBAN n'est pas valable : vérifiez-le sur le RIB du commerçant."
+    french = "Cet IBAN n’est pas valable : vérifiez-le sur le RIB du commerçant."
 
 
 class AddressIncomplete(Refusal):
@@ -42,7 +42,7 @@ class AddressIncomplete(Refusal):
 
     code = "address_incomplete"
     nature = Nature.INVALID
-    french = "L'adresse doit comporter au moins le code postal et la commune."
+    french = "L’adresse doit comporter au moins le code postal et la commune."
 
 
 class DebtLimitInvalid(Refusal):
@@ -50,7 +50,7 @@ class DebtLimitInvalid(Refusal):
 
     code = "debt_limit_invalid"
     nature = Nature.INVALID
-    french = "Le plafond d'indus doit être un montant positif ou nul."
+    french = "Le plafond d’indus doit être un montant positif ou nul."
 
 
 class TillLabelInvalid(Refusal):
@@ -74,7 +74,7 @@ class MerchantUnknown(Refusal):
 
     code = "merchant_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce commerce n'existe pas."
+    french = "Ce commerce n’existe pas."
 
 
 class MerchantSuspended(Refusal):
@@ -90,7 +90,7 @@ class TillUnknown(Refusal):
 
     code = "till_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cette caisse n'existe pas."
+    french = "Cette caisse n’existe pas."
 
 
 class TillUnpaired(Refusal):
@@ -98,7 +98,7 @@ class TillUnpaired(Refusal):
 
     code = "till_unpaired"
     nature = Nature.FORBIDDEN
-    french = "Cette caisse n'est plus appairée : demandez un nouveau code d'appairage au CCAS."
+    french = "Cette caisse n’est plus appairée : demandez un nouveau code d’appairage au CCAS."
 
 
 class PairingCodeSpent(Refusal):
@@ -106,7 +106,7 @@ class PairingCodeSpent(Refusal):
 
     code = "pairing_code_spent"
     nature = Nature.GONE
-    french = "Ce code d'appairage a déjà servi ou a expiré. Demandez-en un autre au CCAS."
+    french = "Ce code d’appairage a déjà servi ou a expiré. Demandez-en un autre au CCAS."
 
 
 class ChargeInFuture(Refusal):
@@ -114,7 +114,7 @@ class ChargeInFuture(Refusal):
 
     code = "charge_in_future"
     nature = Nature.INVALID
-    french = "L'heure de cet encaissement est dans le futur : vérifiez l'heure de la caisse."
+    french = "L’heure de cet encaissement est dans le futur : vérifiez l’heure de la caisse."
 
 
 class ChargeTooLate(Refusal):
@@ -130,7 +130,7 @@ class TillKeyInvalid(Refusal):
 
     code = "till_key_invalid"
     nature = Nature.INVALID
-    french = "Cette clé de caisse n'est pas valable."
+    french = "Cette clé de caisse n’est pas valable."
 
 
 class TillKeyTaken(Refusal):
@@ -139,7 +139,7 @@ class TillKeyTaken(Refusal):
     code = "till_key_taken"
     nature = Nature.CONFLICT
     french = (
-        "Cette caisse signe déjà avec une autre clé. Pour encaisser hors connexion, appairez de nouveau l'appareil."
+        "Cette caisse signe déjà avec une autre clé. Pour encaisser hors connexion, appairez de nouveau l’appareil."
     )
 
 
@@ -148,7 +148,7 @@ class TillKeyMissing(Refusal):
 
     code = "till_key_missing"
     nature = Nature.CONFLICT
-    french = "Cette caisse n'a pas encore donné sa clé : elle ne peut pas envoyer d'encaissement hors connexion."
+    french = "Cette caisse n’a pas encore donné sa clé : elle ne peut pas envoyer d’encaissement hors connexion."
 
 
 class OfflineSignatureInvalid(Refusal):
@@ -156,7 +156,7 @@ class OfflineSignatureInvalid(Refusal):
 
     code = "offline_signature_invalid"
     nature = Nature.FORBIDDEN
-    french = "Cet encaissement hors connexion n'est pas signé par cette caisse."
+    french = "Cet encaissement hors connexion n’est pas signé par cette caisse."
 
 
 class OfflineOrderBroken(Refusal):
@@ -164,7 +164,7 @@ class OfflineOrderBroken(Refusal):
 
     code = "offline_order_broken"
     nature = Nature.CONFLICT
-    french = "L'heure ou le numéro de cet encaissement hors connexion contredit les autres de cette caisse."
+    french = "L’heure ou le numéro de cet encaissement hors connexion contredit les autres de cette caisse."
 
 
 class OfflineCapReached(Refusal):
@@ -217,7 +217,7 @@ class ChargeAbandoned(Refusal):
 
     code = "charge_abandoned"
     nature = Nature.GONE
-    french = "Cette opération a été abandonnée après une coupure : rien n'a été enregistré. Recommencez."
+    french = "Cette opération a été abandonnée après une coupure : rien n’a été enregistré. Recommencez."
 
 
 class ChargeUnknown(Refusal):
@@ -225,7 +225,7 @@ class ChargeUnknown(Refusal):
 
     code = "charge_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cet encaissement n'existe pas dans ce commerce."
+    french = "Cet encaissement n’existe pas dans ce commerce."
 
 
 class ReceiptUnknown(Refusal):
@@ -273,7 +273,7 @@ class PaymentRequestUnknown(Refusal):
 
     code = "payment_request_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cette demande de paiement n'existe pas. Scannez à nouveau le code affiché par la caisse."
+    french = "Cette demande de paiement n’existe pas. Scannez à nouveau le code affiché par la caisse."
 
 
 class PaymentRequestUsed(Refusal):
@@ -297,7 +297,7 @@ class PaymentRequestExpired(Refusal):
 
     code = "payment_request_expired"
     nature = Nature.GONE
-    french = "Cette demande de paiement a expiré. Demandez au commerçant d'en afficher une autre."
+    french = "Cette demande de paiement a expiré. Demandez au commerçant d’en afficher une autre."
 
 
 class CounterCardUnknown(Refusal):

@@ -8,7 +8,7 @@ class PayoutUnknown(Refusal):
 
     code = "payout_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce virement aux commerçants n'existe pas."
+    french = "Ce virement aux commerçants n’existe pas."
 
 
 class PayoutPending(Refusal):
@@ -16,7 +16,7 @@ class PayoutPending(Refusal):
 
     code = "payout_pending"
     nature = Nature.CONFLICT
-    french = "Un ordre de virement attend déjà une approbation : approuvez-le ou annulez-le d'abord."
+    french = "Un ordre de virement attend déjà une approbation : approuvez-le ou annulez-le d’abord."
 
 
 class PayoutEmpty(Refusal):
@@ -24,7 +24,7 @@ class PayoutEmpty(Refusal):
 
     code = "payout_empty"
     nature = Nature.CONFLICT
-    french = "Aucun commerce n'a atteint le minimum à virer à cette date."
+    french = "Aucun commerce n’a atteint le minimum à virer à cette date."
 
 
 class PayoutDateInPast(Refusal):
@@ -32,7 +32,7 @@ class PayoutDateInPast(Refusal):
 
     code = "payout_date_in_past"
     nature = Nature.INVALID
-    french = "La date d'exécution du virement est déjà passée."
+    french = "La date d’exécution du virement est déjà passée."
 
 
 class PayoutSamePerson(Refusal):
@@ -40,7 +40,7 @@ class PayoutSamePerson(Refusal):
 
     code = "payout_same_person"
     nature = Nature.FORBIDDEN
-    french = "Ce virement doit être approuvé par une autre personne que celle qui l'a préparé."
+    french = "Ce virement doit être approuvé par une autre personne que celle qui l’a préparé."
 
 
 class PayoutStateWrong(Refusal):
@@ -48,7 +48,7 @@ class PayoutStateWrong(Refusal):
 
     code = "payout_state_wrong"
     nature = Nature.CONFLICT
-    french = "Cette étape n'est pas possible : le virement est « {state} »."
+    french = "Cette étape n’est pas possible : le virement est « {state} »."
 
 
 class PayoutFrozen(Refusal):
@@ -80,7 +80,7 @@ class PayoutLineNotOrdered(Refusal):
 
     code = "payout_line_not_ordered"
     nature = Nature.CONFLICT
-    french = "Ce virement à un commerçant n'a pas encore été ordonné."
+    french = "Ce virement à un commerçant n’a pas encore été ordonné."
 
 
 class PayoutLineNotSettled(Refusal):
@@ -88,7 +88,7 @@ class PayoutLineNotSettled(Refusal):
 
     code = "payout_line_not_settled"
     nature = Nature.CONFLICT
-    french = "La banque rejette un virement qu'elle n'a pas encore débité."
+    french = "La banque rejette un virement qu’elle n’a pas encore débité."
 
 
 class PayoutLineRejected(Refusal):
@@ -96,7 +96,7 @@ class PayoutLineRejected(Refusal):
 
     code = "payout_line_rejected"
     nature = Nature.CONFLICT
-    french = "La banque a rejeté ce virement : il n'est plus en cours, et la somme est de nouveau due au commerce."
+    french = "La banque a rejeté ce virement : il n’est plus en cours, et la somme est de nouveau due au commerce."
 
 
 class PayoutLineNotRejected(Refusal):
@@ -104,7 +104,7 @@ class PayoutLineNotRejected(Refusal):
 
     code = "payout_line_not_rejected"
     nature = Nature.CONFLICT
-    french = "La banque n'a pas rejeté ce virement, ou il est déjà payé."
+    french = "La banque n’a pas rejeté ce virement, ou il est déjà payé."
 
 
 class PayoutTermsInvalid(Refusal):
@@ -112,7 +112,7 @@ class PayoutTermsInvalid(Refusal):
 
     code = "payout_terms_invalid"
     nature = Nature.INVALID
-    french = "Le minimum est d'au moins un centime, et la commission de 10 % au plus."
+    french = "Le minimum est d’au moins un centime, et la commission de 10 % au plus."
 
 
 class CapYearWrong(Refusal):
@@ -120,7 +120,7 @@ class CapYearWrong(Refusal):
 
     code = "cap_year_wrong"
     nature = Nature.INVALID
-    french = "L'année des chèques d'accompagnement personnalisé n'est pas possible : {year}."
+    french = "L’année des chèques d’accompagnement personnalisé n’est pas possible : {year}."
 
 
 class CapClaimLapsed(Refusal):
@@ -136,7 +136,7 @@ class CapAlreadyCertified(Refusal):
 
     code = "cap_already_certified"
     nature = Nature.CONFLICT
-    french = "Ce commerce a déjà certifié l'usage des chèques de cette année."
+    french = "Ce commerce a déjà certifié l’usage des chèques de cette année."
 
 
 class CapClaimNotLapsed(Refusal):
@@ -144,7 +144,7 @@ class CapClaimNotLapsed(Refusal):
 
     code = "cap_claim_not_lapsed"
     nature = Nature.CONFLICT
-    french = "Ce commerce n'a rien de périmé pour {year}."
+    french = "Ce commerce n’a rien de périmé pour {year}."
 
 
 PAYOUT_REFUSALS: tuple[type[Refusal], ...] = (

@@ -55,6 +55,8 @@ from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 # The caller of a payout's entries: one for all, so that a line is posted once whoever approves or reconciles.
 CALLER = "payouts"
 LABEL_LENGTH_MAX = 80
+# What the audit trail says of a payout that is prepared; no column holds the minimum that was asked for.
+PREPARED, MINIMUM_NOTED = "payout.prepare", "minimum_cents"
 
 
 def prepare_payout(
@@ -105,7 +107,7 @@ def prepare_payout(
         "prepared_at_ms": now_ms,
     }
     _insert(db, head, due, at=(territory_id, payout_id), code=code)
-    _record_seen(db, (territory_id, now), actor, "payout.prepare", payout_id)
+    _record_seen(db, (territory_id, now), actor, PREPARED, payout_id, **{MINIMUM_NOTED: terms.minimum_cents})
     return find_payout(db, territory_id=territory_id, payout_id=payout_id)
 
 
@@ -369,9 +371,12 @@ def _record(db: Connection, at: tuple[int, datetime.datetime], actor: str, actio
     audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target)
 
 
-def _record_seen(db: Connection, at: tuple[int, datetime.datetime], actor: str, action: str, payout_id: int) -> None:
-    """Note what a person did, and of what: the payout as that person saw it."""
+def _record_seen(
+    db: Connection, at: tuple[int, datetime.datetime], actor: str, action: str, payout_id: int, **more: int
+) -> None:
+    """Note what a person did, and of what: the payout as that person saw it, and what no row of it says."""
     territory_id, now = at
-    detail = {"sha256": payout_digests(db, territory_id=territory_id, payout_id=payout_id)[payout_id]}
+    seen = payout_digests(db, territory_id=territory_id, payout_id=payout_id)[payout_id]
+    detail: dict[str, str | int] = {"sha256": seen, **more}
     target = f"payout:{payout_id}"
     audit.record(db, territory_id=territory_id, at=now, actor=actor, action=action, target=target, detail=detail)

@@ -20,14 +20,14 @@ FOR_THE_PRINTER = "pour-l-imprimeur.zip"
 FOR_THE_CCAS = "codes-secrets-a-garder.pdf"
 READ_ME = "LISEZ-MOI.txt"
 WORDS = """\
-{printer} : à envoyer à l'imprimeur de cartes. Il contient une liste (cartes.csv) et le carré à scanner de chaque
+{printer} : à envoyer à l’imprimeur de cartes. Il contient une liste (cartes.csv) et le carré à scanner de chaque
 carte, en SVG (vectoriel, {side} mm de côté) et en PNG ({dpi} points par pouce). Le blanc autour du carré en fait
 partie : rien ne doit le recouvrir, ni couleur, ni logo, ni bande.
-Qui a ce fichier peut copier les cartes : envoyez-le par un moyen chiffré, et demandez à l'imprimeur de l'effacer.
+Qui a ce fichier peut copier les cartes : envoyez-le par un moyen chiffré, et demandez à l’imprimeur de l’effacer.
 
-{ccas} : à imprimer et à garder au CCAS. Ne l'envoyez jamais à l'imprimeur.
+{ccas} : à imprimer et à garder au CCAS. Ne l’envoyez jamais à l’imprimeur.
 
-Ce dossier n'est fait qu'une fois : le service n'en garde pas de copie.
+Ce dossier n’est fait qu’une fois : le service n’en garde pas de copie.
 """
 
 

@@ -8,7 +8,7 @@ class CardMalformed(Refusal):
 
     code = "card_malformed"
     nature = Nature.INVALID
-    french = "Ce code n'est pas celui d'une carte. Scannez à nouveau la carte, ou retapez son numéro."
+    french = "Ce code n’est pas celui d’une carte. Scannez à nouveau la carte, ou retapez son numéro."
 
 
 class CardOfAnotherTown(Refusal):
@@ -16,7 +16,7 @@ class CardOfAnotherTown(Refusal):
 
     code = "card_of_another_town"
     nature = Nature.INVALID
-    french = "Cette carte n'est pas une carte de notre monnaie locale."
+    french = "Cette carte n’est pas une carte de notre monnaie locale."
 
 
 class PinMalformed(Refusal):

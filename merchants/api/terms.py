@@ -98,7 +98,7 @@ def own_terms(db: Connection, *, call: Call) -> PayoutTermsReply:
     blueprint,
     "GET",
     "/cap-claims",
-    summary="The shops' claims on chèques d'accompagnement",
+    summary="The shops' claims on chèques d’accompagnement",
     permission=Permission.VIEW_PAYOUTS,
     query=CapClaimsQuery,
     answers=CapClaimsReply,

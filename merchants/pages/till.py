@@ -16,12 +16,14 @@ from merchants.model import Movement
 from merchants.offline import refused_offline
 from merchants.offline_limits import offline_caps
 from merchants.operations import PAIRING_PATH, pair_till
+from merchants.pages.month_words import month_words
 from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import merchant_accounts
 from merchants.refund import refund
 from merchants.refund_requests import open_requests
+from merchants.shop_month import shop_month
 from merchants.statement import as_movement, charged_cents, day_movements, month_movements, with_refundable
 from merchants.web import parts
 from monnaie_locale import runtime
@@ -141,9 +143,11 @@ def by_month(month: str) -> ResponseReturnValue:
         return pages.see_other("till.today")
     with reading(rt.engine) as db:
         found = month_movements(db, territory_id=rt.territory_id, merchant_id=_shop_id(), month=chosen)
+        beside = shop_month(db, territory_id=rt.territory_id, merchant_id=_shop_id(), month=chosen, now=pages.now())
     return pages.render(
         "merchants/list.html",
         heading=chosen.label_fr.capitalize(),
+        terms=month_words(beside, today=paris_date(instant_ms(pages.now())), is_empty=not found),
         movements=found,
         who=_who(found),
         total_cents=charged_cents(found),

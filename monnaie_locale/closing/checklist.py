@@ -43,18 +43,18 @@ def last_business_day(month: Month) -> datetime.date:
 def _statements(facts: Facts) -> Check:
     needed = last_business_day(facts.month)
     if facts.bank_through is None:
-        return Check("statements_imported", ok=False, sentence_fr="Aucun relevé bancaire n'est importé.")
+        return Check("statements_imported", ok=False, sentence_fr="Aucun relevé bancaire n’est importé.")
     if facts.bank_through < needed:
-        sentence = f"Les relevés s'arrêtent au {_day(facts.bank_through)} : il manque la fin du mois."
+        sentence = f"Les relevés s’arrêtent au {_day(facts.bank_through)} : il manque la fin du mois."
         return Check("statements_imported", ok=False, sentence_fr=sentence)
-    sentence = f"Les relevés bancaires sont importés jusqu'au {_day(facts.bank_through)}, sans trou."
+    sentence = f"Les relevés bancaires sont importés jusqu’au {_day(facts.bank_through)}, sans trou."
     return Check("statements_imported", ok=True, sentence_fr=sentence)
 
 
 def _bank(facts: Facts) -> Check:
     books_cents = -facts.kinds_cents[AccountKind.RESERVE]
     if facts.bank_cents is None:
-        return Check("bank_equals_books", ok=False, sentence_fr="Le solde bancaire de fin de mois n'est pas connu.")
+        return Check("bank_equals_books", ok=False, sentence_fr="Le solde bancaire de fin de mois n’est pas connu.")
     if facts.bank_cents != books_cents:
         sentence = (
             f"La banque dit {format_euros(facts.bank_cents)}, les comptes {format_euros(books_cents)} : "
@@ -100,7 +100,7 @@ def _suspense(facts: Facts) -> Check:
         )
         return Check("suspense_listed", ok=False, sentence_fr=sentence)
     if in_cents == 0 and out_cents == 0:
-        return Check("suspense_listed", ok=True, sentence_fr="Aucun mouvement bancaire n'est en attente de classement.")
+        return Check("suspense_listed", ok=True, sentence_fr="Aucun mouvement bancaire n’est en attente de classement.")
     sentence = (
         f"Mouvements bancaires à classer : {format_euros(in_cents)} reçus ({_code(AccountKind.SUSPENSE_IN)}), "
         f"{format_euros(out_cents)} sortis ({_code(AccountKind.SUSPENSE_OUT)}), tous connus."
@@ -123,7 +123,7 @@ def _transit(facts: Facts) -> Check:
         )
         return Check("transit_listed", ok=False, sentence_fr=sentence, details=details)
     if transit_cents == 0:
-        return Check("transit_listed", ok=True, sentence_fr="Aucun virement n'est en cours à la fin du mois.")
+        return Check("transit_listed", ok=True, sentence_fr="Aucun virement n’est en cours à la fin du mois.")
     sentence = f"{format_euros(transit_cents)} de virements en cours, tous connus."
     return Check("transit_listed", ok=True, sentence_fr=sentence, details=details)
 
@@ -153,10 +153,10 @@ def _distributions(facts: Facts) -> Check:
         return Check(
             "distributions_whole",
             ok=False,
-            sentence_fr="Une distribution approuvée n'est pas entièrement versée.",
+            sentence_fr="Une distribution approuvée n’est pas entièrement versée.",
             details=facts.half_posted[:DETAILS_MAX],
         )
-    return Check("distributions_whole", ok=True, sentence_fr="Aucune distribution n'est restée à moitié versée.")
+    return Check("distributions_whole", ok=True, sentence_fr="Aucune distribution n’est restée à moitié versée.")
 
 
 def _verified(facts: Facts) -> Check:
@@ -170,7 +170,7 @@ def _verified(facts: Facts) -> Check:
     if facts.verified_after:
         sentence = (
             f"Les écritures depuis la n° {facts.verified_after + 1} ont été recalculées une à une : aucune anomalie. "
-            "Les précédentes l'ont été à l'arrêté d'avant, que sa signature scelle."
+            "Les précédentes l’ont été à l’arrêté d’avant, que sa signature scelle."
         )
         return Check("books_verified", ok=True, sentence_fr=sentence)
     return Check(

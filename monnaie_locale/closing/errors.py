@@ -8,7 +8,7 @@ class MonthMalformed(Refusal):
 
     code = "month_malformed"
     nature = Nature.INVALID
-    french = "« {given} » n'est pas un mois (exemple : 2026-10)."
+    french = "« {given} » n’est pas un mois (exemple : 2026-10)."
 
 
 class CloseUnknown(Refusal):
@@ -16,7 +16,7 @@ class CloseUnknown(Refusal):
 
     code = "close_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cet arrêté mensuel n'existe pas."
+    french = "Cet arrêté mensuel n’existe pas."
 
 
 class MonthNotEnded(Refusal):
@@ -24,7 +24,7 @@ class MonthNotEnded(Refusal):
 
     code = "month_not_ended"
     nature = Nature.CONFLICT
-    french = "Le mois {month} n'est pas terminé."
+    french = "Le mois {month} n’est pas terminé."
 
 
 class MonthAlreadyClosed(Refusal):
@@ -40,7 +40,7 @@ class MonthOutOfOrder(Refusal):
 
     code = "month_out_of_order"
     nature = Nature.CONFLICT
-    french = "Les mois s'arrêtent dans l'ordre : il faut d'abord arrêter {expected}."
+    french = "Les mois s’arrêtent dans l’ordre : il faut d’abord arrêter {expected}."
 
 
 class MakerIsChecker(Refusal):
@@ -48,7 +48,7 @@ class MakerIsChecker(Refusal):
 
     code = "maker_is_checker"
     nature = Nature.FORBIDDEN
-    french = "Vous avez préparé cet arrêté : une autre personne doit l'approuver."
+    french = "Vous avez préparé cet arrêté : une autre personne doit l’approuver."
 
 
 class ChecklistNotClean(Refusal):
@@ -64,7 +64,7 @@ class CloseNotClosed(Refusal):
 
     code = "close_not_closed"
     nature = Nature.CONFLICT
-    french = "Le mois {month} n'est pas arrêté : il n'y a rien à rouvrir."
+    french = "Le mois {month} n’est pas arrêté : il n’y a rien à rouvrir."
 
 
 class NotTheLastClose(Refusal):
@@ -72,7 +72,7 @@ class NotTheLastClose(Refusal):
 
     code = "not_the_last_close"
     nature = Nature.CONFLICT
-    french = "Seul le dernier mois arrêté peut être rouvert : {last} l'est aussi."
+    french = "Seul le dernier mois arrêté peut être rouvert : {last} l’est aussi."
 
 
 class ReopeningReasonMissing(Refusal):
@@ -80,7 +80,7 @@ class ReopeningReasonMissing(Refusal):
 
     code = "reopening_reason_missing"
     nature = Nature.INVALID
-    french = "Dites pourquoi ce mois doit être rouvert : le motif restera écrit dans l'acte."
+    french = "Dites pourquoi ce mois doit être rouvert : le motif restera écrit dans l’acte."
 
 
 class ReopeningNotPrepared(Refusal):
@@ -88,7 +88,7 @@ class ReopeningNotPrepared(Refusal):
 
     code = "reopening_not_prepared"
     nature = Nature.CONFLICT
-    french = "Personne n'a préparé la réouverture de ce mois."
+    french = "Personne n’a préparé la réouverture de ce mois."
 
 
 class ReopeningMakerIsChecker(Refusal):
@@ -96,7 +96,7 @@ class ReopeningMakerIsChecker(Refusal):
 
     code = "reopening_maker_is_checker"
     nature = Nature.FORBIDDEN
-    french = "Vous avez demandé cette réouverture : une autre personne doit l'approuver."
+    french = "Vous avez demandé cette réouverture : une autre personne doit l’approuver."
 
 
 class DocumentsNotKept(Refusal):
@@ -112,7 +112,7 @@ class NothingToClose(Refusal):
 
     code = "nothing_to_close"
     nature = Nature.CONFLICT
-    french = "Il n'y a encore aucune écriture à arrêter."
+    french = "Il n’y a encore aucune écriture à arrêter."
 
 
 class CertificateMalformed(Refusal):
@@ -120,7 +120,7 @@ class CertificateMalformed(Refusal):
 
     code = "certificate_malformed"
     nature = Nature.INVALID
-    french = "Ce fichier n'est pas un certificat d'arrêté lisible."
+    french = "Ce fichier n’est pas un certificat d’arrêté lisible."
 
 
 REFUSALS: tuple[type[Refusal], ...] = (

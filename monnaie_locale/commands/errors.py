@@ -16,7 +16,7 @@ class HostMalformed(Refusal):
 
     code = "host_malformed"
     nature = Nature.INVALID
-    french = "« {given} » n'est pas un nom d'hôte : écrivez « monnaie.exemple.fr », sans https:// ni barre oblique."
+    french = "« {given} » n’est pas un nom d’hôte : écrivez « monnaie.exemple.fr », sans https:// ni barre oblique."
 
 
 class EntryNotSealed(Refusal):
@@ -24,7 +24,7 @@ class EntryNotSealed(Refusal):
 
     code = "entry_not_sealed"
     nature = Nature.CONFLICT
-    french = "L'écriture n° {entry_id} n'est pas encore scellée : le journal signé s'arrête à {size}."
+    french = "L’écriture n° {entry_id} n’est pas encore scellée : le journal signé s’arrête à {size}."
 
 
 class HeadUnknown(Refusal):
@@ -32,7 +32,7 @@ class HeadUnknown(Refusal):
 
     code = "head_unknown"
     nature = Nature.NOT_FOUND
-    french = "Le journal n'a jamais été signé à la taille {size}."
+    french = "Le journal n’a jamais été signé à la taille {size}."
 
 
 class HeadsReversed(Refusal):

@@ -33,7 +33,8 @@ FEE = "Frais de l’émetteur"
 CARRIED = "{closing} restent dus et sont reportés au prochain virement."
 KEPT = "Dont {kept} de chèques d’accompagnement personnalisé, qui ne sont pas payés (voir plus bas)."
 OWED = "Le commerce doit {owed} : cette somme sera reprise sur ses prochains encaissements."
-TERMS = "Un virement est fait à partir de {minimum}. Frais de l’émetteur : {rate} du montant brut."
+MINIMUM = "Un virement est fait à partir de {minimum}."
+RATE = "Frais de l’émetteur : {rate} du montant brut."
 CERTIFIED = "Certifié le {on} ({document})"
 TO_CERTIFY = "À certifier : {kept} attendent"
 LAPSED = "Périmé depuis le {deadline}"
@@ -123,15 +124,17 @@ def _notes(statement: MerchantStatement) -> list[str]:
         notes.append(OWED.format(owed=format_euros(-statement.closing_cents)))
     if statement.kept_cents:
         notes.append(KEPT.format(kept=format_euros(statement.kept_cents)))
-    rate = rate_shown(statement.fee_basis_points)
-    return [*notes, TERMS.format(minimum=format_euros(statement.minimum_cents), rate=rate)]
+    rate = RATE.format(rate=rate_shown(statement.fee_basis_points))
+    if statement.minimum_cents is None:
+        return [*notes, rate]
+    return [*notes, f"{MINIMUM.format(minimum=format_euros(statement.minimum_cents))} {rate}"]
 
 
 def _cap_row(cap: CapYear, *, today: datetime.date) -> list[str]:
     """Return one year of chèques: where the certification stands, until when it may be presented, the amounts."""
     return [
         str(cap.year),
-        _cap_state(cap, today=today),
+        cap_state(cap, today=today),
         day_short(cap.deadline_on),
         format_euros(cap.taken_cents),
         format_euros(cap.kept_cents),
@@ -139,7 +142,8 @@ def _cap_row(cap: CapYear, *, today: datetime.date) -> list[str]:
     ]
 
 
-def _cap_state(cap: CapYear, *, today: datetime.date) -> str:
+def cap_state(cap: CapYear, *, today: datetime.date) -> str:
+    """Return in French where the certification of a year's chèques stands on a day."""
     words = {"deadline": day_short(cap.deadline_on), "kept": format_euros(cap.kept_cents)}
     if cap.certified_on is not None:
         certified = CERTIFIED.format(on=day_short(cap.certified_on), document=cap.document or "sans référence")

@@ -80,7 +80,8 @@ class MerchantStatement:
     `payout_cents` is what the transfer pays (0 when nothing is paid), `payout_on` its day, `payout_reference` the
     structured reference (RF…) that the bank statement shows. `fee_cents` is what the issuer keeps on top of it, at
     `fee_basis_points` (hundredths of a percent); `recovered_cents` was taken first, for what the shop owed. Less than
-    `minimum_cents` is carried over. `cap` has a row for each year of chèques d'accompagnement that still matters.
+    `minimum_cents` is carried over; None when nobody noted it, and the document says none. `cap` has a row for each
+    year of chèques d'accompagnement that still matters.
     """
 
     issuer: Issuer
@@ -96,7 +97,7 @@ class MerchantStatement:
     fee_cents: int = 0
     fee_basis_points: int = 0
     recovered_cents: int = 0
-    minimum_cents: int = 0
+    minimum_cents: int | None = None
     cap: tuple[CapYear, ...] = ()
     is_demo: bool = False
 

@@ -19,6 +19,18 @@ Cell = str | int | datetime.date | None
 Row = tuple[Cell, ...]
 
 
+class Subtotal(tuple[Cell, ...]):
+    """A row that sums up rows above it, "Total du compte 467500": shown apart, in no control total and no count."""
+
+    __slots__ = ()
+
+
+class PartSubtotal(Subtotal):
+    """The same of a part of what another subtotal sums up, such as one third party of an account: marked less."""
+
+    __slots__ = ()
+
+
 class Kind(StrEnum):
     """What a column holds: each writer shows it in its own way. CENTS columns are added up, AMOUNT ones are not.
 
@@ -104,6 +116,9 @@ class Sheet:
         sums = dict.fromkeys(cents, 0)
         count = 0
         for row in self.rows():
+            if isinstance(row, Subtotal):
+                yield row
+                continue
             count += 1
             for title, place in cents.items():
                 value = row[place]
@@ -158,7 +173,7 @@ class Sheet:
 
 
 def control_of(columns: tuple[Column, ...], rows: list[Row]) -> Control:
-    """Return the control totals of rows that have no other source, such as a list of people or of dates."""
+    """Return the control totals of rows that have no other source and no subtotals: a list of people or of dates."""
     sums: dict[str, int] = {}
     for place, column in enumerate(columns):
         if column.kind is Kind.CENTS:

@@ -1,7 +1,8 @@
 """A sheet as CSV, row by row: what a spreadsheet in French opens with a double click, and a program reads.
 
 Semicolons, comma decimals, ISO dates, a byte order mark without which Excel breaks every accent. The first line names
-the columns; after the rows come the totals, an empty line, and what the document says of itself, one fact a line.
+the columns; after the rows come the totals, an empty line, and what the document says of itself, one fact a line. The
+first cell of a total or subtotal begins with "Total", of no other row.
 """
 
 import csv

@@ -10,7 +10,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from monnaie_locale.documents.sheet import Cell, Kind, Row, Sheet
+from monnaie_locale.documents.sheet import Cell, Kind, PartSubtotal, Row, Sheet, Subtotal
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # A page of a workbook holds 1 048 576 rows (ECMA-376): what is left of the last one is for heading and totals.
@@ -38,6 +38,7 @@ def xlsx_bytes(sheet: Sheet) -> bytes:
     bold = workbook.add_format({"bold": True, "bottom": 1, "text_wrap": True})
     formats = {kind: workbook.add_format(_look(kind)) for kind in Kind}
     totals = {kind: workbook.add_format({**_look(kind), "bold": True, "top": 1}) for kind in Kind}
+    part_totals = {kind: workbook.add_format({**_look(kind), "bold": True}) for kind in Kind}
     kinds = [column.kind for column in sheet.columns]
     page, at = _page(workbook, sheet, bold, 1), 1
     pages = 1
@@ -45,7 +46,8 @@ def xlsx_bytes(sheet: Sheet) -> bytes:
         if at > ROWS_PER_PAGE:
             pages += 1
             page, at = _page(workbook, sheet, bold, pages), 1
-        _write(page, at, row, kinds, formats)
+        plain = part_totals if isinstance(row, PartSubtotal) else totals if isinstance(row, Subtotal) else formats
+        _write(page, at, row, kinds, plain)
         at += 1
     _write(page, at, sheet.totals(), kinds, totals)
     about = workbook.add_worksheet("Contrôle")

@@ -64,7 +64,7 @@ def head_block(head: LogHead | None) -> dict[str, str] | None:
     sealed = "écritures scellées" if head.entry_count > 1 else "écriture scellée"
     return {
         "sentence": f"{count_shown(head.entry_count)} {sealed} au {moment_short(head.signed_at)}. "
-        "Gardez ce document : cette empreinte prouve qu'aucune écriture n'a changé depuis.",
+        "Gardez ce document : cette empreinte prouve qu’aucune écriture n’a changé depuis.",
         "root": head.root.hex(),
         "key": head.public_key_fingerprint,
     }

@@ -22,7 +22,7 @@ def ledger_accounts(db: Connection, *, territory_id: int, day: datetime.date) ->
     return {
         account.account_id: LedgerAccount(
             account_id=account.account_id,
-            kind=account.owner.kind,
+            owner=account.owner,
             general_code=chart.issuer(account.owner.kind).code,
             general_label=chart.issuer(account.owner.kind).french,
             auxiliary_code=auxiliary_code(account.owner),
@@ -61,7 +61,7 @@ def as_book_entry(entry: JournalEntry, accounts: Mapping[int, LedgerAccount]) ->
     journal = journal_of(entry.kind, moves_reserve=is_banked)
     label = ENTRY_LABELS[entry.kind]
     if entry.reverses_entry_id is not None:
-        label = f"{label} de l'écriture {entry.reverses_entry_id}"
+        label = f"{label} de l’écriture {entry.reverses_entry_id}"
     return BookEntry(
         number=entry.entry_id,
         kind=entry.kind,

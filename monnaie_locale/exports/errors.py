@@ -8,7 +8,7 @@ class EntryWithoutLines(Refusal):
 
     code = "entry_without_lines"
     nature = Nature.INVALID
-    french = "L'écriture n° {number} n'a aucune ligne."
+    french = "L’écriture n° {number} n’a aucune ligne."
 
 
 class EntryLineMalformed(Refusal):
@@ -16,7 +16,7 @@ class EntryLineMalformed(Refusal):
 
     code = "entry_line_malformed"
     nature = Nature.INVALID
-    french = "L'écriture n° {number} a une ligne sans montant, ou avec un montant des deux côtés."
+    french = "L’écriture n° {number} a une ligne sans montant, ou avec un montant des deux côtés."
 
 
 class EntryUnbalanced(Refusal):
@@ -24,7 +24,7 @@ class EntryUnbalanced(Refusal):
 
     code = "entry_unbalanced"
     nature = Nature.INVALID
-    french = "L'écriture n° {number} n'est pas équilibrée : écart de {difference_cents}."
+    french = "L’écriture n° {number} n’est pas équilibrée : écart de {difference_cents}."
 
 
 class EntryNumberRepeated(Refusal):
@@ -40,7 +40,7 @@ class EntryOutsidePeriod(Refusal):
 
     code = "entry_outside_period"
     nature = Nature.INVALID
-    french = "L'écriture n° {number} est datée du {accounted_on}, hors de la période du fichier."
+    french = "L’écriture n° {number} est datée du {accounted_on}, hors de la période du fichier."
 
 
 class EntryFieldEmpty(Refusal):
@@ -48,7 +48,7 @@ class EntryFieldEmpty(Refusal):
 
     code = "entry_field_empty"
     nature = Nature.INVALID
-    french = "La rubrique {field} de l'écriture n° {number} est vide."
+    french = "La rubrique {field} de l’écriture n° {number} est vide."
 
 
 class SirenMalformed(Refusal):
@@ -56,7 +56,7 @@ class SirenMalformed(Refusal):
 
     code = "siren_malformed"
     nature = Nature.INVALID
-    french = "Le numéro SIREN « {given} » n'est pas valide."
+    french = "Le numéro SIREN « {given} » n’est pas valide."
 
 
 class PaymentFileEmpty(Refusal):
@@ -64,7 +64,7 @@ class PaymentFileEmpty(Refusal):
 
     code = "payment_file_empty"
     nature = Nature.INVALID
-    french = "Il n'y a aucun virement à transmettre."
+    french = "Il n’y a aucun virement à transmettre."
 
 
 class PaymentIdentifierMalformed(Refusal):
@@ -72,7 +72,7 @@ class PaymentIdentifierMalformed(Refusal):
 
     code = "payment_identifier_malformed"
     nature = Nature.INVALID
-    french = "L'identifiant {field} « {given} » n'est pas accepté par les banques (35 caractères simples au plus)."
+    french = "L’identifiant {field} « {given} » n’est pas accepté par les banques (35 caractères simples au plus)."
 
 
 class PaymentIdentifierRepeated(Refusal):
@@ -88,7 +88,7 @@ class PaymentAmountOutOfRange(Refusal):
 
     code = "payment_amount_out_of_range"
     nature = Nature.INVALID
-    french = "Le montant du virement {end_to_end_id} ({amount_cents}) n'est pas possible pour un virement SEPA."
+    french = "Le montant du virement {end_to_end_id} ({amount_cents}) n’est pas possible pour un virement SEPA."
 
 
 class PaymentNameMalformed(Refusal):
@@ -104,7 +104,7 @@ class PaymentIbanMalformed(Refusal):
 
     code = "payment_iban_malformed"
     nature = Nature.INVALID
-    french = "L'IBAN {given} n'est pas valide."
+    french = "L’IBAN {given} n’est pas valide."
 
 
 class PaymentBicMalformed(Refusal):
@@ -112,7 +112,7 @@ class PaymentBicMalformed(Refusal):
 
     code = "payment_bic_malformed"
     nature = Nature.INVALID
-    french = "Le BIC {given} n'est pas valide."
+    french = "Le BIC {given} n’est pas valide."
 
 
 class PaymentSiretMalformed(Refusal):
@@ -120,7 +120,7 @@ class PaymentSiretMalformed(Refusal):
 
     code = "payment_siret_malformed"
     nature = Nature.INVALID
-    french = "Le numéro SIRET « {given} » n'est pas valide."
+    french = "Le numéro SIRET « {given} » n’est pas valide."
 
 
 class PaymentAddressIncomplete(Refusal):
@@ -128,7 +128,7 @@ class PaymentAddressIncomplete(Refusal):
 
     code = "payment_address_incomplete"
     nature = Nature.INVALID
-    french = "L'adresse de {name} doit indiquer au moins la ville et le pays."
+    french = "L’adresse de {name} doit indiquer au moins la ville et le pays."
 
 
 class PaymentReferenceMalformed(Refusal):
@@ -136,7 +136,7 @@ class PaymentReferenceMalformed(Refusal):
 
     code = "payment_reference_malformed"
     nature = Nature.INVALID
-    french = "La référence créancier « {given} » n'est pas une référence RF valide."
+    french = "La référence créancier « {given} » n’est pas une référence RF valide."
 
 
 class PaymentDateInPast(Refusal):
@@ -144,7 +144,7 @@ class PaymentDateInPast(Refusal):
 
     code = "payment_date_in_past"
     nature = Nature.INVALID
-    french = "La date d'exécution ({execution_on}) est passée."
+    french = "La date d’exécution ({execution_on}) est passée."
 
 
 REFUSALS: tuple[type[Refusal], ...] = (

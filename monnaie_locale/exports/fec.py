@@ -138,7 +138,8 @@ def _account_fields(entry: BookEntry, account: LedgerAccount) -> str:
 def _written(entry: BookEntry, **fields: str) -> str:
     """Return fields that follow one another, by the names of their columns; refuses entry_field_empty."""
     # "|" is the other separator that the law allows: a reader may guess it from the first line that holds one.
-    plain = {column: one_line(field.replace("|", " ")) for column, field in fields.items()}
+    # ISO 8859-15, one of the character sets of A47 A-1, has no curved apostrophe.
+    plain = {column: one_line(field.replace("|", " ").replace("’", "'")) for column, field in fields.items()}
     for column, field in plain.items():
         if not field and column not in MAY_BE_BLANK:
             raise EntryFieldEmpty(field=column, number=entry.number)

@@ -1,5 +1,7 @@
 """How the books name what happened and whose account it is, in French: codes and words, never a person."""
 
+from collections.abc import Mapping
+
 from monnaie_locale.journal.directory import NEVER, Owner
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
@@ -18,7 +20,7 @@ ENTRY_LABELS: dict[EntryKind, str] = {
     EntryKind.WALLET_MOVE: "Changement de porte-monnaie",
     EntryKind.BANK_CHARGE: "Frais bancaires",
     EntryKind.SUSPENSE: "Mouvement bancaire à classer",
-    EntryKind.RECOVERY: "Récupération d'un indu",
+    EntryKind.RECOVERY: "Récupération d’un indu",
     EntryKind.REVERSAL: "Contre-passation",
     EntryKind.RESERVE_TOP_UP: "Complément de réserve",
     EntryKind.GUARANTEE_FUNDED: "Garantie hors connexion alimentée",
@@ -41,7 +43,7 @@ def auxiliary_code(owner: Owner) -> str:
 
 
 def auxiliary_label(owner: Owner) -> str:
-    """Return the same in words, with numbers instead of names."""
+    """Return the same in words, with numbers instead of names: what a file of the ledger alone can say."""
     if owner.kind is AccountKind.PURSE:
         return (
             f"Porte-monnaie {owner.wallet_id}, dispositif {owner.programme_id}, expire le {owner.expires_on:%d/%m/%Y}"
@@ -53,4 +55,21 @@ def auxiliary_label(owner: Owner) -> str:
         parts.append(f"Porte-monnaie {owner.wallet_id}")
     if owner.merchant_id:
         parts.append(f"Commerçant {owner.merchant_id}")
+    return ", ".join(parts)
+
+
+def registered_label(owner: Owner, *, programmes: Mapping[int, str], shops: Mapping[int, str]) -> str:
+    """Return whose account it is as the registers say, by their numbers; a holder stays a number.
+
+    What a register does not know keeps its number too.
+    """
+    parts = []
+    if owner.wallet_id:
+        parts.append(f"Porte-monnaie {owner.wallet_id}")
+    if owner.programme_id:
+        parts.append(programmes.get(owner.programme_id, f"Dispositif {owner.programme_id}"))
+    if owner.merchant_id:
+        parts.append(shops.get(owner.merchant_id, f"Commerçant {owner.merchant_id}"))
+    if owner.expires_on != NEVER:
+        parts.append(f"expire le {owner.expires_on:%d/%m/%Y}")
     return ", ".join(parts)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from monnaie_locale.exports.errors import EntryLineMalformed, EntryNumberRepeated, EntryUnbalanced, EntryWithoutLines
+from monnaie_locale.journal.directory import Owner
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 
@@ -21,12 +22,17 @@ class LedgerAccount:
     """
 
     account_id: int
-    kind: AccountKind
+    owner: Owner
     general_code: str
     general_label: str
     auxiliary_code: str
     auxiliary_label: str
     opened_on: datetime.date
+
+    @property
+    def kind(self) -> AccountKind:
+        """Return what the account is for."""
+        return self.owner.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from merchants.payouts import payment_file
+from merchants.shop_month import ORDERED_STATES
 from monnaie_locale.documents import sheet_csv
 from monnaie_locale.documents.merchant_statement import Detail, merchant_statement
 from monnaie_locale.documents.model import MerchantStatement
@@ -18,7 +19,7 @@ from monnaie_locale.exports.hledger import hledger_parts
 from monnaie_locale.exports.model import sound
 from monnaie_locale.exports.one_pass import Feed, OnePass
 from monnaie_locale.exports.payment_order import payment_order
-from monnaie_locale.exports.registers import ORDERED_STATES, Registers
+from monnaie_locale.exports.registers import Registers
 from monnaie_locale.exports.shop_statements import month_statements, paid_in, statement_sheet
 from monnaie_locale.exports.trial_balance import TrialBalanceCount, write_trial_balance
 from monnaie_locale.journal.directory import Territory, territory_of

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from merchants.queries import list_payouts
+from merchants.shop_month import ORDERED_STATES
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.exports.operations import (
@@ -19,7 +20,6 @@ from monnaie_locale.exports.operations import (
     payment_order_of,
     trial_balance_of,
 )
-from monnaie_locale.exports.registers import ORDERED_STATES
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.periods import paris_date

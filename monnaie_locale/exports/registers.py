@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from merchants.model import Merchant, Payout, PayoutFile, PayoutState
+from merchants.model import Merchant, Payout, PayoutFile
 from merchants.payouts import payment_file
 from merchants.queries import lines_of, list_merchants, list_payouts
+from merchants.shop_month import ORDERED_STATES
 from monnaie_locale.journal.directory import Territory, territory_of
 from monnaie_locale.journal.queries import numbers_accounted
 from monnaie_locale.ledger.periods import paris_date
@@ -18,7 +19,6 @@ from monnaie_locale.programmes.model import Programme
 from monnaie_locale.programmes.queries import programmes_by_id
 
 LOOK_BACK = datetime.timedelta(days=62)
-ORDERED_STATES = frozenset({PayoutState.APPROVED, PayoutState.SENT, PayoutState.SETTLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

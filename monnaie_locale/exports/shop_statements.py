@@ -3,24 +3,23 @@
 import datetime
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from merchants.cap_claims import Certification, Claim, certifications_of, claims_deadline, claims_of
-from merchants.model import Merchant, PayoutLine, PayoutTerms
-from merchants.payout_terms import terms_of
-from monnaie_locale.documents.model import CapYear, MerchantParty, MerchantStatement, StatementLine
+from merchants.model import Merchant, PayoutLine
+from merchants.shop_month import ORDERED_STATES, MonthPaid, Paid, TermsTold, cap_years, paid_by, told_terms
+from monnaie_locale.documents.model import MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing
 from monnaie_locale.exports.labels import ENTRY_LABELS
-from monnaie_locale.exports.registers import ORDERED_STATES, Registers
+from monnaie_locale.exports.registers import Registers
 from monnaie_locale.journal.ledger_lines import SHOP_KINDS, ShopMove, shop_moves
 from monnaie_locale.journal.period_balances import balances_at_end
 from monnaie_locale.journal.periods import balances_through
 from monnaie_locale.journal.queries import accounts_of
-from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, moment_of, paris_date
+from monnaie_locale.ledger.periods import PARIS, Month, moment_of, paris_date
 
 ONE_DAY = datetime.timedelta(days=1)
 AMOUNT = "Montant"
@@ -29,15 +28,6 @@ STATEMENT_COLUMNS = (
     Column(AMOUNT, Kind.CENTS),
 )  # fmt: skip
 LATE_NOTE = "reçu le {:%d/%m}"
-
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """What a month pays one shop: its line, the execution day, and the terms under which it was prepared."""
-
-    line: PayoutLine
-    execution_on: datetime.date
-    terms: PayoutTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ def month_statements(
     registers: Registers,
     month: Month,
     standing: Standing,
-    paid: Mapping[int, Paid],
+    paid: MonthPaid,
 ) -> Iterator[ShopMonth]:
     """Yield the month of each shop that has something to read: an operation, a payout or a balance.
 
@@ -66,7 +56,7 @@ def month_statements(
         registers: the town, its shops.
         month: the month, by the accounting dates.
         standing: the date of the documents, their issuer and the head that they bear.
-        paid: what the month pays each shop, of `paid_in`.
+        paid: what the month's payouts pay, of `paid_in`.
 
     """
     territory = registers.territory
@@ -76,15 +66,15 @@ def month_statements(
         shop_moves(db, territory_id=territory_id, first_day=first, last_day=last), key=lambda move: move.merchant_id
     )
     waiting = next(groups, None)
-    cap = _cap_years(db, territory_id=territory_id, month=month, as_of_ms=instant_ms(standing.created_at))
-    in_force = terms_of(db, territory_id=territory_id, as_of_ms=instant_ms(standing.created_at))
+    cap = cap_years(db, territory_id=territory_id, month=month, now=standing.created_at)
+    unpaid_terms = told_terms(db, territory_id=territory_id, paid=None, month_paid=paid, now=standing.created_at)
     # Both in the order of the shops' numbers.
     for merchant in registers.merchants:
         moves: list[ShopMove] = []
         if waiting is not None and waiting[0] == merchant.id:
             moves = list(waiting[1])
             waiting = next(groups, None)
-        payout = paid.get(merchant.id)
+        payout = paid.by_shop.get(merchant.id)
         order = None if payout is None else payout.line.order_entry_id
         ordered_cents = sum(move.amount_cents for move in moves if move.entry_id == order)
         lines = tuple(_line(move) for move in moves if move.entry_id != order)
@@ -92,7 +82,7 @@ def month_statements(
             statement = MerchantStatement(
                 issuer=standing.issuer, merchant=_party(merchant), currency_name=territory.currency_name, month=month,
                 opening_cents=opening[merchant.id], lines=lines, cap=tuple(cap[merchant.id]), head=standing.head,
-                is_demo=territory.is_demo, **_paid(payout, in_force),
+                is_demo=territory.is_demo, **_paid(payout, unpaid_terms),
             )  # fmt: skip
             control_cents = closing[merchant.id] - opening[merchant.id] - ordered_cents
             yield ShopMonth(code=merchant.code, statement=statement, control_cents=control_cents)
@@ -107,12 +97,12 @@ class _PaidWords(TypedDict):
     fee_cents: int
     fee_basis_points: int
     recovered_cents: int
-    minimum_cents: int
+    minimum_cents: int | None
 
 
-def _paid(paid: Paid | None, in_force: PayoutTerms) -> _PaidWords:
-    """Return what a statement says of its transfer and of the terms: those of the transfer, else those in force."""
-    terms = in_force if paid is None else paid.terms
+def _paid(paid: Paid | None, unpaid_terms: TermsTold) -> _PaidWords:
+    """Return what a statement says of its transfer and of its terms, or of those that leave the shop unpaid."""
+    terms = unpaid_terms if paid is None else paid.terms
     return {
         "payout_cents": 0 if paid is None else paid.line.amount_cents,
         "payout_on": None if paid is None else paid.execution_on,
@@ -122,36 +112,6 @@ def _paid(paid: Paid | None, in_force: PayoutTerms) -> _PaidWords:
         "recovered_cents": 0 if paid is None else paid.line.recovered_cents,
         "minimum_cents": terms.minimum_cents,
     }
-
-
-def _cap_years(db: Connection, *, territory_id: int, month: Month, as_of_ms: int) -> dict[int, list[CapYear]]:
-    """Return each shop's chèques by year: those of this year and the last, and older ones that are still kept back."""
-    claims = claims_of(db, territory_id=territory_id, through_on=month.last_day, as_of_ms=as_of_ms)
-    certified = {
-        (each.merchant_id, each.year): each
-        for each in certifications_of(db, territory_id=territory_id, as_of_ms=as_of_ms)
-    }
-    by_year: dict[tuple[int, int], list[Claim]] = defaultdict(list)
-    for claim in claims:
-        by_year[claim.merchant_id, claim.year].append(claim)
-    found: dict[int, list[CapYear]] = defaultdict(list)
-    for (merchant_id, year), theirs in sorted(by_year.items()):
-        row = _cap_year(year, theirs, certified.get((merchant_id, year)))
-        if row.taken_cents and (year >= month.year - 1 or row.kept_cents):
-            found[merchant_id].append(row)
-    return found
-
-
-def _cap_year(year: int, claims: Sequence[Claim], certification: Certification | None) -> CapYear:
-    return CapYear(
-        year=year,
-        taken_cents=sum(each.taken_cents for each in claims),
-        kept_cents=sum(each.amount_cents for each in claims),
-        given_back_cents=sum(each.given_back_cents for each in claims),
-        deadline_on=claims_deadline(year),
-        certified_on=None if certification is None else paris_date(certification.recorded_at_ms),
-        document="" if certification is None else certification.document,
-    )
 
 
 def _held_by_shops(db: Connection, *, territory_id: int, month: Month) -> tuple[dict[int, int], dict[int, int]]:
@@ -212,20 +172,18 @@ def _line(move: ShopMove) -> StatementLine:
     )
 
 
-def paid_in(
-    db: Connection, registers: Registers, *, month: Month, through_entry_id: int | None = None
-) -> dict[int, Paid]:
-    """Return what the newest payout ordered for the month pays each shop, by the shop's number.
+def paid_in(db: Connection, registers: Registers, *, month: Month, through_entry_id: int | None = None) -> MonthPaid:
+    """Return what the payouts ordered for the month pay each shop.
 
     `through_entry_id`: no payout ordered after this entry is told, so that a closed month's statement never changes.
     """
-    paid: dict[int, Paid] = {}
-    for payout in registers.payouts:
-        if payout.state not in ORDERED_STATES or Month.of(payout.cutoff_on) != month:
-            continue
-        terms = terms_of(db, territory_id=registers.territory.territory_id, as_of_ms=payout.prepared_at_ms)
-        for line in payout.lines:
-            is_told = through_entry_id is None or (line.order_entry_id or 0) <= through_entry_id
-            if is_told:
-                paid.setdefault(line.merchant_id, Paid(line, payout.execution_on, terms))
-    return paid
+    payouts = [
+        (payout, [line for line in payout.lines if through_entry_id is None or _number(line) <= through_entry_id])
+        for payout in registers.payouts
+        if payout.state in ORDERED_STATES and Month.of(payout.cutoff_on) == month
+    ]
+    return paid_by(db, territory_id=registers.territory.territory_id, payouts=payouts)
+
+
+def _number(line: PayoutLine) -> int:
+    return line.order_entry_id or 0

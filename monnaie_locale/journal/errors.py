@@ -8,7 +8,7 @@ class TerritoryUnknown(Refusal):
 
     code = "territory_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce territoire n'existe pas."
+    french = "Ce territoire n’existe pas."
 
 
 class PeriodAlreadyClosed(Refusal):
@@ -24,7 +24,7 @@ class PeriodOutOfOrder(Refusal):
 
     code = "period_out_of_order"
     nature = Nature.CONFLICT
-    french = "Les mois s'arrêtent dans l'ordre : un mois précédent est encore ouvert."
+    french = "Les mois s’arrêtent dans l’ordre : un mois précédent est encore ouvert."
 
 
 class PeriodNotLast(Refusal):
@@ -40,7 +40,7 @@ class ClosedBeforeReopened(Refusal):
 
     code = "closed_before_reopened"
     nature = Nature.CONFLICT
-    french = "Ce mois a été rouvert après l'heure de cet arrêté : vérifiez l'horloge du service."
+    french = "Ce mois a été rouvert après l’heure de cet arrêté : vérifiez l’horloge du service."
 
 
 class LedgerUnavailable(Refusal):

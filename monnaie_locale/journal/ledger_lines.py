@@ -4,7 +4,7 @@ Each query is one statement whatever the number of entries; the long one is read
 """
 
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Subquery, case, func, literal, select, union_all
@@ -102,10 +102,19 @@ def period_control(
 
 
 def lines_by_account(
-    db: Connection, *, territory_id: int, first_day: datetime.date, last_day: datetime.date
+    db: Connection,
+    *,
+    territory_id: int,
+    first_day: datetime.date,
+    last_day: datetime.date,
+    kinds: Sequence[AccountKind],
 ) -> Iterator[AccountLine]:
-    """Yield what each entry of a period moved on each account and side, account by account, in the order of numbers."""
+    """Yield what each entry of a period moved on each account and side, account by account, in the order of numbers.
+
+    `kinds`: every kind of account, in the order in which their accounts come.
+    """
     sides = _sides(territory_id, first_day, last_day)
+    place = case({int(kind): at for at, kind in enumerate(kinds)}, value=sides.c.kind)
     keys = (sides.c.kind, sides.c.account_id, sides.c.entry_id, sides.c.is_debit)
     said = (journal_entries.c.kind, journal_entries.c.accounted_on, journal_entries.c.reference)
     moves_reserve = _moves_reserve(sides.c.entry_id, territory_id, first_day, last_day)
@@ -115,8 +124,8 @@ def lines_by_account(
             journal_entries,
             (journal_entries.c.territory_id == territory_id) & (journal_entries.c.id == sides.c.entry_id),
         )
-        .group_by(*keys, *said)
-        .order_by(*keys)
+        .group_by(place, *keys, *said)
+        .order_by(place, *keys)
     )
     for row in db.execute(query, execution_options={"yield_per": ROWS_PER_READ}):
         yield AccountLine(

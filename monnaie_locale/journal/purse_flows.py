@@ -2,9 +2,9 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from monnaie_locale.journal.tables import accounts, journal_entries, transfers
 from monnaie_locale.ledger.accounts import AccountKind
@@ -25,6 +25,7 @@ def taken_from_purses(
     year: int,
     after_on: datetime.date | None,
     through_on: datetime.date,
+    entry_ids: Sequence[int] | None = None,
 ) -> dict[tuple[int, int], int]:
     """Return what each shop took from purses less what it gave back of it, in cents, by (shop, programme).
 
@@ -37,11 +38,17 @@ def taken_from_purses(
         year: in which the purses expire.
         after_on: only entries accounted after this day; None for all.
         through_on: only entries accounted until this day.
+        entry_ids: only these entries, such as all those of one shop; None reads every transfer.
 
     """
     first_on = datetime.date.min if after_on is None else after_on + datetime.timedelta(days=1)
-    net = _net_of_purses(db, territory_id, programme_ids, year=year, first_on=first_on, through_on=through_on)
-    late = _given_back_late(db, territory_id, programme_ids, first_on=first_on, through_on=through_on)
+    net: dict[tuple[int, int], int] = defaultdict(int)
+    late: list[tuple[int, int, int, int]] = []
+    days = {"first_on": first_on, "through_on": through_on}
+    for among in _parts(entry_ids):
+        for key, cents in _net_of_purses(db, territory_id, programme_ids, among, year=year, **days).items():
+            net[key] += cents
+        late += _given_back_late(db, territory_id, programme_ids, among, **days)
     from_year = _of_purses_of(db, territory_id, {charge for charge, *_ in late}, year=year)
     for charge, merchant_id, programme_id, cents in late:
         if (charge, programme_id) in from_year:
@@ -49,10 +56,21 @@ def taken_from_purses(
     return dict(net)
 
 
+def _parts(entry_ids: Sequence[int] | None) -> list[ColumnElement[bool]]:
+    """Return conditions on transfers that name these entries, some hundred at a time; one that names none for all."""
+    if entry_ids is None:
+        return [true()]
+    return [
+        transfers.c.entry_id.in_(entry_ids[start : start + ENTRIES_PER_READ])
+        for start in range(0, len(entry_ids), ENTRIES_PER_READ)
+    ]
+
+
 def _net_of_purses(
     db: Connection,
     territory_id: int,
     programme_ids: Collection[int],
+    among: ColumnElement[bool],
     *,
     year: int,
     first_on: datetime.date,
@@ -63,6 +81,7 @@ def _net_of_purses(
     ours = transfers.c.territory_id
     conditions: list[ColumnElement[bool]] = [
         ours == territory_id,
+        among,
         purse.c.kind == int(AccountKind.PURSE),
         purse.c.programme_id.in_(list(programme_ids)),
         purse.c.expires_on.between(datetime.date(year, 1, 1), datetime.date(year, 12, 31)),
@@ -93,6 +112,7 @@ def _given_back_late(
     db: Connection,
     territory_id: int,
     programme_ids: Collection[int],
+    among: ColumnElement[bool],
     *,
     first_on: datetime.date,
     through_on: datetime.date,
@@ -109,6 +129,7 @@ def _given_back_late(
         )
         .where(
             ours == territory_id,
+            among,
             target.c.kind.in_(AFTER_EXPIRY),
             target.c.programme_id.in_(list(programme_ids)),
             shop.c.kind.in_(GIVING_KINDS),

@@ -163,14 +163,14 @@ def _check_balances(db: Connection, territory_id: int, kinds: dict[int, AccountK
             yield Finding(
                 "balance_differs",
                 subject,
-                f"Le solde du compte {row.account_id} n'est pas la somme de ses mouvements"
+                f"Le solde du compte {row.account_id} n’est pas la somme de ses mouvements"
                 f" ({format_euros(expected[1] - expected[0])}).",
             )
         limit = Limit.NONE if kind is None else LIMITS[kind]
         if limit is not Limit.NONE and int(limit) * (expected[1] - expected[0]) < 0:
             yield Finding("balance_below_zero", subject, f"Le compte {row.account_id} est passé sous zéro.")
     for account_id in sorted((kinds.keys() | sums.debits.keys() | sums.credits.keys()) - seen):
-        yield Finding("balance_missing", f"account {account_id}", f"Le compte {account_id} n'a pas de solde.")
+        yield Finding("balance_missing", f"account {account_id}", f"Le compte {account_id} n’a pas de solde.")
 
 
 def _check_head(db: Connection, territory_id: int, kinds: dict[int, AccountKind], sums: Sums) -> Iterator[Finding]:

@@ -87,5 +87,5 @@ def _read_carefully(
         else:
             kinds[account.account_id] = account.owner.kind
             if opening_of(account, territory_id=territory_id).leaf_hash() != row["leaf_hash"]:
-                yield Finding("account_altered", subject, f"Le compte {row['id']} n'est plus celui qui a été ouvert.")
+                yield Finding("account_altered", subject, f"Le compte {row['id']} n’est plus celui qui a été ouvert.")
         yield from log.append(as_leaf(row["leaf_hash"]))

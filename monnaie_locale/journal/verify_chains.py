@@ -47,7 +47,7 @@ def check_chains(db: Connection, *, territory_id: int, chains: Chains) -> Iterat
         yield Finding(
             "chain_broken",
             f"account {account_id}",
-            f"L'historique du compte {account_id} est rompu : un mouvement ne renvoie plus au précédent.",
+            f"L’historique du compte {account_id} est rompu : un mouvement ne renvoie plus au précédent.",
         )
 
 

@@ -127,14 +127,14 @@ class EntryCheck:
                 yield Finding(
                     "entry_number_gap",
                     subject,
-                    f"L'écriture n° {stored.entry_id} suit la n° {sums.last_entry_id} : la numérotation a un trou.",
+                    f"L’écriture n° {stored.entry_id} suit la n° {sums.last_entry_id} : la numérotation a un trou.",
                 )
             sums.entries += 1
             sums.last_entry_id = stored.entry_id
             # Read without the chain: it is followed apart.
             sums.chains.is_sound = False
             if stored.entry is None:
-                yield Finding("row_unreadable", subject, f"L'écriture n° {stored.entry_id} est illisible.")
+                yield Finding("row_unreadable", subject, f"L’écriture n° {stored.entry_id} est illisible.")
             else:
                 yield from self._check_entry(stored.entry, stored.leaf_hash)
             yield from log.append(stored.leaf_hash)
@@ -145,7 +145,7 @@ class EntryCheck:
             yield Finding(
                 "entry_altered",
                 f"entry {entry.entry_id}",
-                f"L'écriture n° {entry.entry_id} n'est plus celle qui a été enregistrée : son empreinte diffère.",
+                f"L’écriture n° {entry.entry_id} n’est plus celle qui a été enregistrée : son empreinte diffère.",
             )
         if entry.kind is not EntryKind.CHARGE:
             self.visit(event_of(entry))
@@ -155,7 +155,7 @@ class EntryCheck:
         subject = f"entry {entry.entry_id}"
         if not entry.transfers:
             yield Finding(
-                "entry_without_transfer", subject, f"L'écriture n° {entry.entry_id} ne mouvemente aucun compte."
+                "entry_without_transfer", subject, f"L’écriture n° {entry.entry_id} ne mouvemente aucun compte."
             )
         for line in entry.transfers:
             sums.debits[line.debit_account_id] = sums.debits.get(line.debit_account_id, 0) + line.amount_cents
@@ -168,7 +168,7 @@ class EntryCheck:
             )
             if not stands:
                 yield Finding(
-                    "transfer_invalid", subject, f"Un mouvement de l'écriture n° {entry.entry_id} est impossible."
+                    "transfer_invalid", subject, f"Un mouvement de l’écriture n° {entry.entry_id} est impossible."
                 )
 
 
@@ -195,5 +195,5 @@ def check_orphans(db: Connection, *, territory_id: int, sums: Sums) -> Iterator[
             yield Finding(
                 "transfer_without_entry",
                 f"entry {entry_id}",
-                f"Des mouvements renvoient à l'écriture n° {entry_id}, absente.",
+                f"Des mouvements renvoient à l’écriture n° {entry_id}, absente.",
             )

@@ -70,7 +70,7 @@ def _intruders_before_reopening(db: Connection, territory_id: int) -> Iterator[F
             yield Finding(
                 "entry_in_closed_period",
                 f"entry {entry_id}",
-                f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle, et rouvert seulement après.",
+                f"L’écriture n° {entry_id} est datée d’un mois arrêté avant elle, et rouvert seulement après.",
             )
 
 
@@ -112,5 +112,5 @@ def _intruder(entry_id: int) -> Finding:
     return Finding(
         "entry_in_closed_period",
         f"entry {entry_id}",
-        f"L'écriture n° {entry_id} est datée d'un mois arrêté avant elle.",
+        f"L’écriture n° {entry_id} est datée d’un mois arrêté avant elle.",
     )

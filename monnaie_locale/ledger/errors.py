@@ -68,7 +68,7 @@ class AmountMalformed(Refusal):
 
     code = "amount_malformed"
     nature = Nature.INVALID
-    french = "Le montant « {given} » n'est pas un montant en euros (exemple : 12,50)."
+    french = "Le montant « {given} » n’est pas un montant en euros (exemple : 12,50)."
 
 
 class AmountNotPositive(Refusal):
@@ -100,7 +100,7 @@ class AccountUnknown(Refusal):
 
     code = "account_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce compte n'existe pas."
+    french = "Ce compte n’existe pas."
 
 
 class IdempotencyKeyReused(Refusal):
@@ -108,7 +108,7 @@ class IdempotencyKeyReused(Refusal):
 
     code = "idempotency_key_reused"
     nature = Nature.INVALID
-    french = "Cette clé d'idempotence a déjà servi pour une autre demande."
+    french = "Cette clé d’idempotence a déjà servi pour une autre demande."
 
 
 class PeriodClosed(Refusal):
@@ -116,7 +116,7 @@ class PeriodClosed(Refusal):
 
     code = "period_closed"
     nature = Nature.CONFLICT
-    french = "Le mois du {accounted_on} est arrêté : plus aucune écriture n'y entre."
+    french = "Le mois du {accounted_on} est arrêté : plus aucune écriture n’y entre."
 
 
 class EntryUnknown(Refusal):
@@ -124,7 +124,7 @@ class EntryUnknown(Refusal):
 
     code = "entry_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cette écriture n'existe pas."
+    french = "Cette écriture n’existe pas."
 
 
 class AlreadyReversed(Refusal):
@@ -132,7 +132,7 @@ class AlreadyReversed(Refusal):
 
     code = "already_reversed"
     nature = Nature.CONFLICT
-    french = "L'écriture n° {entry_id} a déjà été contre-passée."
+    french = "L’écriture n° {entry_id} a déjà été contre-passée."
 
 
 class InsufficientFunds(Refusal):

@@ -234,7 +234,7 @@ def _waiting(db: Connection, territory_id: int, share: Share) -> StoredMatch:
     if not waiting_cents or (same_side and abs(share.amount_cents) > abs(waiting_cents)):
         raise LineAlreadyResolved
     if not same_side:
-        raise ResolutionImpossible(why="ce n'est pas le bon sens (argent reçu, argent sorti)")
+        raise ResolutionImpossible(why="ce n’est pas le bon sens (argent reçu, argent sorti)")
     return line
 
 
@@ -242,7 +242,7 @@ def _refuse_unfit(shares: Sequence[Share], items: Sequence[Item]) -> None:
     """Refuse what does not fit the direction of the lines or their total."""
     keys = {(share.bank_statement_id, share.line_no, share.part_no) for share in shares}
     if not shares or not items or len(keys) < len(shares):
-        raise ResolutionImpossible(why="il faut au moins une ligne et ce qu'elle est, chaque ligne une fois")
+        raise ResolutionImpossible(why="il faut au moins une ligne et ce qu’elle est, chaque ligne une fois")
     credits_cents = sum(share.amount_cents for share in shares if share.amount_cents > 0)
     debits_cents = -sum(share.amount_cents for share in shares if share.amount_cents < 0)
     items_cents = sum(item.amount_cents for item in items)
@@ -253,7 +253,7 @@ def _refuse_unfit(shares: Sequence[Share], items: Sequence[Item]) -> None:
     if credits_cents and debits_cents:
         raise ResolutionImpossible(why="ces lignes ne vont pas dans le même sens")
     if any((item.kind in INCOMING_RESOLUTIONS) != (credits_cents > 0) for item in items):
-        raise ResolutionImpossible(why="ce n'est pas le bon sens (argent reçu, argent sorti)")
+        raise ResolutionImpossible(why="ce n’est pas le bon sens (argent reçu, argent sorti)")
     lines_cents = credits_cents + debits_cents
     if items_cents != lines_cents or any(item.amount_cents <= 0 for item in items):
         raise DecisionUnbalanced(items_cents=items_cents, lines_cents=lines_cents)

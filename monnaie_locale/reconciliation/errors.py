@@ -16,7 +16,7 @@ class StatementNotXml(Refusal):
 
     code = "statement_not_xml"
     nature = Nature.INVALID
-    french = "Ce fichier n'est pas un relevé bancaire lisible : ni du XML correct, ni du CFONB 120."
+    french = "Ce fichier n’est pas un relevé bancaire lisible : ni du XML correct, ni du CFONB 120."
 
 
 class StatementNotCamt053(Refusal):
@@ -25,7 +25,7 @@ class StatementNotCamt053(Refusal):
     code = "statement_not_camt053"
     nature = Nature.INVALID
     french = (
-        "Ce fichier n'est ni un relevé (camt.053), ni un avis (camt.054, camt.052), ni une réponse de la banque "
+        "Ce fichier n’est ni un relevé (camt.053), ni un avis (camt.054, camt.052), ni une réponse de la banque "
         "(pain.002, pacs.004). Contenu trouvé : {found}."
     )
 
@@ -59,7 +59,7 @@ class StatementIncomplete(Refusal):
 
     code = "statement_incomplete"
     nature = Nature.INVALID
-    french = "Relevé incomplet : la rubrique {field} manque ou n'est pas lisible."
+    french = "Relevé incomplet : la rubrique {field} manque ou n’est pas lisible."
 
 
 class StatementForeignCurrency(Refusal):
@@ -75,7 +75,7 @@ class StatementWithoutBalances(Refusal):
 
     code = "statement_without_balances"
     nature = Nature.INVALID
-    french = "Le relevé n'indique pas son solde d'ouverture et son solde de clôture : rien ne prouve qu'il est complet."
+    french = "Le relevé n’indique pas son solde d’ouverture et son solde de clôture : rien ne prouve qu’il est complet."
 
 
 class StatementDoesNotAddUp(Refusal):
@@ -94,7 +94,7 @@ class StatementInFuture(Refusal):
 
     code = "statement_in_future"
     nature = Nature.INVALID
-    french = "Ce relevé n'est pas encore possible : il porte la date du {latest_on}, après aujourd'hui."
+    french = "Ce relevé n’est pas encore possible : il porte la date du {latest_on}, après aujourd’hui."
 
 
 class StatementLineOutsidePeriod(Refusal):
@@ -129,7 +129,7 @@ class StatementTooEarly(Refusal):
 
     code = "statement_too_early"
     nature = Nature.CONFLICT
-    french = "Ce relevé commence le {from_on} : les comptes n'acceptent rien avant le {earliest_on}."
+    french = "Ce relevé commence le {from_on} : les comptes n’acceptent rien avant le {earliest_on}."
 
 
 class StatementDoesNotFollow(Refusal):
@@ -138,7 +138,7 @@ class StatementDoesNotFollow(Refusal):
     code = "statement_does_not_follow"
     nature = Nature.CONFLICT
     french = (
-        "Il manque un relevé : celui-ci s'ouvre à {opening_cents}, le précédent se fermait à {previous_closing_cents}."
+        "Il manque un relevé : celui-ci s’ouvre à {opening_cents}, le précédent se fermait à {previous_closing_cents}."
     )
 
 
@@ -147,7 +147,7 @@ class BankMessageNotOurs(Refusal):
 
     code = "bank_message_not_ours"
     nature = Nature.CONFLICT
-    french = "Cette réponse de la banque ne parle d'aucun de nos virements."
+    french = "Cette réponse de la banque ne parle d’aucun de nos virements."
 
 
 class StatementUnknown(Refusal):
@@ -155,7 +155,7 @@ class StatementUnknown(Refusal):
 
     code = "statement_unknown"
     nature = Nature.NOT_FOUND
-    french = "Ce relevé n'est pas dans les comptes."
+    french = "Ce relevé n’est pas dans les comptes."
 
 
 class LineUnknown(Refusal):
@@ -163,7 +163,7 @@ class LineUnknown(Refusal):
 
     code = "bank_line_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cette ligne de relevé n'existe pas."
+    french = "Cette ligne de relevé n’existe pas."
 
 
 class LineNotInSuspense(Refusal):
@@ -171,7 +171,7 @@ class LineNotInSuspense(Refusal):
 
     code = "bank_line_not_in_suspense"
     nature = Nature.CONFLICT
-    french = "Cette ligne n'est pas en attente : elle est déjà expliquée."
+    french = "Cette ligne n’est pas en attente : elle est déjà expliquée."
 
 
 class LineAlreadyResolved(Refusal):
@@ -195,7 +195,7 @@ class ResolutionNeedsTwoPeople(Refusal):
 
     code = "resolution_needs_two_people"
     nature = Nature.CONFLICT
-    french = "Un virement rejeté et payé malgré tout se prépare, puis une autre personne l'approuve."
+    french = "Un virement rejeté et payé malgré tout se prépare, puis une autre personne l’approuve."
 
 
 class DecisionUnbalanced(Refusal):
@@ -203,7 +203,7 @@ class DecisionUnbalanced(Refusal):
 
     code = "decision_unbalanced"
     nature = Nature.INVALID
-    french = "Le total indiqué ({items_cents}) n'est pas celui des lignes choisies ({lines_cents})."
+    french = "Le total indiqué ({items_cents}) n’est pas celui des lignes choisies ({lines_cents})."
 
 
 class ProposalGone(Refusal):
@@ -211,7 +211,7 @@ class ProposalGone(Refusal):
 
     code = "proposal_gone"
     nature = Nature.CONFLICT
-    french = "Cette proposition n'est plus à jour : relisez la page, puis décidez."
+    french = "Cette proposition n’est plus à jour : relisez la page, puis décidez."
 
 
 class DecisionUnknown(Refusal):
@@ -219,7 +219,7 @@ class DecisionUnknown(Refusal):
 
     code = "decision_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cette décision n'existe pas."
+    french = "Cette décision n’existe pas."
 
 
 class DecisionNotUndoable(Refusal):
@@ -227,7 +227,7 @@ class DecisionNotUndoable(Refusal):
 
     code = "decision_not_undoable"
     nature = Nature.CONFLICT
-    french = "Cette décision ne s'annule pas : prenez-en une nouvelle."
+    french = "Cette décision ne s’annule pas : prenez-en une nouvelle."
 
 
 class DecisionAlreadyUndone(Refusal):
@@ -243,7 +243,7 @@ class DecisionUsed(Refusal):
 
     code = "decision_used"
     nature = Nature.CONFLICT
-    french = "Une étape suivante repose sur cette décision ({reference}) : annulez-la d'abord."
+    french = "Une étape suivante repose sur cette décision ({reference}) : annulez-la d’abord."
 
 
 class DecisionPeriodClosed(Refusal):
@@ -251,7 +251,7 @@ class DecisionPeriodClosed(Refusal):
 
     code = "decision_period_closed"
     nature = Nature.CONFLICT
-    french = "Ce mois est clos : rien ne s'y décide ni ne s'y annule plus."
+    french = "Ce mois est clos : rien ne s’y décide ni ne s’y annule plus."
 
 
 class PaidRejectionUnknown(Refusal):
@@ -259,7 +259,7 @@ class PaidRejectionUnknown(Refusal):
 
     code = "paid_rejection_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cette proposition « payé malgré le rejet » n'existe pas."
+    french = "Cette proposition « payé malgré le rejet » n’existe pas."
 
 
 class PaidRejectionPending(Refusal):
@@ -283,7 +283,7 @@ class PaidRejectionSamePerson(Refusal):
 
     code = "paid_rejection_same_person"
     nature = Nature.FORBIDDEN
-    french = "Cette décision doit être approuvée par une autre personne que celle qui l'a préparée."
+    french = "Cette décision doit être approuvée par une autre personne que celle qui l’a préparée."
 
 
 class DifferenceUnknown(Refusal):
@@ -291,7 +291,7 @@ class DifferenceUnknown(Refusal):
 
     code = "difference_unknown"
     nature = Nature.NOT_FOUND
-    french = "Cet écart n'est plus dans la liste du mois."
+    french = "Cet écart n’est plus dans la liste du mois."
 
 
 REFUSALS: tuple[type[Refusal], ...] = (

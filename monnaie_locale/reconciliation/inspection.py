@@ -8,8 +8,8 @@ from monnaie_locale.reconciliation.formats.iso_fields import squeeze_iban
 from monnaie_locale.reconciliation.formats.model import AccountReport, BankFile
 from monnaie_locale.reconciliation.model import Line, LineMark
 
-NO_BALANCES = "Il manque le solde d'ouverture ou de clôture : rien ne prouve que le relevé est complet."
-OTHER_ACCOUNT = "Ce compte n'est pas celui de la réserve : rien n'en est importé."
+NO_BALANCES = "Il manque le solde d’ouverture ou de clôture : rien ne prouve que le relevé est complet."
+OTHER_ACCOUNT = "Ce compte n’est pas celui de la réserve : rien n’en est importé."
 
 
 def warnings_of(file: BankFile, *, account: str | None) -> list[tuple[str, ...]]:
@@ -30,7 +30,7 @@ def _warnings(file: BankFile, place: int, account: str | None) -> Iterator[str]:
     if report.currency != EURO:
         yield f"Ce compte est tenu en {report.currency or 'monnaie inconnue'}, et non en {EURO}."
     for currency in report.foreign_currencies:
-        yield f"Des lignes sont en {currency}, et non dans la monnaie du compte : elles ne s'additionnent pas."
+        yield f"Des lignes sont en {currency}, et non dans la monnaie du compte : elles ne s’additionnent pas."
     yield from _repeats(report)
     if not file.is_booked:
         return
@@ -52,7 +52,7 @@ def _hole(report: AccountReport, before: AccountReport | None) -> Iterator[str]:
         return
     if before.closing_cents != report.opening_cents:
         yield (
-            f"Ce relevé s'ouvre à {format_euros(report.opening_cents)}, le précédent du fichier se fermait à"
+            f"Ce relevé s’ouvre à {format_euros(report.opening_cents)}, le précédent du fichier se fermait à"
             f" {format_euros(before.closing_cents)} : il en manque un."
         )
 

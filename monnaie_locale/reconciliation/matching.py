@@ -144,7 +144,7 @@ def _part_of_detail(line: Line, detail: Detail, number: int, amount_cents: int) 
 def _explain(part: _Part, books: _Books, charge_cents_max: int) -> list[Match]:
     """Return what one payment is, taking what it explains out of what is expected."""
     if part.amount_cents == 0:
-        return [_matched(part, MatchKind.NOTHING_MOVED, None, "Ligne d'information, sans mouvement.")]
+        return [_matched(part, MatchKind.NOTHING_MOVED, None, "Ligne d’information, sans mouvement.")]
     if part.amount_cents > 0:
         return [_incoming(part, books)]
     if part.is_return:
@@ -247,7 +247,7 @@ def _returned(part: _Part, books: _Books) -> Match:
         return _suspense(part, f"Porte la référence du virement {reference} sans être signalé comme un retour.")
     candidates = books.settled.get(reference, [])
     if not candidates:
-        return _suspense(part, f"Retour du virement {reference}, qui n'a pas encore été débité.")
+        return _suspense(part, f"Retour du virement {reference}, qui n’a pas encore été débité.")
     if len(candidates) > 1:
         return _suspense(part, f"Plusieurs virements portent la référence {reference}.")
     expected = candidates[0]
@@ -264,7 +264,7 @@ def _charge(part: _Part, charge_cents_max: int) -> Match:
     if not _looks_like_charge(part):
         return _suspense(part, "Débit inconnu : ni un virement ordonné, ni des frais bancaires.")
     if -part.amount_cents > charge_cents_max:
-        return _suspense(part, f"Semble être des frais bancaires, mais d'un montant inhabituel ({_euros(part)}).")
+        return _suspense(part, f"Semble être des frais bancaires, mais d’un montant inhabituel ({_euros(part)}).")
     return _matched(part, MatchKind.BANK_CHARGE, None, f"Frais bancaires ({part.bank_code or 'libellé'}).")
 
 

@@ -145,8 +145,8 @@ class Resolution(StrEnum):
 
 
 RESOLUTION_LABELS: dict[Resolution, str] = {
-    Resolution.FUNDING: "Financement d'un dispositif",
-    Resolution.RESERVE_TOP_UP: "Complément de réserve versé par l'émetteur",
+    Resolution.FUNDING: "Financement d’un dispositif",
+    Resolution.RESERVE_TOP_UP: "Complément de réserve versé par l’émetteur",
     Resolution.PAYOUT_SETTLED: "Virement à un commerçant, débité",
     Resolution.PAYOUT_RETURNED: "Virement à un commerçant, retourné",
     Resolution.BANK_CHARGE: "Frais bancaires",

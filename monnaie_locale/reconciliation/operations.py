@@ -117,7 +117,7 @@ def _import_statements(db: Connection, job: "_Import", file: BankFile, *, accept
         _refuse_known(db, job.territory_id, job.digest, statement)
     warnings = [
         *(gap_sentence(each) for each in file.reports if each.sums_up is False),
-        *(f"Le compte {other} n'est pas celui de la réserve : laissé de côté." for other in file.other_accounts),
+        *(f"Le compte {other} n’est pas celui de la réserve : laissé de côté." for other in file.other_accounts),
     ]
     report = ImportReport(statements=(), matches=(), warnings=tuple(warnings), format=file.format)
     for statement in sorted(read, key=lambda each: (each.from_on, each.to_on)):
@@ -264,7 +264,7 @@ def _refuse_gap(db: Connection, territory_id: int, statement: Statement) -> tupl
         if statement.opening_cents == books_cents:
             return ()
         opening, books = format_euros(statement.opening_cents), format_euros(books_cents)
-        return (f"Ce premier relevé s'ouvre à {opening}, alors que les comptes disent {books} : écart à expliquer.",)
+        return (f"Ce premier relevé s’ouvre à {opening}, alors que les comptes disent {books} : écart à expliquer.",)
     if statement.opening_cents != before.closing_cents or statement.to_on < before.to_on:
         raise StatementDoesNotFollow(opening_cents=statement.opening_cents, previous_closing_cents=before.closing_cents)
     return ()

@@ -5,6 +5,7 @@ import datetime
 from hypothesis import strategies as st
 
 from monnaie_locale.exports.model import BookEntry, BookLine, LedgerAccount, journal_of
+from monnaie_locale.journal.directory import Owner
 from monnaie_locale.ledger.accounts import ACCOUNT_MAP, AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 
@@ -24,7 +25,7 @@ def account(account_id, kind, auxiliary=("", ""), *, opened_on=FIRST_DAY):
     """Return an account under its default general account."""
     return LedgerAccount(
         account_id=account_id,
-        kind=kind,
+        owner=Owner(kind),
         general_code=ACCOUNT_MAP[kind].code,
         general_label=ACCOUNT_MAP[kind].french,
         auxiliary_code=auxiliary[0],

@@ -168,8 +168,8 @@ class Month2026:
         self.world.charge(7, self.shops[0].id, 1_250)
         self.world.charge(7, self.shops[1].id, 4_000)
 
-    def pay(self, *, ordered_at: datetime.datetime | None = None) -> Payout:
-        """Order the payout of both shops on the 26th."""
+    def pay(self, *, ordered_at: datetime.datetime | None = None, minimum_cents: int | None = None) -> Payout:
+        """Order the payout of both shops on the 26th, of those above another minimum than the terms' when asked."""
         common = {"territory_id": self.territory_id, "now": ordered_at or moment(26)}
         prepared = transact(
             self.engine,
@@ -178,6 +178,7 @@ class Month2026:
             cutoff_on=datetime.date(2026, 10, 25),
             execution_on=datetime.date(2026, 10, 27),
             actor=MAKER,
+            minimum_cents=minimum_cents,
             **common,  # type: ignore[arg-type]
         )
         return transact(

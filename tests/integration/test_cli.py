@@ -125,7 +125,7 @@ def test_an_installation_is_never_overwritten(home):
         ({"issuer_siret": "73282932000075"}, "SIRET"),
         ({"reserve_iban": "FR7630006000011234567890188"}, "IBAN"),
         ({"code": "Ville Neuve"}, "code du territoire"),
-        ({"host": "https://monnaie.ville-neuve.test/"}, "nom d'hôte"),
+        ({"host": "https://monnaie.ville-neuve.test/"}, "nom d’hôte"),
     ],
 )
 def test_a_wrong_number_founds_nothing(tmp_path, changes, said):
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_a_statement_is_refused_in_french(home, tmp_path):
     path.write_text("not xml")
     answer = typed("import-statement", path, "--home", home)
     assert answer.exit_code == 2
-    assert "n'est pas un relevé bancaire lisible" in answer.stderr
+    assert "n’est pas un relevé bancaire lisible" in answer.stderr
 
 
 def test_the_files_of_a_closed_month_are_written_again_to_the_byte(demo_out, tmp_path):

@@ -120,7 +120,7 @@ def test_a_file_of_another_account_may_be_looked_at_and_is_not_imported(home):
     sample = SAMPLES["viafintech_valid_example.xml"]
     looked = typed("import-statement", sample, "--dry-run", "--json", "--home", home)
     assert looked.exit_code == 0
-    assert "n'est pas celui de la réserve" in json.loads(looked.stdout)["statements"][0]["warnings"][0]
+    assert "n’est pas celui de la réserve" in json.loads(looked.stdout)["statements"][0]["warnings"][0]
     refused = typed("import-statement", sample, "--home", home)
     assert refused.exit_code == 2
     assert refused.stderr.count("\n") == 1

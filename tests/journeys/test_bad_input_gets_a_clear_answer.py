@@ -166,7 +166,7 @@ def test_a_card_that_may_not_pay_pays_nothing(site: Site) -> None:
         ({"card": unknown}, 403, "card_refused", refused),
         ({"card": card_url(host=HOST, token=blocked.token)}, 403, "card_refused", refused),
         ({"card": scanned(market), "pin": wrong}, 403, "card_refused", refused),
-        ({"card": "pas-une-carte"}, 422, "card_malformed", "Ce code n'est pas celui d'une carte."),
+        ({"card": "pas-une-carte"}, 422, "card_malformed", "Ce code n’est pas celui d’une carte."),
         ({"card": market.card.number}, 403, "pin_required", "Le porteur doit taper son code secret."),
         ({"card": scanned(market), "pin": "12"}, 422, "pin_malformed", "Le code secret a quatre chiffres."),
     )
@@ -227,7 +227,7 @@ def test_a_statement_that_is_not_ours_or_not_sound_is_not_imported(site: Site) -
     accountant = staff_desk(site, Role.ACCOUNTANT)
     period = {"identifier": "X", "opening": 0, "from_on": moment(1).date(), "to_on": moment(10).date()}
     cases: list[tuple[bytes, int, str, str]] = [
-        (b"Date;Montant\n", 422, "statement_not_xml", "Ce fichier n'est pas"),
+        (b"Date;Montant\n", 422, "statement_not_xml", "Ce fichier n’est pas"),
         (b"<a><b/></a>", 422, "statement_not_camt053", "camt.053"),
         (statement_xml(**period, iban=iban(99)), 422, "statement_not_ours", "Ce relevé concerne"),
         (statement_xml(**period, closing=1), 422, "statement_does_not_add_up", "relevé"),

@@ -86,6 +86,7 @@ def test_every_document_of_every_month_and_of_the_year_passes_its_judge(out):
         ("2026-11/balance-2026-11.csv", "\nTotal;", "\n471000;;;;1,00;;1,00;\nTotal;"),
         ("2026-11/journal-2026-11.csv", "Nombre de lignes;", "Nombre de lignes;1"),
         ("2026-12/grand-livre-2026-12.csv", "\nTotal;", "\n"),
+        ("2026-12/grand-livre-2026-12.csv", "\nTotal du compte 512100;", "\nTotal du compte 512101;"),
         ("2026/journal-2026.hledger", "  0 EUR = ", "  1 EUR = "),
         ("2026/000000018FEC20261231.txt", "\t512100\t", "\tBQ1\t"),
     ],

@@ -24,6 +24,7 @@ CENTS = re.compile(r"-?\d+,\d\d")
 # Of a document that has both, debits and credits are the same sums.
 TWO_SIDES = ("Débit", "Crédit"), ("Mouvements débit", "Mouvements crédit"), ("Solde débit", "Solde crédit")
 ABOUT, TOTAL, LINES = "Contrôle", "Total", "Nombre de lignes"
+SUBTOTAL, ACCOUNT_TOTAL = "Total du ", "Total du compte "
 
 
 def judge_months(out):
@@ -138,7 +139,9 @@ def _sheet(heads, lines, about):
     *rows, totals = lines or [[None]]
     if not totals or totals[0] != TOTAL:
         return ["no totals: the document was cut"]
-    faults = [] if said.get(LINES) in {len(rows), str(len(rows))} else ["lines"]
+    wrong = _subtotals(heads, rows)
+    rows = [row for row in rows if not str(row[0]).startswith(SUBTOTAL)]
+    faults = wrong + ([] if said.get(LINES) in {len(rows), str(len(rows))} else ["lines"])
     if any(len(row) != len(heads) for row in lines):
         return [*faults, "width"]
     sums = {}
@@ -150,6 +153,23 @@ def _sheet(heads, lines, about):
     return faults + [
         f"{one} and {other}" for one, other in TWO_SIDES if {one, other} <= sums.keys() and sums[one] != sums[other]
     ]
+
+
+def _subtotals(heads, rows):
+    """In a grand-livre, and in no other sheet, each account's total is what its lines add up to, and none lacks."""
+    told = {str(row[0]).removeprefix(ACCOUNT_TOTAL): row for row in rows if str(row[0]).startswith(ACCOUNT_TOTAL)}
+    if not {"Compte", "Report", "Débit", "Crédit", "Solde"} <= set(heads):
+        return ["subtotals"] if told else []
+    places = [heads.index(head) for head in ("Report", "Débit", "Crédit")]
+    counted = {}
+    for row in rows:
+        if not str(row[0]).startswith(SUBTOTAL):
+            sums = counted.setdefault(row[0], [0, 0, 0])
+            for at, place in enumerate(places):
+                sums[at] += row[place] or 0
+    expected = {code: [*sums, sums[0] + sums[1] - sums[2]] for code, sums in counted.items()}
+    found = {code: [row[place] for place in (*places, heads.index("Solde"))] for code, row in told.items()}
+    return [f"subtotal of {code}" for code in expected | found if expected.get(code) != found.get(code)]
 
 
 def _cents(cell):

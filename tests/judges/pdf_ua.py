@@ -52,18 +52,21 @@ def _structure(elements):
     for element in elements:
         if str(element.S) == "/Table":
             rows = [row for row in _walk(element.K) if str(row.S) == "/TR"]
-            widths = {sum(str(cell.S) in {"/TH", "/TD"} for cell in _children(row)) for row in rows}
+            widths = {
+                sum(int(_attribute(cell, "/ColSpan") or 1) for cell in _children(row) if str(cell.S) in {"/TH", "/TD"})
+                for row in rows
+            }
             if len(widths) != 1:
                 yield "rows of one width"
             heads = [cell for cell in _walk(element.K) if str(cell.S) == "/TH"]
-            if not heads or any(_scope(cell) != "/Column" for cell in heads):
+            if not heads or any(str(_attribute(cell, "/Scope")) != "/Column" for cell in heads):
                 yield "headed columns"
 
 
-def _scope(cell):
+def _attribute(cell, name):
     attributes = cell.get("/A")
     listed = attributes if isinstance(attributes, pikepdf.Array) else [attributes]
-    return next((str(each.Scope) for each in listed if each is not None and "/Scope" in each), None)
+    return next((each[name] for each in listed if each is not None and name in each), None)
 
 
 def _children(element):

@@ -4,13 +4,17 @@ Rows are summed from the transfers, control totals come from the accounts' count
 document that is given proves that both agree. Source: CGCT D1611-25, 1° to 3°.
 """
 
+import functools
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
 
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
+from monnaie_locale.documents.wording import count_shown
 from monnaie_locale.exports.books import closing_balances
-from monnaie_locale.exports.labels import ENTRY_LABELS
-from monnaie_locale.exports.model import LedgerAccount
+from monnaie_locale.exports.labels import ENTRY_LABELS, auxiliary_code, registered_label
 from monnaie_locale.exports.sheets.scope import Scope
+from monnaie_locale.journal.directory import Owner
 from monnaie_locale.journal.ledger_lines import event_totals
 from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
 from monnaie_locale.journal.periods import balances_through
@@ -87,7 +91,6 @@ def _balance_control(scope: Scope, row_count: int) -> Control:
 
 def open_balances_sheet(scope: Scope) -> Sheet:
     """Return the développement des soldes: every account that holds something, purses grouped when they are many."""
-    accounts = scope.accounts()
     held = {
         account_id: -moved.net_credit_cents
         for account_id, moved in scope.once(balances_at_end, last_day=scope.last_day).items()
@@ -97,7 +100,7 @@ def open_balances_sheet(scope: Scope) -> Sheet:
         each.balance_cents for each in scope.once(closing_balances, last_day=scope.last_day) if each.balance_cents
     ]
     is_long = scope.is_long(len(held))
-    rows = _grouped(held, accounts) if is_long else _each(held, accounts)
+    rows = _grouped(scope, held) if is_long else _each(scope, held)
     sums = {
         DEBIT: sum(cents for cents in counters if cents > 0),
         CREDIT: -sum(cents for cents in counters if cents < 0),
@@ -112,33 +115,43 @@ def open_balances_sheet(scope: Scope) -> Sheet:
     )  # fmt: skip
 
 
-def _each(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[Row]:
+def _each(scope: Scope, held: dict[int, int]) -> list[Row]:
+    accounts, detail = scope.accounts(), _in_words(scope)
     ordered = sorted(held, key=lambda account_id: (accounts[account_id].general_code, account_id))
     return [
         (
             accounts[account_id].general_code, accounts[account_id].general_label,
-            accounts[account_id].auxiliary_code, accounts[account_id].auxiliary_label, *_by_side(held[account_id]),
+            accounts[account_id].auxiliary_code, detail(accounts[account_id].owner), *_by_side(held[account_id]),
         )
         for account_id in ordered
     ]  # fmt: skip
 
 
-def _grouped(held: dict[int, int], accounts: dict[int, LedgerAccount]) -> list[Row]:
+def _grouped(scope: Scope, held: dict[int, int]) -> list[Row]:
     """Return the same with the purses of a programme and an expiry on one line."""
-    purses: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    accounts, detail, general = scope.accounts(), _in_words(scope), scope.chart.issuer(AccountKind.PURSE)
+    purses: dict[Owner, list[int]] = defaultdict(list)
     others: dict[int, int] = {}
     for account_id, cents in held.items():
-        account = accounts[account_id]
-        if account.kind is AccountKind.PURSE:
-            programme, _, *expiry = account.auxiliary_code.split("-")
-            purses[account.general_code, account.general_label, "-".join((programme, *expiry))].append(cents)
+        if accounts[account_id].kind is AccountKind.PURSE:
+            purses[replace(accounts[account_id].owner, wallet_id=0)].append(cents)
         else:
             others[account_id] = cents
     grouped: list[Row] = [
-        (code, label, group, f"{len(cents)} porte-monnaie", *_by_side(sum(cents)))
-        for (code, label, group), cents in purses.items()
-    ]
-    return sorted([*_each(others, accounts), *grouped], key=lambda row: (str(row[0]), str(row[2])))
+        (
+            general.code, general.french, auxiliary_code(group),
+            f"{count_shown(len(cents))} porte-monnaie, {detail(group)}", *_by_side(sum(cents)),
+        )
+        for group, cents in purses.items()
+    ]  # fmt: skip
+    return sorted([*_each(scope, others), *grouped], key=lambda row: (str(row[0]), str(row[2])))
+
+
+def _in_words(scope: Scope) -> Callable[[Owner], str]:
+    """Return what says whose an account is, in the words of the registers of the period."""
+    programmes = {each.programme_id: each.name for each in scope.registers.programmes}
+    shops = {each.id: f"{each.code} {each.name}" for each in scope.registers.merchants}
+    return functools.partial(registered_label, programmes=programmes, shops=shops)
 
 
 def treasury_sheet(scope: Scope) -> Sheet:

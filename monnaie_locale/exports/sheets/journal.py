@@ -5,14 +5,17 @@ journals are centralised at least once a month.
 """
 
 import itertools
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
+from monnaie_locale.documents.sheet import Column, Control, Kind, PartSubtotal, Row, Sheet, Subtotal
 from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.exports.model import LedgerAccount, journal_of
 from monnaie_locale.exports.sheets.scope import Scope
 from monnaie_locale.journal.ledger_lines import AccountLine, DayTotal, day_totals, lines_by_account, period_control
 from monnaie_locale.journal.period_balances import balances_at_end, kinds_at_end
+from monnaie_locale.ledger.accounts import AccountKind
 
 DEBIT, CREDIT = "Débit", "Crédit"
 BY_DAY = (
@@ -46,6 +49,7 @@ LEDGER_COLUMNS = (
     Column("Journal"),
     Column("Pièce", share=3),
     Column("Libellé", share=4),
+    Column("Report", Kind.AMOUNT),
     Column(DEBIT, Kind.CENTS),
     Column(CREDIT, Kind.CENTS),
     Column("Solde", Kind.AMOUNT),
@@ -55,11 +59,17 @@ DAY_LEDGER_COLUMNS = (
     Column("Libellé du compte", share=3),
     Column("Date", Kind.DAY),
     Column("Lignes", Kind.COUNT),
+    Column("Report", Kind.AMOUNT),
     Column(DEBIT, Kind.CENTS),
     Column(CREDIT, Kind.CENTS),
     Column("Solde", Kind.AMOUNT),
 )
 CARRIED = "Report"
+TOTAL_OF_ACCOUNT, TOTAL_OF_THIRD_PARTY = "Total du compte", "Total du tiers"
+SUBTOTALS = (
+    "Chaque total de compte ou de tiers donne le report, les débits, les crédits et le solde ; les totaux de contrôle "
+    "et le nombre de lignes ne comptent pas ces totaux."
+)
 
 
 def journal_sheet(scope: Scope) -> Sheet:
@@ -109,7 +119,10 @@ def _journal_rows(scope: Scope) -> Iterator[Row]:
 
 
 def general_ledger_sheet(scope: Scope) -> Sheet:
-    """Return the grand-livre: account by account, its balance brought forward, each line, the balance after it."""
+    """Return the grand-livre: account by account, its balance brought forward, each line, the balance after it, totals.
+
+    In the order of codes; a code stands for one kind of account, so that its accounts come together.
+    """
     days = {"first_day": scope.first_day, "last_day": scope.last_day}
     line_count, cents = scope.once(period_control, **days)
     sums = {DEBIT: cents, CREDIT: cents}
@@ -117,7 +130,8 @@ def general_ledger_sheet(scope: Scope) -> Sheet:
         rows = _day_ledger_rows(scope)
         return Sheet(
             name="grand-livre", title="Grand-livre centralisé", standing=scope.standing, columns=DAY_LEDGER_COLUMNS,
-            rows=lambda: iter(rows), control=Control(len(rows), sums), sums_up=BY_DAY,
+            rows=lambda: iter(rows), control=Control(sum(not isinstance(row, Subtotal) for row in rows), sums),
+            sums_up=BY_DAY, notes=(SUBTOTALS,),
         )  # fmt: skip
     opening = {
         account_id: -balance.net_credit_cents
@@ -128,7 +142,7 @@ def general_ledger_sheet(scope: Scope) -> Sheet:
     return Sheet(
         name="grand-livre", title="Grand-livre", standing=scope.standing, columns=LEDGER_COLUMNS,
         rows=lambda: _ledger_rows(scope, accounts, opening), control=Control(line_count + len(opening), sums),
-        empty="Aucune écriture.", notes=_names_of_accounts(scope),
+        empty="Aucune écriture.", notes=(*_names_of_accounts(scope), SUBTOTALS),
     )  # fmt: skip
 
 
@@ -141,38 +155,86 @@ def _names_of_accounts(scope: Scope) -> tuple[str, ...]:
 
 
 def _ledger_rows(scope: Scope, accounts: dict[int, LedgerAccount], opening: dict[int, int]) -> Iterator[Row]:
-    """Yield the lines of each account after its balance brought forward; accounts that did not move are there too."""
+    """Yield the lines of each account after its balance brought forward, then its totals, and those of its code.
+
+    Accounts that did not move are there too: their balance brought forward is all there is to say of them.
+    """
+    moved = _accounts_with_lines(scope, accounts, opening)
+    for code, group in itertools.groupby(moved, key=lambda each: each[0].general_code):
+        of_code = _Sums()
+        for account, lines in group:
+            sums = _Sums(carried_cents=opening.get(account.account_id, 0))
+            yield from _account_rows(scope, account, lines, sums)
+            of_code.add(sums)
+        yield Subtotal((f"{TOTAL_OF_ACCOUNT} {code}", None, None, None, None, None, account.general_label, *of_code))
+
+
+def _accounts_with_lines(
+    scope: Scope, accounts: dict[int, LedgerAccount], opening: dict[int, int]
+) -> Iterator[tuple[LedgerAccount, Iterator[AccountLine]]]:
+    """Yield each account that holds or moved something, in the order of codes, with its lines, to be read at once."""
+    kinds = sorted(AccountKind, key=lambda kind: scope.chart.issuer(kind).code)
+    place = {kind: at for at, kind in enumerate(kinds)}
+
+    def order(account_id: int) -> tuple[int, int]:
+        return place[accounts[account_id].kind], account_id
+
     lines = lines_by_account(
-        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day
+        scope.db, territory_id=scope.territory_id, first_day=scope.first_day, last_day=scope.last_day, kinds=kinds
     )
-    waiting = sorted(opening, key=lambda account_id: (accounts[account_id].kind, account_id))
-    at = 0
-    for (kind, account_id), moved in itertools.groupby(lines, key=lambda line: (line.kind, line.account_id)):
-        while at < len(waiting) and (accounts[waiting[at]].kind, waiting[at]) < (kind, account_id):
-            yield _carried(scope, accounts[waiting[at]], opening[waiting[at]])
-            at += 1
-        account, balance_cents = accounts[account_id], opening.get(account_id, 0)
-        if at < len(waiting) and waiting[at] == account_id:
-            yield _carried(scope, account, balance_cents)
-            at += 1
-        for line in moved:
-            balance_cents += line.debit_cents - line.credit_cents
-            yield (
-                account.general_code, account.auxiliary_code, line.accounted_on, line.entry_id,
-                _journal_code(line), line.reference or f"EC{line.entry_id}", ENTRY_LABELS[line.entry_kind],
-                line.debit_cents or None, line.credit_cents or None, balance_cents,
-            )  # fmt: skip
-    for account_id in waiting[at:]:
-        yield _carried(scope, accounts[account_id], opening[account_id])
+    waiting = deque(sorted(opening, key=order))
+    for account_id, moved in itertools.groupby(lines, key=lambda line: line.account_id):
+        while waiting and order(waiting[0]) < order(account_id):
+            yield accounts[waiting.popleft()], iter(())
+        if waiting and waiting[0] == account_id:
+            waiting.popleft()
+        yield accounts[account_id], moved
+    for account_id in waiting:
+        yield accounts[account_id], iter(())
+
+
+def _account_rows(scope: Scope, account: LedgerAccount, lines: Iterator[AccountLine], sums: "_Sums") -> Iterator[Row]:
+    """Yield the rows of one account and count them; of one with a third party that moved, its totals too."""
+    code, auxiliary, balance_cents, has_moved = account.general_code, account.auxiliary_code, sums.carried_cents, False
+    if balance_cents:
+        carried = (code, auxiliary, scope.first_day, None, "", "", CARRIED)
+        yield (*carried, balance_cents, None, None, balance_cents)
+    for line in lines:
+        has_moved = True
+        sums.debit_cents += line.debit_cents
+        sums.credit_cents += line.credit_cents
+        balance_cents += line.debit_cents - line.credit_cents
+        yield (
+            code, auxiliary, line.accounted_on, line.entry_id,
+            _journal_code(line), line.reference or f"EC{line.entry_id}", ENTRY_LABELS[line.entry_kind],
+            None, line.debit_cents or None, line.credit_cents or None, balance_cents,
+        )  # fmt: skip
+    if auxiliary and has_moved:
+        yield PartSubtotal((f"{TOTAL_OF_THIRD_PARTY} {code}", auxiliary, None, None, None, None, None, *sums))
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What an account, or all those of a code, brought forward and moved so far: debits less credits, in cents."""
+
+    carried_cents: int = 0
+    debit_cents: int = 0
+    credit_cents: int = 0
+
+    def add(self, other: "_Sums") -> None:
+        """Count those of one account."""
+        self.carried_cents += other.carried_cents
+        self.debit_cents += other.debit_cents
+        self.credit_cents += other.credit_cents
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the last cells of a subtotal: brought forward, debit, credit, balance."""
+        balance_cents = self.carried_cents + self.debit_cents - self.credit_cents
+        return iter((self.carried_cents, self.debit_cents, self.credit_cents, balance_cents))
 
 
 def _journal_code(moved: AccountLine | DayTotal) -> str:
     return journal_of(moved.entry_kind, moves_reserve=moved.moves_reserve).code
-
-
-def _carried(scope: Scope, account: LedgerAccount, balance_cents: int) -> Row:
-    code, auxiliary = account.general_code, account.auxiliary_code
-    return (code, auxiliary, scope.first_day, None, "", "", CARRIED, None, None, balance_cents)
 
 
 def _day_ledger_rows(scope: Scope) -> list[Row]:
@@ -186,13 +248,18 @@ def _day_ledger_rows(scope: Scope) -> list[Row]:
     rows: list[Row] = []
     for kind in sorted(opening, key=lambda kind: scope.chart.issuer(kind).code):
         account, balance_cents = scope.chart.issuer(kind), -opening[kind].net_credit_cents
+        sums = _Sums(carried_cents=balance_cents)
         if balance_cents:
-            rows.append((account.code, account.french, scope.first_day, None, None, None, balance_cents))
+            carried = (account.code, account.french, scope.first_day, None)
+            rows.append((*carried, balance_cents, None, None, balance_cents))
         for day, group in itertools.groupby(moved.get(kind, ()), key=lambda total: total.accounted_on):
             of_day = list(group)
             debit_cents = sum(total.debit_cents for total in of_day)
             credit_cents = sum(total.credit_cents for total in of_day)
             balance_cents += debit_cents - credit_cents
             count = sum(total.line_count for total in of_day)
-            rows.append((account.code, account.french, day, count, debit_cents, credit_cents, balance_cents))
+            rows.append((account.code, account.french, day, count, None, debit_cents, credit_cents, balance_cents))
+            sums.add(_Sums(debit_cents=debit_cents, credit_cents=credit_cents))
+        if sums.carried_cents or kind in moved:
+            rows.append(Subtotal((f"{TOTAL_OF_ACCOUNT} {account.code}", account.french, None, None, *sums)))
     return rows

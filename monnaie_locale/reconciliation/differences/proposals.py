@@ -188,7 +188,7 @@ def _whole_payouts(still: _Open) -> Iterator[Proposal]:
             order = fitting[0][0].batch_reference
             proposal = _made(
                 "whole_payout", [part], [_settled(each) for each in fitting[0]],
-                f"Total exact de l'ordre {order} : {len(fitting[0])} virements en une ligne.",
+                f"Total exact de l’ordre {order} : {len(fitting[0])} virements en une ligne.",
                 f"Exact total of order {order}: {len(fitting[0])} transfers in one line.",
             )  # fmt: skip
             still.take(proposal, transfers=fitting[0])
@@ -204,7 +204,7 @@ def _same_amounts(still: _Open) -> Iterator[Proposal]:
             reference = candidates[0].end_to_end_id
             proposal = _made(
                 "same_amount", [part], [_settled(candidates[0])],
-                f"Même montant que le virement {reference}, seul à l'attendre à cette date.",
+                f"Même montant que le virement {reference}, seul à l’attendre à cette date.",
                 f"Same amount as transfer {reference}, the only one due around that day.",
             )  # fmt: skip
             still.take(proposal, transfers=candidates)
@@ -236,7 +236,7 @@ def _sums(still: _Open) -> Iterator[Proposal]:
             order = solutions[0][0].batch_reference
             proposal = _made(
                 "only_sum", [part], [_settled(each) for each in solutions[0]],
-                f"Seule somme possible : {len(solutions[0])} virements de l'ordre {order}.",
+                f"Seule somme possible : {len(solutions[0])} virements de l’ordre {order}.",
                 f"The only sum that does: {len(solutions[0])} transfers of order {order}.",
             )  # fmt: skip
             still.take(proposal, transfers=solutions[0])

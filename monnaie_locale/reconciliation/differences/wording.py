@@ -26,106 +26,106 @@ STATE_NAMES_FR: dict[DifferenceState, str] = {
 FRENCH: dict[DifferenceKind, Words] = {
     DifferenceKind.PAYOUT_IN_TRANSIT: Words(
         "Virement en cours",
-        "Le virement {reference} est ordonné ; la banque ne l'a pas encore débité.",
-        "Attendre le prochain relevé ; au-delà de cinq jours, demander à la banque ce qu'il est devenu.",
+        "Le virement {reference} est ordonné ; la banque ne l’a pas encore débité.",
+        "Attendre le prochain relevé ; au-delà de cinq jours, demander à la banque ce qu’il est devenu.",
     ),
     DifferenceKind.STATEMENT_ENTRY_MISSING: Words(
         "Ligne absente du relevé",
-        "La banque n'a pas tout dit : il manque {amount}. {reference}",
+        "La banque n’a pas tout dit : il manque {amount}. {reference}",
         "Demander à la banque le relevé complet, ou le sort de ce virement.",
         "Le relevé complet est arrivé ensuite.",
     ),
     DifferenceKind.PAYOUT_RETURNED: Words(
         "Virement retourné",
         "Le virement {reference} est revenu : le commerce est de nouveau créancier.",
-        "Vérifier l'IBAN avec le commerce, puis le payer au prochain ordre.",
+        "Vérifier l’IBAN avec le commerce, puis le payer au prochain ordre.",
         "Un ordre suivant a payé le commerce.",
     ),
     DifferenceKind.RETURN_UNMATCHED: Words(
         "Retour sans virement",
-        "La banque rend {amount}, mais aucun virement sorti n'a cette référence et ce montant.",
-        "Demander à la banque quel virement est revenu, et ce qu'elle a retenu.",
+        "La banque rend {amount}, mais aucun virement sorti n’a cette référence et ce montant.",
+        "Demander à la banque quel virement est revenu, et ce qu’elle a retenu.",
     ),
     DifferenceKind.PAYOUT_DOUBLED: Words(
         "Virement débité deux fois",
         "Le virement {reference} était déjà débité : second débit de {amount}.",
-        "Réclamer ce débit à la banque ; l'annulation reçue se rapproche de ce débit.",
+        "Réclamer ce débit à la banque ; l’annulation reçue se rapproche de ce débit.",
     ),
     DifferenceKind.PAYOUT_WRONG_AMOUNT: Words(
-        "Virement d'un autre montant",
+        "Virement d’un autre montant",
         "Le virement {reference} est débité pour {amount} au lieu de {expected}.",
         "Partager la ligne si le reste est des frais ; sinon réclamer à la banque.",
     ),
     DifferenceKind.PAYOUT_REJECTED_DEBITED: Words(
         "Virement rejeté, mais débité",
-        "La banque a rejeté le virement {reference} ({expected}), puis l'a débité de {amount}. Cette somme n'est pas "
+        "La banque a rejeté le virement {reference} ({expected}), puis l’a débité de {amount}. Cette somme n’est pas "
         "payée une seconde fois au commerce.",
         "Demander à la banque si elle la rend : son annulation se rapproche de ce débit. Si elle a payé le commerce "
-        "et garde la somme, le dire payé malgré le rejet : une autre personne l'approuve.",
-        prepared="Une autre personne approuve qu'il est payé malgré le rejet, ou la proposition est abandonnée.",
+        "et garde la somme, le dire payé malgré le rejet : une autre personne l’approuve.",
+        prepared="Une autre personne approuve qu’il est payé malgré le rejet, ou la proposition est abandonnée.",
     ),
     DifferenceKind.IBAN_CHANGED: Words(
         "IBAN changé en cours de route",
-        "Le compte du commerce a changé après l'ordre {reference} : l'argent va sur l'ancien compte.",
-        "Demander au commerce s'il a reçu la somme ; si oui, reporter avec cette raison.",
+        "Le compte du commerce a changé après l’ordre {reference} : l’argent va sur l’ancien compte.",
+        "Demander au commerce s’il a reçu la somme ; si oui, reporter avec cette raison.",
     ),
     DifferenceKind.BANK_CHARGE: Words(
         "Frais bancaires à compenser",
         "La banque a prélevé des frais sur la réserve : {amount} restent à compenser.",
-        "L'émetteur verse ce complément, avec le libellé COMPLEMENT RESERVE.",
+        "L’émetteur verse ce complément, avec le libellé COMPLEMENT RESERVE.",
     ),
     DifferenceKind.FUNDING_LATE: Words(
         "Financement en retard",
-        "Le financement {reference} est annoncé et n'est pas arrivé.",
-        "Demander au CCAS la date du virement et la référence qu'il porte.",
+        "Le financement {reference} est annoncé et n’est pas arrivé.",
+        "Demander au CCAS la date du virement et la référence qu’il porte.",
     ),
     DifferenceKind.FUNDING_WRONG_AMOUNT: Words(
-        "Financement d'un autre montant",
+        "Financement d’un autre montant",
         "Le financement {reference} est arrivé pour {amount} au lieu de {expected}.",
-        "Demander au CCAS le complément, ou rendre le trop-perçu ; rien n'est émis d'ici là.",
+        "Demander au CCAS le complément, ou rendre le trop-perçu ; rien n’est émis d’ici là.",
     ),
     DifferenceKind.FUNDING_REPEATED: Words(
         "Financement reçu deux fois",
         "Le financement {reference} était déjà reçu : second versement de {amount}.",
-        "Rendre la somme au CCAS, ou l'annoncer comme un nouveau financement.",
+        "Rendre la somme au CCAS, ou l’annoncer comme un nouveau financement.",
     ),
     DifferenceKind.CREDIT_UNKNOWN: Words(
         "Crédit inconnu",
         "Aucune référence attendue sur cette recette de {amount}.",
-        "Dire ce que c'est, ou demander à la banque qui a versé cette somme.",
+        "Dire ce que c’est, ou demander à la banque qui a versé cette somme.",
     ),
     DifferenceKind.DEBIT_UNKNOWN: Words(
         "Débit inconnu",
         "Ni virement ordonné, ni frais sûrs : {amount} sont sortis de la réserve.",
-        "Dire ce que c'est, ou demander à la banque qui a prélevé cette somme.",
+        "Dire ce que c’est, ou demander à la banque qui a prélevé cette somme.",
     ),
     DifferenceKind.DOUBLE_SCAN: Words(
         "Carte passée deux fois",
         "La même carte a payé {amount} deux fois au même commerce en moins de 90 secondes.",
-        "Demander au commerce ; s'il y a erreur, il rembourse un des deux à sa caisse.",
-        "L'un des deux encaissements est rendu.",
+        "Demander au commerce ; s’il y a erreur, il rembourse un des deux à sa caisse.",
+        "L’un des deux encaissements est rendu.",
     ),
     DifferenceKind.EXPIRED_PURSE_CHARGED: Words(
         "Porte-monnaie périmé débité",
         "Un porte-monnaie périmé a payé {amount} après son dernier jour.",
         "Faire rembourser le commerce, ou reporter avec la décision du CCAS.",
-        "L'encaissement est rendu.",
+        "L’encaissement est rendu.",
     ),
     DifferenceKind.REFUND_ABOVE_CHARGE: Words(
         "Remboursement trop grand",
-        "Le commerce a rendu {amount} de plus que l'encaissement.",
+        "Le commerce a rendu {amount} de plus que l’encaissement.",
         "Vérifier avec le commerce ; reprendre la différence sur la carte, ou reporter avec la raison.",
     ),
     DifferenceKind.STATEMENT_REPEATED: Words(
         "Relevé présenté deux fois",
         "Ce relevé était déjà dans les comptes : il est refusé.",
         "Rien à faire.",
-        "Rien n'en est entré dans les comptes.",
+        "Rien n’en est entré dans les comptes.",
     ),
     DifferenceKind.RESERVE_SHORT: Words(
         "Réserve insuffisante",
         "La réserve ne couvre pas la monnaie due : il manque {amount}.",
-        "Compléter la réserve ; l'émission est refusée d'ici là.",
+        "Compléter la réserve ; l’émission est refusée d’ici là.",
     ),
 }
 ENGLISH: dict[DifferenceKind, Words] = {

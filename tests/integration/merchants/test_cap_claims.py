@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from merchants import payout_errors
-from merchants.cap_claims import claims_deadline, claims_kept, lapse_claims, record_certification
+from merchants.cap_claims import claims_deadline, claims_kept, claims_of, lapse_claims, record_certification
 from merchants.model import Payout
 from merchants.payouts import approve_payout, prepare_payout
 from monnaie_locale.database.transaction import reading, transact
@@ -66,6 +66,10 @@ def lapse(world: World, now: datetime.datetime) -> int:
 def kept(world: World, now: datetime.datetime) -> list[tuple[int, int, bool]]:
     with reading(world.engine) as db:
         found = claims_kept(db, territory_id=1, through_on=now.date())
+        every = claims_of(db, territory_id=1, through_on=now.date())
+        # Read along the shop's own entries, the same.
+        own = claims_of(db, territory_id=1, through_on=now.date(), merchant_id=1)
+    assert own == [claim for claim in every if claim.merchant_id == 1]
     return [(each.programme_id, each.amount_cents, each.is_certified) for each in found]
 
 

@@ -97,7 +97,7 @@ def test_the_printer_gets_no_pin_and_the_ccas_gets_them_all(cards, outer, files)
     for card in cards:
         told = told.replace(card.number, "").replace(f"{card.number[:3]} {card.number[3:6]} {card.number[6:]}", "")
     assert not any(card.pin in told for card in cards)
-    assert "jamais à l'imprimeur" in outer[READ_ME].decode()
+    assert "jamais à l’imprimeur" in outer[READ_ME].decode()
 
 
 def test_the_same_cards_give_the_same_bytes(cards):

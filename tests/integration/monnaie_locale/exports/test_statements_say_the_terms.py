@@ -12,17 +12,20 @@ from merchants.model import PayoutTerms
 from merchants.payout_terms import set_payout_terms
 from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.sheets import month_books, month_sheet
+from monnaie_locale.commands.verification_registers import check_registers
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents.model import MerchantStatement
 from monnaie_locale.documents.sheet import Sheet
 from monnaie_locale.exports.operations import shop_statements_of
 from monnaie_locale.exports.shop_statements import month_statements, paid_in
+from monnaie_locale.journal.verify import Finding
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import Month, instant_ms
 from monnaie_locale.ledger.posting import Draw
 from monnaie_locale.programmes.model import LegalBasis
 from tests.factories import programmes
 from tests.factories.month import CHECKER, MAKER, OCTOBER, Month2026, moment, open_month
+from tests.factories.vandal import run, take_the_guards_down
 from tests.judges.pdf_ua import check_pdf_ua
 
 # What only reads through the same code: once is enough.
@@ -41,7 +44,9 @@ class Paper:
     statement: MerchantStatement
 
 
-def paid_month(engine: Engine, *, terms: PayoutTerms = HALF_A_PERCENT, cap_cents: int = 0) -> Month2026:
+def paid_month(
+    engine: Engine, *, terms: PayoutTerms = HALF_A_PERCENT, cap_cents: int = 0, minimum_cents: int | None = None
+) -> Month2026:
     """Return October paid under some terms; the first shop took chèques too when asked."""
     month = open_month(engine)
     month.import_(month.first_statement(), now=moment(11))
@@ -52,7 +57,7 @@ def paid_month(engine: Engine, *, terms: PayoutTerms = HALF_A_PERCENT, cap_cents
         month.world.issue(7, 10_000, 2)
         month.world.do(EntryKind.CHARGE, Draw((month.world.purse(7, 2),), month.world.shop(1), cap_cents))
     transact(engine, set_payout_terms, territory_id=1, terms=terms, actor=CHECKER, now=moment(20))
-    month.pay()
+    month.pay(minimum_cents=minimum_cents)
     return month
 
 
@@ -137,6 +142,34 @@ def test_terms_decided_after_the_order_are_not_those_of_its_statement(db_engine:
     month.world.now_ms = instant_ms(moment(2, 11))
     month.world.charge(7, 1, 100)
     assert paper(month, of=Month(2026, 11))[1].statement.minimum_cents == 900
+
+
+@ON_SQLITE
+def test_a_payout_prepared_with_another_minimum_says_its_own(db_engine: Engine) -> None:
+    month = paid_month(db_engine, minimum_cents=1_300)
+    first, second = paper(month).values()
+    # 12,50 € reach the 5,00 € of the terms: why the first shop waits is on its statement too.
+    assert (first.statement.payout_cents, second.statement.payout_cents) == (0, 3_980)
+    for each in (first, second):
+        assert "Un virement est fait à partir de 13,00 €. Frais de l’émetteur : 0,50 % du montant brut." in each.words
+    assert check_registers_of(db_engine) == []
+
+
+@ON_SQLITE
+def test_a_payout_of_which_nobody_noted_the_minimum_says_none(db_engine: Engine) -> None:
+    month = paid_month(db_engine, minimum_cents=1_300)
+    take_the_guards_down(db_engine)
+    # What an older version left in the audit trail.
+    run(db_engine, "UPDATE audit_events SET detail = '{}' WHERE action = 'payout.prepare'")
+    for each in paper(month).values():
+        assert each.statement.minimum_cents is None
+        assert "à partir de" not in each.words
+        assert "Frais de l’émetteur : 0,50 % du montant brut." in each.words
+
+
+def check_registers_of(engine: Engine) -> list[Finding]:
+    with reading(engine) as db:
+        return list(check_registers(db, territory_id=1))
 
 
 @ON_SQLITE

@@ -127,7 +127,7 @@ def test_a_difference_may_be_carried_with_its_reason_and_money_on_its_way_carrie
             "Reporté : La banque cherche."
         ),
         (
-            "le 26/10/2026 (5 jours). Le virement V-1 est ordonné ; la banque ne l'a pas encore débité. "
+            "le 26/10/2026 (5 jours). Le virement V-1 est ordonné ; la banque ne l’a pas encore débité. "
             "En cours de sa nature : le prochain relevé le soldera."
         ),
     ]

@@ -13,7 +13,7 @@ import pytest
 
 from monnaie_locale.documents import sheet_xlsx
 from monnaie_locale.documents.errors import ControlTotalsDiffer
-from monnaie_locale.documents.sheet import Column, Control, Kind, Sheet, Standing, control_of
+from monnaie_locale.documents.sheet import Column, Control, Kind, PartSubtotal, Sheet, Standing, Subtotal, control_of
 from monnaie_locale.documents.sheet_csv import csv_parts
 from monnaie_locale.documents.sheet_pdf import pdf_bytes
 from monnaie_locale.documents.sheet_xlsx import xlsx_bytes
@@ -154,6 +154,37 @@ def test_no_writer_gives_what_does_not_add_up(sheet, wanted, control):
     assert "{" not in caught.value.sentence()
 
 
+def with_subtotals(sheet, kinds=(PartSubtotal, Subtotal)):
+    words = ("Total du tiers", "Total du compte")
+    rows = [
+        *ROWS, *(kind((each, "M3", None, 123_456_789, 123_456_789, 0)) for kind, each in zip(kinds, words, strict=True))
+    ]  # fmt: skip
+    return dataclasses.replace(sheet, rows=lambda: iter(rows))
+
+
+def test_a_subtotal_is_marked_and_in_no_control_total(sheet, words_of):
+    marked = with_subtotals(sheet)
+    lines = openpyxl.load_workbook(io.BytesIO(xlsx_bytes(marked)))["Lignes"]
+    assert csv_rows(marked)[4:7] == [
+        ["Total du tiers", "M3", "", "1234567,89", "1234567,89", "0,00"],
+        ["Total du compte", "M3", "", "1234567,89", "1234567,89", "0,00"],
+        ["Total", "", "", "1234567,89", "1234567,89", ""],
+    ]
+    assert ["Contrôle", "Nombre de lignes", "3"] in csv_rows(marked)
+    assert [(lines[f"D{row}"].font.bold, lines[f"D{row}"].border.top.style) for row in (4, 5, 6)] == [
+        (False, None), (True, None), (True, "thin"),
+    ]  # fmt: skip
+    assert "Total du compte M3 1 234 567,89 € 1 234 567,89 € 0,00 €" in words_of(pdf_bytes(marked))
+    assert check_pdf_ua(pdf_bytes(marked)) == []
+    assert check_pdf_ua(broken(pdf_bytes(marked), _no_span)) == ["rows of one width"]
+
+
+@pytest.mark.parametrize("wanted", WRITERS)
+def test_a_row_of_totals_that_does_not_say_so_is_counted(sheet, wanted):
+    with pytest.raises(ControlTotalsDiffer):
+        WRITERS[wanted](with_subtotals(sheet, kinds=(PartSubtotal, tuple)))
+
+
 @pytest.mark.parametrize("wanted", WRITERS)
 def test_the_same_sheet_gives_the_same_bytes(sheet, wanted):
     assert WRITERS[wanted](sheet) == WRITERS[wanted](sheet)
@@ -238,6 +269,12 @@ def without(name):
 def _no_scope(pdf):
     for each in pdf.objects:
         if isinstance(each, pikepdf.Dictionary) and str(each.get("/S", "")) == "/TH":
+            del each["/A"]
+
+
+def _no_span(pdf):
+    for each in pdf.objects:
+        if isinstance(each, pikepdf.Dictionary) and str(each.get("/S", "")) == "/TD":
             del each["/A"]
 
 

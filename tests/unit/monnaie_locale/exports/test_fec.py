@@ -39,6 +39,14 @@ def test_the_month_is_a_legal_file():
     assert fec_file_name(siren="732 829 320", closes_on=LAST_DAY) == NAME
 
 
+def test_the_apostrophe_of_our_labels_is_the_one_that_iso_8859_15_has():
+    spoken = entry(1, EntryKind.RECOVERY, [(named(AccountKind.RESERVE), 5), (named(AccountKind.EXPIRED, "P1"), -5)],
+                   label="Récupération d’un indu")  # fmt: skip
+    content = write([spoken]).decode()
+    assert "\tRécupération d'un indu [1]\t" in content
+    assert "’" not in content
+
+
 def test_a_file_written_by_hand_to_the_law_passes_the_judge():
     assert judge((DATA / "good_tab_utf8" / NAME).read_bytes()) == []
 

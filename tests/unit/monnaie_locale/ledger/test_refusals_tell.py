@@ -24,7 +24,7 @@ LONG = "1234567890" * 5
 def test_a_refusal_carries_its_code_and_its_details() -> None:
     refusal = AlreadyReversed(entry_id=12)
     assert refusal.args == ("already_reversed",)
-    assert str(refusal) == "already_reversed: L'écriture n° 12 a déjà été contre-passée."
+    assert str(refusal) == "already_reversed: L’écriture n° 12 a déjà été contre-passée."
     assert refusal.english() == "This entry was already reversed; an entry is reversed once."
     # A text that names cents is shown as it is.
     assert InsufficientFunds(available_cents="peu").sentence() == "Solde insuffisant : il reste peu."
