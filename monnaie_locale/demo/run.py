@@ -91,11 +91,10 @@ def run_demo(
     later = list(live_months(ended.stage, ended, count=months - 1, charges=share, progress=progress))
     if later:
         ended = replace(ended, verdict=settling.verified(ended.stage))
-        files = _in_folders(plan.month, files, later)
-        files |= _of_years(rt, plan.month, later[-1].month, progress)
+        files = _in_folders(plan.month, files, later) | _of_years(rt, plan.month, later[-1].month, progress)
     write(out, files)
-    seconds = time.perf_counter() - started
-    rows = summary(rt, plan=plan, ended=ended, later=later, names=list(files), seconds=seconds)
+    took_s = time.perf_counter() - started
+    rows = summary(rt, plan=plan, ended=ended, later=later, names=list(files), seconds=took_s)
     return Demo(rt=rt, home=home, plan=plan, ended=ended, rows=[*rows, *year_rows(later)], later=later)
 
 
