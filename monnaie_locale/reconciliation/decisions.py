@@ -71,8 +71,9 @@ def decide(db: Connection, *, by: By, shares: Sequence[Share], items: Sequence[I
         items: what it is, in positive cents. A debit and a credit of the same amount are one `bank_correction`.
 
     Refuses, in this order: resolution_needs_two_people, bank_line_unknown, bank_line_not_in_suspense,
-    bank_line_already_resolved, resolution_impossible, decision_unbalanced, decision_period_closed, then what each entry
-    refuses.
+    bank_line_already_resolved, resolution_impossible, decision_unbalanced, decision_period_closed, what each entry
+    refuses, then resolution_needs_two_people of the database: one person leaves waiting what may have paid a rejected
+    transfer, unless the bank corrected it itself.
 
     """
     if any(item.kind in TWO_PEOPLE_RESOLUTIONS for item in items):

@@ -191,7 +191,7 @@ class ResolutionImpossible(Refusal):
 
 
 class ResolutionNeedsTwoPeople(Refusal):
-    """One person alone does not say that a rejected transfer was paid: one prepares it, another approves."""
+    """One person alone says neither that a rejected transfer was paid nor that its debit is something else."""
 
     code = "resolution_needs_two_people"
     nature = Nature.CONFLICT

@@ -24,6 +24,7 @@ from monnaie_locale.reconciliation.errors import (
     PaidRejectionEnded,
     PaidRejectionPending,
     PaidRejectionSamePerson,
+    ResolutionNeedsTwoPeople,
     StatementAlreadyImported,
 )
 
@@ -170,4 +171,5 @@ names("decision_not_undoable", DecisionNotUndoable)
 names("uq_paid_rejections_pending", PaidRejectionPending)
 names("ck_paid_rejections_two_people", PaidRejectionSamePerson)
 names("paid_rejection_one_person", PaidRejectionSamePerson)
+names("rejected_debit_one_person", ResolutionNeedsTwoPeople)
 names("paid_rejection_frozen", PaidRejectionEnded)

@@ -144,6 +144,9 @@ def test_two_people_decide_by_their_own_keys(site: Site) -> None:
     one_alone = {"kind": "rejection_paid", "reference": "VILLE1-P00001-0001", "note": "seul"}
     alone = both.send("POST", "/statements/2/lines/1/resolution", one_alone)
     assert (alone.status_code, alone.json["code"]) == (409, "resolution_needs_two_people")
+    # Nor that its debit is something else, which the database refuses.
+    otherwise = both.send("POST", "/statements/2/lines/1/resolution", {"kind": "bank_charge", "note": "seul"})
+    assert (otherwise.status_code, otherwise.json["code"]) == (409, "resolution_needs_two_people")
 
     assert approver.send("POST", "/paid-rejections/1/approve").json["state"] == "approved"
     assert approver.send("POST", "/paid-rejections/1/cancel").status_code == 403

@@ -300,10 +300,10 @@ ATTACKS = (
 
 
 def test_the_database_holds_the_two_people(month: Month2026) -> None:
-    debit(month)
+    debit(month, BankLine(cents=-100, on=datetime.date(2026, 10, 30), text="PRLV INCONNU"))
     prepare(month)
     # A decision that exists, to hang things on.
-    fee = Share(bank_statement_id=2, line_no=1, part_no=1, amount_cents=-100)
+    fee = Share(bank_statement_id=2, line_no=4, part_no=1, amount_cents=-100)
     transact(
         month.engine, decide, by=by(CHECKER), shares=[fee],
         items=[Item(kind=Resolution.BANK_CHARGE, amount_cents=100)],
