@@ -5,6 +5,7 @@ validation, EcritureNum on a continuous sequence.
 """
 
 import datetime
+import functools
 import itertools
 from collections.abc import Iterable, Iterator
 
@@ -40,6 +41,8 @@ MAY_BE_BLANK = frozenset({"CompAuxNum", "CompAuxLib", "EcritureLet", "DateLet", 
 SEPARATOR = "\t"
 LINE_END = "\r\n"
 ENTRIES_PER_PART = 500
+# Days, journals and their names come again and again.
+FIELDS_KEPT = 4_096
 
 
 def fec_file_name(*, siren: str, closes_on: datetime.date) -> str:
@@ -107,15 +110,15 @@ def _rows(rank: int, entry: BookEntry, accounts: dict[int, str]) -> Iterator[str
         JournalCode=entry.journal_code,
         JournalLib=entry.journal_label,
         EcritureNum=str(rank),
-        EcritureDate=f"{entry.accounted_on:%Y%m%d}",
+        EcritureDate=_day(entry.accounted_on),
     )
     between = _written(
         entry,
         PieceRef=entry.piece_reference,
-        PieceDate=f"{entry.piece_on:%Y%m%d}",
+        PieceDate=_day(entry.piece_on),
         EcritureLib=_label(entry),
     )
-    after = _written(entry, EcritureLet="", DateLet="", ValidDate=f"{entry.recorded_on:%Y%m%d}", Montantdevise="",
+    after = _written(entry, EcritureLet="", DateLet="", ValidDate=_day(entry.recorded_on), Montantdevise="",
                      Idevise="")  # fmt: skip
     for line in entry.lines:
         account = accounts.get(line.account.account_id)
@@ -137,13 +140,24 @@ def _account_fields(entry: BookEntry, account: LedgerAccount) -> str:
 
 def _written(entry: BookEntry, **fields: str) -> str:
     """Return fields that follow one another, by the names of their columns; refuses entry_field_empty."""
+    plain = list(map(_plain, fields.values()))
+    if "" in plain:
+        for column, field in zip(fields, plain, strict=True):
+            if not field and column not in MAY_BE_BLANK:
+                raise EntryFieldEmpty(field=column, number=entry.number)
+    return SEPARATOR.join(plain)
+
+
+@functools.lru_cache(maxsize=FIELDS_KEPT)
+def _plain(field: str) -> str:
     # "|" is the other separator that the law allows: a reader may guess it from the first line that holds one.
     # ISO 8859-15, one of the character sets of A47 A-1, has no curved apostrophe.
-    plain = {column: one_line(field.replace("|", " ").replace("’", "'")) for column, field in fields.items()}
-    for column, field in plain.items():
-        if not field and column not in MAY_BE_BLANK:
-            raise EntryFieldEmpty(field=column, number=entry.number)
-    return SEPARATOR.join(plain.values())
+    return one_line(field.replace("|", " ").replace("’", "'"))
+
+
+@functools.lru_cache(maxsize=FIELDS_KEPT)
+def _day(day: datetime.date) -> str:
+    return f"{day:%Y%m%d}"
 
 
 def _label(entry: BookEntry) -> str:

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -13,8 +14,7 @@ from monnaie_locale.ledger.entries import EntryKind
 LOOKUP_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeEvent:
+class ChargeEvent(NamedTuple):
     """A charge in cents: which wallet, which shop's account, when, and the first day on which a purse of it expires."""
 
     entry_id: int

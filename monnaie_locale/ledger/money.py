@@ -1,5 +1,7 @@
 """Integer cents, and how people write them."""
 
+import functools
+
 # JSON numbers are exact up to 2^53 in every client: nothing above it is ever accepted as an amount.
 CENTS_MAX = 2**53 - 1
 CENTS_PER_EURO = 100
@@ -16,6 +18,8 @@ def format_euros(amount_cents: int) -> str:
     return f"{sign}{euros:,}".replace(",", NARROW_NO_BREAK_SPACE) + f",{cents:02d}{NO_BREAK_SPACE}€"
 
 
+# The amounts of a town come again and again, each in a dozen of a month's files.
+@functools.lru_cache(maxsize=65_536)
 def format_decimal(amount_cents: int, *, point: str = ".") -> str:
     """Return the amount for a file that a program reads: 123456 gives "1234.56"."""
     sign = "-" if amount_cents < 0 else ""

@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from monnaie_locale.ledger.periods import Month
 
@@ -161,9 +162,8 @@ class Funding:
         return self.received_on is not None and self.received_on <= day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """A charge: which wallet, which shop's account, when; the first expiry of its purses; what gave it all back."""
+class Charge(NamedTuple):
+    """A charge: which wallet and shop's account, when; the first expiry of its purses; what gave it all back."""
 
     entry_id: int
     wallet_id: int

@@ -46,19 +46,8 @@ def look_at_tills(db: Connection, *, territory_id: int, month: Month, as_of_ms: 
             given_back_by.setdefault(refund.charge_entry_id, refund.entry_id)
         if refund.accounted_on >= first_day:
             standing.append(_refund(refund, charged_cents, before_cents))
-    charges = tuple(
-        Charge(
-            entry_id=event.entry_id,
-            wallet_id=event.wallet_id,
-            shop_account_id=event.shop_account_id,
-            amount_cents=event.amount_cents,
-            happened_at_ms=event.happened_at_ms,
-            accounted_on=event.accounted_on,
-            purse_expires_on=event.purse_expires_on,
-            given_back_by=given_back_by.get(event.entry_id),
-        )
-        for event in events
-    )
+    # The fields of an event are the first ones of a charge, in the same order.
+    charges = tuple(Charge(*event, given_back_by.get(event.entry_id)) for event in events)
     head = head_of(db, territory_id=territory_id)
     return Tills(month=month, through_entry_id=head.last_entry_id, charges=charges, refunds=tuple(standing))
 
