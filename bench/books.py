@@ -17,6 +17,7 @@ from monnaie_locale.journal.queries import entries_by_number
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.keys import CHANCE_BYTES, timed_key
 from monnaie_locale.ledger.posting import Draw, Posting, request_digest
 
 TERRITORY_ID = 1
@@ -27,6 +28,8 @@ PURSE_CENTS = 100_000_000
 AMOUNT_CENTS_MAX = 5_000
 BATCH = 1_000
 LEAVES_CHECKED = 200
+# The same keys in every run: 1 December 2026, then a millisecond each.
+KEYS_FROM_MS = 1_796_083_200_000
 
 RESERVE = Owner(AccountKind.RESERVE)
 FUNDS = Owner(AccountKind.PROGRAMME_FUNDS, programme_id=1)
@@ -132,11 +135,11 @@ def charges(accounts: Accounts, *, caller: int, hot: bool) -> Iterator[Posting]:
     """Yield payments without end: a random purse pays a random shop, or when `hot` always the same one."""
     chance = random.Random(caller)  # the same accounts in every run
     shops = accounts.shops[:1] if hot else accounts.shops
-    number = 0
+    at_ms = KEYS_FROM_MS
     while True:
-        number += 1
+        at_ms += 1  # the tills ask in turn
         draw = Draw((chance.choice(accounts.purses),), chance.choice(shops), chance.randint(1, AMOUNT_CENTS_MAX))
-        yield posting(EntryKind.CHARGE, draw, key=f"{caller}:{number}")
+        yield posting(EntryKind.CHARGE, draw, key=timed_key(at_ms=at_ms, chance=chance.randbytes(CHANCE_BYTES)))
 
 
 def post_all(engine: Engine, postings: list[Posting]) -> None:

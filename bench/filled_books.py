@@ -22,9 +22,10 @@ from monnaie_locale.journal.tables import journal_entries, log_heads, transfers
 from monnaie_locale.ledger.accounts import OWED_KINDS, AccountKind
 from monnaie_locale.ledger.canonical import Line, entry_bytes
 from monnaie_locale.ledger.entries import EntryKind
+from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.merkle import Frontier, hash_leaf
 from monnaie_locale.ledger.periods import Month, instant_ms, paris_date
-from monnaie_locale.ledger.posting import key_digest, request_digest
+from monnaie_locale.ledger.posting import request_digest
 
 ROWS_PER_INSERT = 20_000
 PURSE_CENTS = 100_000_000

@@ -14,8 +14,9 @@ from monnaie_locale.journal.plans import Outcome
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds
+from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 from monnaie_locale.programmes.model import Category
 from wallets.authorisation import Authorisation, authorise_read
 from wallets.card_reading import ReadCard

@@ -9,8 +9,9 @@ from merchants.model import Receipt, Till
 from merchants.tables import abandoned_keys
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.locking import lock_books
+from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.ledger.posting import Posted, key_digest
+from monnaie_locale.ledger.posting import Posted
 
 
 def resolve_charge(

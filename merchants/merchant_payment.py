@@ -18,8 +18,9 @@ from monnaie_locale.journal.queries import balance_of, balances_of, find_posted
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.entries import EntryKind, Transfer
 from monnaie_locale.ledger.errors import InsufficientFunds
+from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms, paris_date
-from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 
 
 def pay_merchant(

@@ -27,8 +27,9 @@ from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds, Nature, Refusal
+from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
-from monnaie_locale.ledger.posting import Posted, key_digest
+from monnaie_locale.ledger.posting import Posted
 from monnaie_locale.programmes.guarantee_queries import guarantee_accounts
 
 DAY_MS = 24 * 60 * 60 * 1000

@@ -21,8 +21,9 @@ from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
 from monnaie_locale.ledger.errors import EntryUnknown
+from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms, paris_date
-from monnaie_locale.ledger.posting import Draw, Posted, Posting, key_digest, request_digest
+from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 from monnaie_locale.programmes.model import ExpiredGoesTo
 from monnaie_locale.programmes.queries import programme_of
 from monnaie_locale.programmes.rules import expires_by

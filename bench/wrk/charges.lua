@@ -2,6 +2,12 @@
 -- Arguments: the file of charges (key of the till, card, amount), how many of them to leave out, the file of answers.
 local requests, sent, answers = {}, 0, nil
 
+-- A UUID version 7, as the till makes them: a millisecond each since 1 December 2026.
+function key(number)
+  local made_ms = 0x1a22ee6b000 + number
+  return string.format("%08x-%04x-7000-8000-%012x", math.floor(made_ms / 65536), made_ms % 65536, number)
+end
+
 function init(args)
   local number, skipped = 0, tonumber(args[2])
   for line in io.lines(args[1]) do
@@ -11,7 +17,7 @@ function init(args)
       requests[#requests + 1] = wrk.format("POST", "/api/v1/charges", {
         ["Authorization"] = "Bearer " .. api_key,
         ["Content-Type"] = "application/json",
-        ["Idempotency-Key"] = "bench-" .. number,
+        ["Idempotency-Key"] = key(number),
       }, '{"card":"' .. card .. '","amount_cents":' .. amount .. "}")
     end
   end

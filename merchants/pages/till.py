@@ -1,6 +1,5 @@
 """The till: an amount, a card, "paid". Works as a plain form too, for a tablet whose camera or script fails."""
 
-import base64
 import csv
 import io
 
@@ -33,6 +32,7 @@ from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission, SubjectKind
 from monnaie_locale.journal.queries import entries_by_number
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
+from monnaie_locale.ledger.keys import CHANCE_BYTES, timed_key
 from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, moment_of, paris_date
 from monnaie_locale.web import pages
@@ -42,7 +42,6 @@ from wallets.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till", __name__, template_folder="../templates")
 
-KEY_BYTES = 15
 # The codes that ask for one more thing from the people at the counter, rather than end the payment.
 ASKS_FOR_PIN = "pin_required"
 PIN_FIELD_LENGTH_MAX = 8
@@ -356,4 +355,5 @@ def _shop_id() -> int:
 
 def new_key() -> str:
     """Return a key that makes one payment of a page unique."""
-    return base64.urlsafe_b64encode(runtime.current().random_bytes(KEY_BYTES)).decode("ascii")
+    running = runtime.current()
+    return timed_key(at_ms=running.now_ms(), chance=running.random_bytes(CHANCE_BYTES))

@@ -23,6 +23,7 @@ CATALOGUE = "api.refusals"
 # What fits a 32-bit column (`web.addresses` says the same to the router).
 IDENTIFIER = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 PARAMETER = re.compile(r"<(?:(?P<converter>[a-z]+)(?:\([^)]*\))?:)?(?P<name>[a-z_]+)>")
+KEY_ADVICE = "New for each request, the same for its retries. A UUID version 7 (RFC 9562) is written fastest."
 SCHEMA_REF = "#/components/schemas/{model}"
 
 blueprint = api_blueprint("api_document", __name__)
@@ -143,7 +144,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         ]
     if operation.idempotent:
         key = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
-        parameters.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": key})
+        parameters.append({
+            "name": "Idempotency-Key", "in": "header", "required": True, "schema": key, "description": KEY_ADVICE,
+        })  # fmt: skip
     if operation.conditional:
         parameters.append({"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}})
     return parameters

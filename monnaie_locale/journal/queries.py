@@ -15,7 +15,8 @@ from monnaie_locale.journal.tables import accounts, balances, closed_periods, jo
 from monnaie_locale.ledger.accounts import AccountKind, Balance
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
 from monnaie_locale.ledger.errors import EntryUnknown, IdempotencyKeyReused
-from monnaie_locale.ledger.posting import Posted, key_digest
+from monnaie_locale.ledger.keys import key_digest
+from monnaie_locale.ledger.posting import Posted
 
 ENTRIES_PER_READ = 2000
 # Calling an enumeration costs ten times a dictionary.

@@ -14,6 +14,7 @@ from monnaie_locale.ledger.accounts import Balance
 from monnaie_locale.ledger.amounts import check_amount
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry, Transfer
 from monnaie_locale.ledger.errors import AccountUnknown, InsufficientFunds, SameAccount
+from monnaie_locale.ledger.keys import key_digest
 
 
 class Draw(NamedTuple):
@@ -66,11 +67,6 @@ class Posted(NamedTuple):
     leaf_hash: bytes
     replayed: bool = False
     left_cents: int | None = None
-
-
-def key_digest(*, caller: str, idempotency_key: str) -> bytes:
-    """Return the SHA-256 that makes a key unique per caller."""
-    return sha256(f"{caller}\x00{idempotency_key}".encode()).digest()
 
 
 def request_digest(**fields: str | int | bool | bytes | None) -> bytes:

@@ -233,7 +233,7 @@ def heads_of(db: Connection) -> list[Head]:
 
 
 def key_digest(caller: str, key: str) -> bytes:
-    """Return what the journal keeps of a caller's key."""
+    """Return what the journal keeps of a caller's key; those of this suite have no time in them."""
     return hashlib.sha256(f"{caller}\x00{key}".encode()).digest()
 
 

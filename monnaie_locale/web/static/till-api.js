@@ -1,7 +1,6 @@
 /* What the till's scripts share: how the service is asked, and how money and time are written. */
 
 const ANSWER_TIMEOUT_MS = 8000;
-const KEY_BYTES = 15;
 export const NOT_MODIFIED = 304;
 
 const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
@@ -28,8 +27,15 @@ export function fromBase64url(text) {
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
 }
 
-/* Return a key that no other request ever carried. */
-export const newKey = () => base64url(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
+/* Return a key that no other request ever carried: a UUID version 7, its time before its chance (RFC 9562 §5.7). */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const drawn = BigInt(((bytes[6] & 0x0f) << 8) | bytes[7]);
+  new DataView(bytes.buffer).setBigUint64(0, (BigInt(Date.now()) << 16n) | 0x7000n | drawn);
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
 
 /* Ask the API; gives { status, body, etag }, or null when no answer arrived. `known`: the ETag of what is kept already,
  * of which a 304 sends nothing again. */
