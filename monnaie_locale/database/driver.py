@@ -5,11 +5,13 @@ SQLAlchemy's: nobody above sees a difference.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+
+SENT = "monnaie_locale_sent_ahead"
 
 
 class Result(Protocol):
@@ -38,21 +40,65 @@ def execute(db: Connection, statement: str, values: Sequence[object] = ()) -> Re
 
 
 @contextmanager
-def sent_ahead(db: Connection) -> Iterator[None]:
+def sent_ahead(db: Connection, *, until_commit: bool = False) -> Iterator[None]:
     """Do not wait, inside the block, for what the server answers to each `execute`: Python prepares the next meanwhile.
 
     For statements whose results nobody reads. What one of them broke is raised by a later one or at the end of the
     block. SQLite works in our own process: nothing changes there.
+
+    Args:
+        db: a connection in a transaction.
+        until_commit: nothing follows but the commit, which then travels with them: `answered` waits for all of it.
+
     """
     if db.dialect.name != "postgresql":
         yield
         return
     connection: Any = db.connection.dbapi_connection
+    sent = ExitStack()
+    sent.enter_context(connection.pipeline())
+    db.info[SENT] = sent
     try:
-        with connection.pipeline():
-            yield
+        yield
+    except BaseException:
+        _forget(db)
+        raise
+    if not until_commit:
+        _await(db)
+
+
+@contextmanager
+def answered(db: Connection) -> Iterator[None]:
+    """Wait, at the end of the block, for the answers to what was sent ahead in it; raises what broke."""
+    try:
+        yield
+    except BaseException:
+        _forget(db)
+        raise
+    _await(db)
+
+
+def is_sent_ahead(db: Connection) -> bool:
+    """Return whether statements were sent whose answers nobody waited for yet."""
+    return SENT in db.info
+
+
+def _await(db: Connection) -> None:
+    sent: ExitStack | None = db.info.pop(SENT, None)
+    if sent is None:
+        return
+    try:
+        sent.close()
     except db.dialect.loaded_dbapi.Error as error:
         _raise(db, "statements sent ahead", error)
+
+
+def _forget(db: Connection) -> None:
+    """Leave what was sent: something else is being raised, and the transaction goes with it."""
+    sent: ExitStack | None = db.info.pop(SENT, None)
+    if sent is not None:
+        with suppress(db.dialect.loaded_dbapi.Error):
+            sent.close()
 
 
 def _raise(db: Connection, statement: str, error: Exception) -> NoReturn:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from monnaie_locale.database.constraints import as_refusal
+from monnaie_locale.database.driver import answered, execute, is_sent_ahead
 from monnaie_locale.database.engine import NOTICES, READ_ONLY
 
 ATTEMPTS_MAX = 5
@@ -17,13 +18,14 @@ RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 
 # PostgreSQL answers COMMIT with this warning when a wait for a standby was cancelled: committed here, not there.
 REPLICATION_WARNING = "synchronous replication"
+COMMIT = "COMMIT"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class CommitInDoubt(Exception):
-    """The commit returned with a warning: the caller must ask again with the same key."""
+    """The commit returned with a warning or as a rollback: the caller must ask again with the same key."""
 
 
 def transact(
@@ -97,8 +99,15 @@ def _once(
 ) -> T:
     notices: list[str] = db.info.setdefault(NOTICES, [])
     notices.clear()
-    with db.begin():
+    committed: Any = None
+    with db.begin(), answered(db):
         result = operation(db, *args, **kwargs)
+        if is_sent_ahead(db):
+            # In one round trip with what the operation sent; SQLAlchemy's own commit finds nothing left to do.
+            committed = execute(db, COMMIT)
+    # PostgreSQL answers COMMIT with "ROLLBACK" when a statement before it had failed and somebody kept silent about it.
+    if committed is not None and committed.statusmessage != COMMIT:
+        raise CommitInDoubt
     if any(REPLICATION_WARNING in notice for notice in notices):
         raise CommitInDoubt
     return result

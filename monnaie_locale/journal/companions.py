@@ -24,7 +24,7 @@ class CompanionBatch(Protocol):
         """Take the accepted posting into account, for those that follow in the batch."""
 
     def save(self, db: Connection) -> None:
-        """Write what changed, in a few statements."""
+        """Write what changed, in a few statements whose results nobody reads: they are sent ahead."""
 
 
 class Companion(Protocol):

@@ -40,7 +40,7 @@ Request = Posting | Planned
 
 
 def post_requests(db: Connection, requests: Sequence[Request], *, recorded_at_ms: int) -> list[Posted | Exception]:
-    """Post the requests of one territory in order; a refusal is an answer, the others go on.
+    """Post the requests of one territory in order, at the end of the transaction; a refusal is an answer, others go on.
 
     Args:
         db: a connection in a transaction; nothing is durable before it commits.
@@ -50,7 +50,7 @@ def post_requests(db: Connection, requests: Sequence[Request], *, recorded_at_ms
     """
     outcomes = _worked_out(db, requests)
     postings = [outcome for outcome in outcomes if isinstance(outcome, Posting)]
-    answers = iter(post_batch(db, postings, recorded_at_ms=recorded_at_ms))
+    answers = iter(post_batch(db, postings, recorded_at_ms=recorded_at_ms, until_commit=True))
     return [next(answers) if isinstance(outcome, Posting) else outcome for outcome in outcomes]
 
 

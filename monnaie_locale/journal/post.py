@@ -34,13 +34,16 @@ def post(db: Connection, posting: Posting, *, recorded_at_ms: int) -> Posted:
     return answer
 
 
-def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: int) -> list[Posted | Refusal]:
+def post_batch(
+    db: Connection, postings: Sequence[Posting], *, recorded_at_ms: int, until_commit: bool = False
+) -> list[Posted | Refusal]:
     """Post the entries of one territory in order; a refusal is an answer, the others go on.
 
     Args:
         db: a connection in a transaction; nothing is durable before it commits.
         postings: requests of one territory.
         recorded_at_ms: the instant of recording, milliseconds UTC.
+        until_commit: the transaction ends with it: what it writes goes to the server together with the commit.
 
     """
     if not postings:
@@ -60,7 +63,7 @@ def post_batch(db: Connection, postings: Sequence[Posting], *, recorded_at_ms: i
         companions=_load_companions(db, postings),
         reversed_ids=_reversed_among(db, territory_id, postings),
     )
-    return batch.post(db, postings, keys)
+    return batch.post(db, postings, keys, until_commit=until_commit)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,16 +101,18 @@ class _Batch:
             self.companions[type(companion)].accept(companion, posted)
         return posted
 
-    def post(self, db: Connection, postings: Sequence[Posting], keys: Sequence[bytes]) -> list[Posted | Refusal]:
+    def post(
+        self, db: Connection, postings: Sequence[Posting], keys: Sequence[bytes], *, until_commit: bool
+    ) -> list[Posted | Refusal]:
         """Answer every request in order and write what they add: a part while the next is decided."""
         answers: list[Posted | Refusal] = []
-        with sent_ahead(db):
+        with sent_ahead(db, until_commit=until_commit):
             for start in range(0, len(postings), DECIDED_AT_ONCE):
                 part = slice(start, start + DECIDED_AT_ONCE)
                 answers += [self.answer(posting, key) for posting, key in zip(postings[part], keys[part], strict=True)]
                 self._write(db)
-        for shared in self.companions.values():
-            shared.save(db)
+            for shared in self.companions.values():
+                shared.save(db)
         return answers
 
     def _write(self, db: Connection) -> None:
