@@ -41,7 +41,7 @@ def abandon_unless_posted(
 ) -> Posted | None:
     """Take the posting lock; return what the key posted, or give the key up and return None."""
     once = key_digest(caller=till.caller, idempotency_key=idempotency_key)
-    books = lock_books(db, territory_id=territory_id, key_digests=[once], account_ids=())
+    books, _ = lock_books(db, territory_id=territory_id, key_digests=[once], account_ids=())
     posted = books.posted.get(once)
     if posted is not None:
         return posted

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 from merchants.cashier_errors import CashierRequired
 from merchants.errors import ChargeAbandoned, MerchantSuspended, TillUnpaired
 from merchants.tables import charge_cashiers
-from monnaie_locale.database.prepared import as_bytes, select_among
+from monnaie_locale.database.prepared import Look, Rows, as_bytes, select_among
 from monnaie_locale.ledger.entries import EntryKind, Transfer
 from monnaie_locale.ledger.posting import Posted
 
@@ -52,16 +52,19 @@ class OpenTill:
     cashier_id: int | None = None
 
     @classmethod
-    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["OpenTill"]) -> "_OpenTills":
-        """Read the tills of the batch with their shops and cashiers, and which of the keys were given up."""
-        till_ids = sorted({companion.till_id for companion in companions})
-        rows = select_among(db, STATES, till_ids, territory_id)
-        gave_up = {row[0] for row in rows if row[3]}
+    def look(cls, *, territory_id: int, companions: Sequence["OpenTill"]) -> Look[Rows]:
+        """Return what reads the tills of the batch with their shops and cashiers."""
+        return Look(STATES, sorted({companion.till_id for companion in companions}), (territory_id,), list)
+
+    @classmethod
+    def loaded(cls, db: Connection, *, territory_id: int, companions: Sequence["OpenTill"], seen: Rows) -> "_OpenTills":
+        """Return the tills seen; which of the keys were given up is read for the few tills that ever gave one up."""
+        gave_up = {row[0] for row in seen if row[3]}
         keys = [companion.key_digest for companion in companions if companion.till_id in gave_up]
         abandoned = {as_bytes(row[0]) for row in select_among(db, ABANDONED, keys, territory_id)}
         said = sorted({each.cashier_id for each in companions if each.cashier_id is not None})
         shop_of = {row[0]: row[1] for row in select_among(db, CASHIERS, said, territory_id)}
-        states = {row[0]: _State(bool(row[1]), bool(row[2]), row[4], bool(row[5]), row[6]) for row in rows}
+        states = {row[0]: _State(bool(row[1]), bool(row[2]), row[4], bool(row[5]), row[6]) for row in seen}
         return _OpenTills(territory_id, states, abandoned, shop_of)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from monnaie_locale.database.bulk import array_of
 from monnaie_locale.database.driver import execute
-from monnaie_locale.database.prepared import select_among
+from monnaie_locale.database.prepared import Look, Rows
 from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.posting import Posted
 from wallets.errors import CardRefused, PinRequired
@@ -52,12 +52,16 @@ class CardUse:
     may_have_ended: bool = False
 
     @classmethod
-    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["CardUse"]) -> "CardUses":
-        """Lock the cards of the batch, in the order of their numbers, and read their counters."""
-        card_ids = sorted({use.card_id for use in companions})
-        rows = select_among(db, LOAD, card_ids, territory_id)
-        counters = {row[0]: Unpinned(row[2], row[3]) for row in rows}
-        ended = frozenset(row[0] for row in rows if row[1] != CardState.ACTIVE)
+    def look(cls, *, territory_id: int, companions: Sequence["CardUse"]) -> Look[Rows]:
+        """Return what locks the cards of the batch, in the order of their numbers, and reads their counters."""
+        return Look(LOAD, sorted({use.card_id for use in companions}), (territory_id,), list)
+
+    @classmethod
+    def loaded(cls, db: Connection, *, territory_id: int, companions: Sequence["CardUse"], seen: Rows) -> "CardUses":
+        """Return the counters seen."""
+        del db, companions  # all was seen
+        counters = {row[0]: Unpinned(row[2], row[3]) for row in seen}
+        ended = frozenset(row[0] for row in seen if row[1] != CardState.ACTIVE)
         return CardUses(territory_id=territory_id, counters=counters, ended=ended)
 
 

@@ -73,6 +73,27 @@ def look_together(db: Connection, *asked: Look[Any]) -> list[Any]:
     ]
 
 
+def look_ahead(db: Connection, asked: Sequence[Look[Any]]) -> Callable[[], list[Any]]:
+    """Ask, inside `driver.sent_ahead`, and return what reads the answers in order once that block has ended."""
+    wanted = [each for each in asked if each.values]
+    if db.dialect.name == "postgresql":
+        # Statement by statement: what locks rows cannot be a part of a larger one.
+        results = [
+            execute(db, _on_postgresql(each.statement), (array_of(each.values), *each.parameters)) for each in wanted
+        ]
+        return lambda: _in_order(
+            asked, [each.read(found.fetchall()) for each, found in zip(wanted, results, strict=True)]
+        )
+    found = look_together(db, *wanted) if wanted else []
+    return lambda: _in_order(asked, found)
+
+
+def _in_order(asked: Sequence[Look[Any]], found: Sequence[Any]) -> list[Any]:
+    """Put between what was found what those say who wanted nothing."""
+    answers = iter(found)
+    return [next(answers) if each.values else each.read([]) for each in asked]
+
+
 def select_among(db: Connection, statement: str, values: Values, *parameters: object) -> Rows:
     """Return the rows of a `Look` with these fields, as they come."""
     return look(db, Look(statement, values, parameters, list))

@@ -6,10 +6,11 @@ order of the requests, and saved together, all inside the posting's transaction.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Connection
 
+from monnaie_locale.database.prepared import Look
 from monnaie_locale.ledger.entries import Transfer
 from monnaie_locale.ledger.posting import Posted
 
@@ -33,3 +34,23 @@ class Companion(Protocol):
     @classmethod
     def load(cls, db: Connection, *, territory_id: int, companions: Sequence[Any]) -> CompanionBatch:
         """Read and lock what these companions of the class need."""
+
+
+@runtime_checkable
+class LookedUp(Protocol):
+    """A companion whose state is read in the same round trip as the books: those of every charge."""
+
+    @classmethod
+    def look(cls, *, territory_id: int, companions: Sequence[Any]) -> Look[Any]:
+        """Return what these companions of the class need; it is read, and locked, under the posting lock."""
+
+    @classmethod
+    def loaded(
+        cls,
+        db: Connection,
+        *,
+        territory_id: int,
+        companions: Sequence[Any],
+        seen: Any,  # noqa: ANN401 - what its look reads
+    ) -> CompanionBatch:
+        """Return the shared state from what was seen; what is seldom needed may be read now."""

@@ -4,11 +4,13 @@ import datetime
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
 from monnaie_locale.database.bulk import array_of
-from monnaie_locale.database.driver import execute
+from monnaie_locale.database.driver import execute, sent_ahead
+from monnaie_locale.database.prepared import Look, look_ahead
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.queries import KINDS, entries_by_number
 from monnaie_locale.ledger.accounts import Balance
@@ -47,33 +49,41 @@ class LockedBooks:
 
 
 def lock_books(
-    db: Connection, *, territory_id: int, key_digests: Sequence[bytes], account_ids: Collection[int]
-) -> LockedBooks:
-    """Wait for the posting lock, then read.
+    db: Connection,
+    *,
+    territory_id: int,
+    key_digests: Sequence[bytes],
+    account_ids: Collection[int],
+    looks: Sequence[Look[Any]] = (),
+) -> tuple[LockedBooks, list[Any]]:
+    """Wait for the posting lock, then read; the looks see what the lock let through, in the same round trip.
 
     Args:
         db: a connection in a transaction, which holds the lock until it ends.
         territory_id: whose books.
         key_digests: what of these was already posted is returned.
         account_ids: whose balances are returned, of those that exist.
+        looks: what else is read under the lock.
 
     Refuses territory_unknown.
 
     """
     accounts = sorted(account_ids)
-    if db.dialect.name == "postgresql":
-        wanted = (territory_id, array_of(key_digests), array_of(accounts))
-        rows = execute(db, OPEN_ON_POSTGRESQL, wanted).fetchall()
-    else:
-        keys = json.dumps([key.hex() for key in key_digests])
-        rows = execute(db, OPEN_ON_SQLITE, (keys, json.dumps(accounts), territory_id)).fetchall()
+    with sent_ahead(db):
+        if db.dialect.name == "postgresql":
+            books = execute(db, OPEN_ON_POSTGRESQL, (territory_id, array_of(key_digests), array_of(accounts)))
+        else:
+            keys = json.dumps([key.hex() for key in key_digests])
+            books = execute(db, OPEN_ON_SQLITE, (keys, json.dumps(accounts), territory_id))
+        seen = look_ahead(db, looks)
+    rows = books.fetchall()
     if not rows:
         raise TerritoryUnknown(territory_id=territory_id)
     last_entry_id, closed_on, found, written = rows[0]
     numbers = json.loads(found or "[]")
     entries = entries_by_number(db, territory_id=territory_id, entry_ids=numbers) if numbers else []
     held = json.loads(written or "[]")
-    return LockedBooks(
+    locked = LockedBooks(
         last_entry_id,
         datetime.date.fromisoformat(closed_on) if closed_on else None,
         {each.entry.key_digest: each for each in entries},
@@ -83,3 +93,4 @@ def lock_books(
         },
         {account_id: last_id for account_id, _, _, _, last_id in held},
     )
+    return locked, seen()

@@ -1,15 +1,15 @@
 """Write journal entries: lock, look up the keys, decide in memory, insert set-based. The only writer of the journal."""
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.database.driver import sent_ahead
-from monnaie_locale.journal.companions import Companion, CompanionBatch
+from monnaie_locale.journal.companions import Companion, CompanionBatch, LookedUp
 from monnaie_locale.journal.locking import lock_books
 from monnaie_locale.journal.tables import journal_entries, transfers
 from monnaie_locale.ledger.accounts import Balance
@@ -50,7 +50,15 @@ def post_batch(
         return []
     territory_id = postings[0].territory_id
     keys = [posting.key_digest for posting in postings]
-    books = lock_books(db, territory_id=territory_id, key_digests=keys, account_ids=_account_ids(postings))
+    carried = _by_class(postings)
+    looked_up = [each for each in carried if issubclass(each, LookedUp)]
+    books, seen = lock_books(
+        db,
+        territory_id=territory_id,
+        key_digests=keys,
+        account_ids=_account_ids(postings),
+        looks=[each.look(territory_id=territory_id, companions=carried[each]) for each in looked_up],
+    )
     batch = _Batch(
         territory_id=territory_id,
         recorded_at_ms=recorded_at_ms,
@@ -60,7 +68,7 @@ def post_batch(
         posted=books.posted,
         balances=books.balances,
         last_moves=books.last_moves,
-        companions=_load_companions(db, postings),
+        companions=_load_companions(db, territory_id, carried, seen=dict(zip(looked_up, seen, strict=True))),
         reversed_ids=_reversed_among(db, territory_id, postings),
     )
     return batch.post(db, postings, keys, until_commit=until_commit)
@@ -194,18 +202,24 @@ def _reversed_among(db: Connection, territory_id: int, postings: Sequence[Postin
     return set(rows.all())
 
 
-def _load_companions(db: Connection, postings: Sequence[Posting]) -> dict[type[object], CompanionBatch]:
+def _by_class(postings: Sequence[Posting]) -> dict[type[object], list[object]]:
     by_class: dict[type[object], list[object]] = {}
     for posting in postings:
         for companion in posting.companions:
             by_class.setdefault(type(companion), []).append(companion)
-    territory_id = postings[0].territory_id
-    return {
-        companion_class: cast("type[Companion]", companion_class).load(
-            db, territory_id=territory_id, companions=companions
-        )
-        for companion_class, companions in by_class.items()
-    }
+    return by_class
+
+
+def _load_companions(
+    db: Connection, territory_id: int, carried: dict[type[object], list[object]], *, seen: Mapping[type[object], Any]
+) -> dict[type[object], CompanionBatch]:
+    loaded: dict[type[object], CompanionBatch] = {}
+    for each, companions in carried.items():
+        if issubclass(each, LookedUp):
+            loaded[each] = each.loaded(db, territory_id=territory_id, companions=companions, seen=seen[each])
+        else:
+            loaded[each] = cast("type[Companion]", each).load(db, territory_id=territory_id, companions=companions)
+    return loaded
 
 
 def _row(posted: Posted) -> tuple[object, ...]:

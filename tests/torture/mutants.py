@@ -92,8 +92,8 @@ MUTANTS = (
         (
             (
                 "monnaie_locale/journal/locking.py",
-                "rows = execute(db, OPEN_ON_SQLITE,",
-                "rows = execute(ANOTHER(db), OPEN_ON_SQLITE,",
+                "books = execute(db, OPEN_ON_SQLITE,",
+                "books = execute(ANOTHER(db), OPEN_ON_SQLITE,",
             ),
             (
                 "monnaie_locale/journal/locking.py",
