@@ -10,7 +10,7 @@ from merchants.charge import check_cents, open_shop, replayed_receipt
 from merchants.errors import MerchantSuspended, PaymentToItself
 from merchants.model import Merchant, Receipt, Till
 from merchants.open_till import OpenTill
-from merchants.payable import kept_back
+from merchants.payouts.payable import kept_back
 from merchants.queries import merchant_accounts, merchant_by_code
 from merchants.receipts import receipt_of
 from monnaie_locale.database.transaction import reading

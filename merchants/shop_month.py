@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from merchants.cap_claims import Certification, Claim, certifications_of, claims_deadline, claims_of
 from merchants.model import Payout, PayoutLine, PayoutState
-from merchants.payout_terms import terms_of
-from merchants.payouts import MINIMUM_NOTED, PREPARED
+from merchants.payouts.cap_claims import Certification, Claim, certifications_of, claims_deadline, claims_of
+from merchants.payouts.operations import MINIMUM_NOTED, PREPARED
+from merchants.payouts.terms import terms_of
 from merchants.queries import lines_of, list_payouts
 from monnaie_locale.documents.model import CapYear
 from monnaie_locale.identity.queries import events_of_actions

@@ -182,12 +182,12 @@ MUTANTS = (
     Mutant(
         "whoever prepared a payout approves it",
         (
-            ("merchants/payouts.py", "    if payout.prepared_by == actor:", "    if not actor:"),
+            ("merchants/payouts/operations.py", "    if payout.prepared_by == actor:", "    if not actor:"),
             ("migrations/versions/0005_merchants.py",
              '"approved_by IS NULL OR approved_by <> prepared_by", name="ck_payouts_two_people"',
              '"approved_by IS NULL OR approved_by <> \'\'", name="ck_payouts_two_people"'),
         ),
-        ("tests/integration/merchants/test_payouts.py::test_whoever_prepared_does_not_approve",),
+        ("tests/integration/merchants/payouts/test_operations.py::test_whoever_prepared_does_not_approve",),
     ),
     Mutant(
         "a seal of something else",

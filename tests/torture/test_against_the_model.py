@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import URL, Engine
 
-from merchants import payouts
 from merchants.model import Till
+from merchants.payouts import operations as payouts
 from merchants.queries import merchant_accounts
 from merchants.refund import refund
 from merchants.statement import month_movements

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from merchants import payouts
 from merchants.model import Payout
 from merchants.payout_errors import PayoutPending
+from merchants.payouts import operations as payouts
 from merchants.statement import month_movements
 from monnaie_locale.closing.errors import MonthAlreadyClosed
 from monnaie_locale.closing.model import Close

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from merchants.cap_claims import lapse_claims, record_certification
 from merchants.model import PayoutTerms
-from merchants.payout_terms import set_payout_terms
+from merchants.payouts.cap_claims import lapse_claims, record_certification
+from merchants.payouts.terms import set_payout_terms
 from monnaie_locale.api import openapi
 from monnaie_locale.api.marks import OPEN_TO_ALL
 from monnaie_locale.app import create_app

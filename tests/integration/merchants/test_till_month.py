@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 import merchants.app
 import wallets.app
-from merchants.cap_claims import record_certification
 from merchants.model import PayoutTerms
-from merchants.payout_terms import set_payout_terms
-from merchants.payouts import approve_payout, prepare_payout
+from merchants.payouts.cap_claims import record_certification
+from merchants.payouts.operations import approve_payout, prepare_payout
+from merchants.payouts.terms import set_payout_terms
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Draw

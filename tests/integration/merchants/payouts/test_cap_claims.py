@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from merchants import payout_errors
-from merchants.cap_claims import claims_deadline, claims_kept, claims_of, lapse_claims, record_certification
 from merchants.model import Payout
-from merchants.payouts import approve_payout, prepare_payout
+from merchants.payouts.cap_claims import claims_deadline, claims_kept, claims_of, lapse_claims, record_certification
+from merchants.payouts.operations import approve_payout, prepare_payout
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind

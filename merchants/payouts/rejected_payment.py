@@ -11,7 +11,7 @@ from sqlalchemy import Connection, update
 
 from merchants.model import LineState, PayoutLine
 from merchants.payout_errors import PayoutLineNotRejected
-from merchants.payouts import CALLER
+from merchants.payouts.operations import CALLER
 from merchants.queries import line_by_end_to_end, merchant_accounts
 from merchants.tables import payout_lines
 from monnaie_locale.journal.directory import single_account

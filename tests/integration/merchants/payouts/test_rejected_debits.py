@@ -5,10 +5,10 @@ import datetime
 import pytest
 from sqlalchemy import Engine
 
-from merchants import payouts
 from merchants.model import Payout, PayoutLine
 from merchants.payout_errors import PayoutBalanceChanged, PayoutEmpty
-from merchants.payout_news import lines_named
+from merchants.payouts import operations as payouts
+from merchants.payouts.news import lines_named
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.reconciliation.decisions import By, decide, take_match_back, undo
 from monnaie_locale.reconciliation.model import Item, Resolution, Share

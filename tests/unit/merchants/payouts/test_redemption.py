@@ -4,7 +4,7 @@ import pytest
 from stdnum import iso11649
 
 from merchants.errors import REFUSALS
-from merchants.redemption import Redemption, end_to_end_id, redeem, rf_reference
+from merchants.payouts.redemption import Redemption, end_to_end_id, redeem, rf_reference
 
 
 @pytest.mark.parametrize(

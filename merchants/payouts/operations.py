@@ -15,7 +15,6 @@ from merchants.model import (
     PayoutLine,
     PayoutState,
 )
-from merchants.payable import first_short, line_row, shops_due
 from merchants.payout_errors import (
     PayoutBalanceChanged,
     PayoutDateInPast,
@@ -27,7 +26,9 @@ from merchants.payout_errors import (
     PayoutSamePerson,
     PayoutStateWrong,
 )
-from merchants.payout_terms import terms_of
+from merchants.payouts.payable import first_short, line_row, shops_due
+from merchants.payouts.redemption import Redemption, message_id
+from merchants.payouts.terms import terms_of
 from merchants.queries import (
     find_payout,
     line_by_end_to_end,
@@ -38,7 +39,6 @@ from merchants.queries import (
 from merchants.queries import (
     payment_file as read_payment_file,
 )
-from merchants.redemption import Redemption, message_id
 from merchants.register_digests import payout_digests
 from merchants.tables import payout_lines, payouts
 from monnaie_locale.database.identifiers import next_id

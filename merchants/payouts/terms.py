@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 
 from merchants.model import PayoutTerms
 from merchants.payout_errors import PayoutTermsInvalid
-from merchants.redemption import MINIMUM_CENTS_DEFAULT
+from merchants.payouts.redemption import MINIMUM_CENTS_DEFAULT
 from merchants.tables import payout_terms
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, insert, select
 
 from merchants.model import LineNews, LineState, PaymentStatus, PayoutLine
-from merchants.payouts import CALLER, follow_lines
+from merchants.payouts.operations import CALLER, follow_lines
 from merchants.queries import find_payout, lines_of
 from merchants.tables import payout_lines, payout_news, payout_rejections, payouts
 from monnaie_locale.journal.post import post

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from merchants import payout_errors
 from merchants.model import LineState, Payout, PayoutState
-from merchants.payouts import (
+from merchants.payouts.operations import (
     approve_payout,
     cancel_payout,
     mark_sent,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from merchants.cap_claims import claims_kept
 from merchants.model import LineState, Merchant, PayoutLine, PayoutTerms
+from merchants.payouts.cap_claims import claims_kept
+from merchants.payouts.redemption import Redemption, end_to_end_id, redeem, rf_reference
 from merchants.queries import list_merchants
-from merchants.redemption import Redemption, end_to_end_id, redeem, rf_reference
 from merchants.tables import rejected_debits
 from monnaie_locale.journal.queries import accounts_of, credited_after
 from monnaie_locale.ledger.accounts import AccountKind

@@ -6,9 +6,9 @@ from sqlalchemy import Engine
 
 from merchants import payout_errors
 from merchants.model import PayoutTerms
-from merchants.payout_terms import TERMS, set_payout_terms, terms_of
-from merchants.payouts import approve_payout, prepare_payout
-from merchants.redemption import redeem
+from merchants.payouts.operations import approve_payout, prepare_payout
+from merchants.payouts.redemption import redeem
+from merchants.payouts.terms import TERMS, set_payout_terms, terms_of
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.exports.operations import payment_order_of

@@ -6,7 +6,7 @@ import datetime
 import pytest
 
 from merchants.model import LineNews, LineState, PaymentStatus, PayoutLine
-from merchants.payout_situation import REASONS, situation_of
+from merchants.payouts.situation import REASONS, situation_of
 
 LINE = PayoutLine(
     payout_id=1, line_no=1, merchant_id=1, amount_cents=100, recovered_cents=0, fee_cents=0, end_to_end_id="E1",
