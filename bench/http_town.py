@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, text
 from stdnum import luhn
 
 from bench import books
-from merchants.admission import check_admission
 from merchants.model import Address
-from merchants.operations import admit_merchant, open_till, pair_till
+from merchants.shops.admission import check_admission
+from merchants.shops.operations import admit_merchant, open_till, pair_till
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.api_keys import issue_api_key

@@ -11,8 +11,8 @@ from merchants.charge import check_cents, take
 from merchants.charge_plan import ChargeOrder
 from merchants.errors import CounterCardUnknown, MerchantSuspended
 from merchants.model import Merchant, Receipt, Till
-from merchants.operations import RandomBytes, draw_code
 from merchants.queries import find_merchant, tills_of, tills_with_shops
+from merchants.shops.operations import RandomBytes, draw_code
 from merchants.tables import counter_cards, tills
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.database.transaction import reading

@@ -15,8 +15,8 @@ from merchants.errors import (
     PaymentRequestUsed,
 )
 from merchants.model import PaymentRequest, Receipt, Till
-from merchants.operations import RandomBytes, code_digest, draw_code
 from merchants.queries import find_request, find_till, request_by_code
+from merchants.shops.operations import RandomBytes, code_digest, draw_code
 from merchants.tables import payment_requests
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.database.transaction import reading

@@ -20,9 +20,9 @@ from merchants.api.schema import (
     request_reply,
 )
 from merchants.cashier_errors import CashierRequired
-from merchants.cashiers import cashiers_of_charges
 from merchants.merchant_payment import pay_merchant
 from merchants.queries import find_till
+from merchants.shops.cashiers import cashiers_of_charges
 from merchants.statement import charged_cents, day_movements
 from merchants.web import parts
 from monnaie_locale import runtime

@@ -8,13 +8,11 @@ from flask.typing import ResponseReturnValue
 
 from merchants import charge as charging
 from merchants.cashier_errors import CashierRequired
-from merchants.cashiers import cashiers_of_charges
 from merchants.errors import TillPageStale
 from merchants.merchant_payment import pay_merchant
 from merchants.model import Movement
 from merchants.offline import refused_offline
 from merchants.offline_limits import offline_caps
-from merchants.operations import PAIRING_PATH, pair_till
 from merchants.pages.month_words import month_words
 from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
@@ -23,6 +21,8 @@ from merchants.queries import merchant_accounts
 from merchants.refund import refund
 from merchants.refund_requests import open_requests
 from merchants.shop_month import shop_month
+from merchants.shops.cashiers import cashiers_of_charges
+from merchants.shops.operations import PAIRING_PATH, pair_till
 from merchants.statement import as_movement, charged_cents, day_movements, month_movements, with_refundable
 from merchants.web import parts
 from monnaie_locale import runtime

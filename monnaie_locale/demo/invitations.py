@@ -7,7 +7,7 @@ import datetime
 import os
 from collections.abc import Iterable, Iterator
 
-from merchants.operations import PAIRING_PATH, renew_pairing
+from merchants.shops.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.month import Ended

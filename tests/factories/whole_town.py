@@ -17,9 +17,9 @@ from werkzeug.routing import RequestRedirect
 from merchants.charge import charge
 from merchants.counter_card import COUNTER_PATH, issue_counter_card
 from merchants.model import Till
-from merchants.operations import PAIRING_PATH, renew_pairing
 from merchants.payment_requests import REQUEST_PATH, request_payment
 from merchants.payouts.operations import approve_payout, prepare_payout
+from merchants.shops.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.app import create_app
 from monnaie_locale.closing import desk, runs
 from monnaie_locale.closing.queries import closes_of

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from merchants.model import Till
-from merchants.operations import renew_pairing
+from merchants.shops.operations import renew_pairing
 from monnaie_locale.api.openapi import catalogue
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
-from merchants.cashiers import add_cashier
+from merchants.shops.cashiers import add_cashier
 from monnaie_locale.database.transaction import transact
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import MANAGER, MINUTE, NOW

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from merchants import errors
 from merchants.merchant_payment import pay_merchant
 from merchants.model import Merchant, Receipt
-from merchants.operations import suspend_merchant
 from merchants.queries import merchant_accounts
+from merchants.shops.operations import suspend_merchant
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind

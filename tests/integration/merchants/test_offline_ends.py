@@ -10,10 +10,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
-from merchants.cashiers import add_cashier, take_till
 from merchants.model import OfflineRefusal, Receipt
 from merchants.offline import refused_offline
 from merchants.offline_ends import dismiss, present_again
+from merchants.shops.cashiers import add_cashier, take_till
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.roles import Role

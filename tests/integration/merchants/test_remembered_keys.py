@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from merchants.operations import pair_till, renew_pairing, unpair_till
+from merchants.shops.operations import pair_till, renew_pairing, unpair_till
 from monnaie_locale.api.marks import reads_key
 from monnaie_locale.app import create_app
 from monnaie_locale.database.engine import open_engine

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from merchants import errors
-from merchants.operations import (
+from merchants.queries import find_merchant, find_till, list_merchants, merchant_by_code
+from merchants.register_digests import shop_digests
+from merchants.shops.operations import (
     change_iban,
     open_till,
     pair_till,
@@ -17,8 +19,6 @@ from merchants.operations import (
     suspend_merchant,
     unpair_till,
 )
-from merchants.queries import find_merchant, find_till, list_merchants, merchant_by_code
-from merchants.register_digests import shop_digests
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import queries as identity
 from monnaie_locale.identity import tokens

@@ -8,7 +8,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from merchants import cashier_errors as errors
-from merchants.cashiers import (
+from merchants.model import Cashier, Till
+from merchants.offline import take_offline
+from merchants.offline_signing import register_till_key
+from merchants.shops.cashiers import (
     add_cashier,
     cashiers_of,
     cashiers_of_charges,
@@ -17,10 +20,7 @@ from merchants.cashiers import (
     shift_of,
     take_till,
 )
-from merchants.model import Cashier, Till
-from merchants.offline import take_offline
-from merchants.offline_signing import register_till_key
-from merchants.operations import pair_till, renew_pairing
+from merchants.shops.operations import pair_till, renew_pairing
 from monnaie_locale.database.transaction import reading, transact
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.merchants import MANAGER, MINUTE, admit, chance, paired

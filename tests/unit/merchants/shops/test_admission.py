@@ -3,8 +3,8 @@
 import pytest
 
 from merchants import errors
-from merchants.admission import check_admission, check_iban
 from merchants.model import Address
+from merchants.shops.admission import check_admission, check_iban
 from tests.factories.merchants import admission
 
 OF_ANOTHER_COUNTRY = "DE89 3704 0044 0532 0130 00"

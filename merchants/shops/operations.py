@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Update, delete, insert, select, update
 
-from merchants.admission import check_iban
 from merchants.errors import MerchantSuspended, PairingCodeSpent, SiretAlreadyAdmitted, TillLabelInvalid, TillUnknown
 from merchants.model import Admission, Merchant, Till
 from merchants.queries import find_merchant, find_till, merchant_by_siret, till_by_pairing, tills_of
 from merchants.register_digests import shop_digests
+from merchants.shops.admission import check_iban
 from merchants.tables import counter_cards, merchants, till_keys, till_shifts, tills
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
