@@ -7,8 +7,8 @@ import datetime
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from merchants.charge import check_cents, take
-from merchants.charge_plan import ChargeOrder
+from merchants.charging.charge import check_cents, take
+from merchants.charging.plan import ChargeOrder
 from merchants.errors import CounterCardUnknown, MerchantSuspended
 from merchants.model import Merchant, Receipt, Till
 from merchants.queries import find_merchant, tills_of, tills_with_shops
@@ -98,7 +98,7 @@ def pay_at_counter(
 ) -> Receipt:
     """Pay the shop of a counter card, and return the receipt.
 
-    Arguments as `merchants.charge.charge`; `code` is that of the counter card, `idempotency_key` was drawn for the page
+    Arguments as `merchants.charging.charge.charge`; `code` is that of the counter card, `idempotency_key` was drawn for the page
     on which the amount was typed.
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, counter_card_unknown, then as

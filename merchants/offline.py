@@ -13,9 +13,9 @@ from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
-from merchants.charge import LATE_MAX, check_cents, moment_charged, replayed_receipt, take
-from merchants.charge_plan import ChargeOrder
-from merchants.doubt import abandon_unless_posted
+from merchants.charging.charge import LATE_MAX, check_cents, moment_charged, replayed_receipt, take
+from merchants.charging.doubt import abandon_unless_posted
+from merchants.charging.plan import ChargeOrder
 from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineGuaranteeShort, OfflineOrderBroken
 from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
 from merchants.offline_limits import caps_known_to_a_till

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from merchants.charge import open_shop, take
-from merchants.charge_plan import ChargeOrder
+from merchants.charging.charge import open_shop, take
+from merchants.charging.plan import ChargeOrder
 from merchants.errors import ChargeUnknown, OfflineChargeEnded
 from merchants.model import OfflineRefusal, Receipt, Till
 from merchants.offline import refused_offline

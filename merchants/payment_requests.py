@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from merchants.charge import check_cents, open_shop, take
-from merchants.charge_plan import ChargeOrder
+from merchants.charging.charge import check_cents, open_shop, take
+from merchants.charging.plan import ChargeOrder
 from merchants.errors import (
     PaymentRequestCancelled,
     PaymentRequestExpired,
@@ -104,7 +104,7 @@ def confirm_payment(
 ) -> Receipt:
     """Pay a request from the holder's phone; the same card confirming again gets the same receipt.
 
-    Arguments as `merchants.charge.charge`; `code` is that of the request, as scanned. A card that is typed, or open in
+    Arguments as `merchants.charging.charge.charge`; `code` is that of the request, as scanned. A card that is typed, or open in
     a browser, always needs the PIN; a phone of its own, by whose key the code is signed, needs it as the card would.
 
     Refuses, in this order: payment_request_unknown, payment_request_cancelled, payment_request_expired,

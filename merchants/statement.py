@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from merchants.charging.receipts import guaranteed_cents
 from merchants.model import Movement
 from merchants.queries import merchant_accounts, refunded_of
-from merchants.receipts import guaranteed_cents
 from monnaie_locale.journal.account_history import entries_touching, numbers_touching
 from monnaie_locale.journal.queries import entries_by_number, numbers_accounted
 from monnaie_locale.ledger.entries import EntryKind, JournalEntry

@@ -2,9 +2,7 @@
 
 from sqlalchemy import Connection
 
-from merchants import charge as charging
-from merchants import doubt, errors, payment_requests
-from merchants import refund as refunding
+from merchants import errors, payment_requests
 from merchants.api.schema import (
     ChargeBody,
     ConfirmBody,
@@ -20,7 +18,10 @@ from merchants.api.schema import (
     request_reply,
 )
 from merchants.cashier_errors import CashierRequired
-from merchants.merchant_payment import pay_merchant
+from merchants.charging import charge as charging
+from merchants.charging import doubt
+from merchants.charging import refund as refunding
+from merchants.charging.merchant_payment import pay_merchant
 from merchants.queries import find_till
 from merchants.shops.cashiers import cashiers_of_charges
 from merchants.statement import charged_cents, day_movements

@@ -16,7 +16,7 @@ from merchants.api.schema import (
     TillKeyReply,
     receipt_reply,
 )
-from merchants.charge import open_shop
+from merchants.charging.charge import open_shop
 from merchants.offline_signing import SignedCharge, register_till_key
 from merchants.web import parts
 from monnaie_locale import runtime

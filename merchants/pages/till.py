@@ -6,10 +6,11 @@ import io
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
-from merchants import charge as charging
 from merchants.cashier_errors import CashierRequired
+from merchants.charging import charge as charging
+from merchants.charging.merchant_payment import pay_merchant
+from merchants.charging.refund import refund
 from merchants.errors import TillPageStale
-from merchants.merchant_payment import pay_merchant
 from merchants.model import Movement
 from merchants.offline import refused_offline
 from merchants.offline_limits import offline_caps
@@ -18,7 +19,6 @@ from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import merchant_accounts
-from merchants.refund import refund
 from merchants.refund_requests import open_requests
 from merchants.shop_month import shop_month
 from merchants.shops.cashiers import cashiers_of_charges

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
+from merchants.charging.refund import refund
 from merchants.model import Receipt, Till
 from merchants.payment_requests import confirm_payment, request_payment
-from merchants.refund import refund
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.installation import HOST, Clock

@@ -1,6 +1,6 @@
 """The hour without network at the market: signed by the tablet, sent when it is back; one guaranteed, one not paid."""
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.model import OfflineAnswer
 from merchants.offline import acknowledge, refused_offline, take_offline
 from merchants.offline_signing import SignedCharge

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.model import Receipt, Till
 from monnaie_locale.demo.counter import Counters, Surprise
 from monnaie_locale.demo.installation import HOST

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.model import Merchant, Receipt, Till
 from merchants.queries import merchant_accounts
 from monnaie_locale.database.transaction import reading, transact

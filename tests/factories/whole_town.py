@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.counter_card import COUNTER_PATH, issue_counter_card
 from merchants.model import Till
 from merchants.payment_requests import REQUEST_PATH, request_payment

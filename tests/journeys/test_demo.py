@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from lxml import etree
 
-from merchants.charge import find_charge
+from merchants.charging.charge import find_charge
 from merchants.model import OFFLINE_CAPS
 from merchants.offline import refused_offline
 from monnaie_locale.database.engine import open_engine

@@ -174,10 +174,10 @@ MUTANTS = (
     Mutant(
         "a refund that forgets the ones before",
         (
-            ("merchants/refund.py", "    before_cents = refunded.get(plan.charge_entry_id, 0)", "    before_cents = 0"),
-            ("merchants/refund.py", "        return self.stored.get(charge_entry_id, 0)", "        return 0"),
+            ("merchants/charging/refund.py", "    before_cents = refunded.get(plan.charge_entry_id, 0)", "    before_cents = 0"),
+            ("merchants/charging/refund.py", "        return self.stored.get(charge_entry_id, 0)", "        return 0"),
         ),
-        ("tests/integration/merchants/test_refund.py",),
+        ("tests/integration/merchants/charging/test_refund.py",),
     ),
     Mutant(
         "whoever prepared a payout approves it",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
+from merchants.charging.refund import refund
 from merchants.model import Till
-from merchants.refund import refund
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.audit_log import seal_audit

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import URL, Engine
 
+from merchants.charging.refund import refund
 from merchants.model import Till
 from merchants.payouts import operations as payouts
 from merchants.queries import merchant_accounts
-from merchants.refund import refund
 from merchants.statement import month_movements
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.engine import open_engine

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Engine
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
+from merchants.charging.refund import refund
 from merchants.model import Merchant, Payout, PayoutLine, Receipt
 from merchants.payouts import operations as payouts
-from merchants.refund import refund
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.errors import Refusal

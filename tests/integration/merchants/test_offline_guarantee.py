@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
-from merchants.charge import LATE_MAX, find_charge
+from merchants.charging.charge import LATE_MAX, find_charge
+from merchants.charging.refund import refund
 from merchants.guarantee import guarantee_paid
 from merchants.model import OfflineAnswer, Receipt
 from merchants.offline import refused_offline
 from merchants.queries import merchant_accounts
-from merchants.refund import refund
 from merchants.statement import day_movements
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from merchants.refund import refund
+from merchants.charging.refund import refund
 from merchants.shop_directory import AdmittedShops
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact

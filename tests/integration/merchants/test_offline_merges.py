@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Engine, event
 
+from merchants.charging.refund import refund
 from merchants.model import OfflineAnswer, Receipt
-from merchants.refund import refund
 from merchants.shop_directory import AdmittedShops
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact

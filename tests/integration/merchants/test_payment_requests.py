@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
-from merchants.charge import find_charge
+from merchants.charging.charge import find_charge
 from merchants.model import PaymentRequest, Receipt
 from merchants.payment_requests import cancel_request, confirm_payment, request_payment
 from merchants.queries import find_request

@@ -5,12 +5,12 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, Engine
 
-from merchants.charge_plan import ChargeOrder, ChargePlan
-from merchants.counter import at_the_counter
+from merchants.charging.counter import at_the_counter
+from merchants.charging.plan import ChargeOrder, ChargePlan
+from merchants.charging.receipts import receipt_of
 from merchants.errors import ChargeInFuture, ChargeTooLate, MerchantSuspended, TillUnpaired
 from merchants.model import Merchant, Receipt, Till
 from merchants.queries import find_merchant, find_till
-from merchants.receipts import receipt_of
 from monnaie_locale.database.together import read_together
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.account_history import net_credits_at

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from merchants.counter import Asked, Seen, at_the_counter
+from merchants.charging.counter import Asked, Seen, at_the_counter
+from merchants.charging.open_till import OpenTill
 from merchants.model import Merchant, Till
-from merchants.open_till import OpenTill
 from monnaie_locale.identity.errors import ApiKeyUnknown
 from monnaie_locale.journal.plans import Outcome
 from monnaie_locale.keyring import Keyring

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from merchants.charge import check_cents, open_shop, replayed_receipt
+from merchants.charging.charge import check_cents, open_shop, replayed_receipt
+from merchants.charging.open_till import OpenTill
+from merchants.charging.receipts import receipt_of
 from merchants.errors import MerchantSuspended, PaymentToItself
 from merchants.model import Merchant, Receipt, Till
-from merchants.open_till import OpenTill
 from merchants.payouts.payable import kept_back
 from merchants.queries import merchant_accounts, merchant_by_code
-from merchants.receipts import receipt_of
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.queries import balance_of, balances_of, find_posted
 from monnaie_locale.journal.writer import Writer
@@ -36,7 +36,7 @@ def pay_merchant(
 ) -> Receipt:
     """Pay another shop from what this one is owed.
 
-    Arguments as `merchants.charge.charge`; `to_code` is the short public code of the shop that is paid, "C0004".
+    Arguments as `merchants.charging.charge.charge`; `to_code` is the short public code of the shop that is paid, "C0004".
     What remains, on the receipt, is what the paying shop is still owed.
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, idempotency_key_reused,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from merchants.charge_plan import ChargeOrder, ChargePlan
+from merchants.charging.plan import ChargeOrder, ChargePlan
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.journal.plans import Planned, post_requests
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds
@@ -14,7 +14,7 @@ from monnaie_locale.ledger.posting import Posted
 from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.vandal import run
-from tests.integration.merchants.test_charge_costs import watched
+from tests.integration.merchants.charging.test_charge_costs import watched
 from wallets.card_token import card_url, draw_token, parse_card_code
 from wallets.errors import CardRefused, PinLocked, PinRequired
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from merchants import errors
-from merchants.charge import find_charge
+from merchants.charging.charge import find_charge
 from merchants.shops.operations import suspend_merchant, unpair_till
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import entry_of, head_of

@@ -4,7 +4,7 @@ import datetime
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from merchants.charge import replayed_receipt
+from merchants.charging.charge import replayed_receipt
 from merchants.model import Receipt, Till
 from merchants.tables import abandoned_keys
 from monnaie_locale.database.transaction import reading, transact

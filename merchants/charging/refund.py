@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Engine, insert, update
 
-from merchants.charge import check_cents
+from merchants.charging.charge import check_cents
+from merchants.charging.open_till import LiveKey
+from merchants.charging.receipts import receipt_of
 from merchants.errors import ChargeUnknown, DebtLimitReached, RefundCrossed, RefundExceedsCharge
 from merchants.model import Merchant, Receipt, Till
-from merchants.open_till import LiveKey
 from merchants.queries import find_merchant, find_till, merchant_accounts, refunded_of
-from merchants.receipts import receipt_of
 from merchants.tables import charge_refunds
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.directory import Owner, open_account

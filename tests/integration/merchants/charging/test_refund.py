@@ -8,9 +8,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
+from merchants.charging.refund import refund
 from merchants.model import Receipt, Till
 from merchants.queries import merchant_accounts, refunded_of
-from merchants.refund import refund
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.journal.queries import balance_of, head_of
 from monnaie_locale.journal.writer import Writer

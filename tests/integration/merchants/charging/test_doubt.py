@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from merchants.doubt import resolve_charge
+from merchants.charging.doubt import resolve_charge
 from merchants.errors import ChargeAbandoned
 from merchants.model import Receipt
 from tests.factories.market import Market, open_market

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from merchants import errors
-from merchants.merchant_payment import pay_merchant
+from merchants.charging.merchant_payment import pay_merchant
 from merchants.model import Merchant, Receipt
 from merchants.queries import merchant_accounts
 from merchants.shops.operations import suspend_merchant
