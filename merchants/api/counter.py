@@ -4,7 +4,7 @@ import base64
 
 from sqlalchemy import Connection
 
-from merchants import errors, offline
+from merchants import errors
 from merchants.api.schema import (
     CardBody,
     KeyBody,
@@ -17,7 +17,8 @@ from merchants.api.schema import (
     receipt_reply,
 )
 from merchants.charging.charge import open_shop
-from merchants.offline_signing import SignedCharge, register_till_key
+from merchants.offline import charges as offline
+from merchants.offline.signing import SignedCharge, register_till_key
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint

@@ -15,8 +15,8 @@ from merchants.errors import (
     SiretInvalid,
 )
 from merchants.model import Address, Admission
-from merchants.offline import refused_offline
-from merchants.offline_flags import beyond_till_cap
+from merchants.offline.charges import refused_offline
+from merchants.offline.flags import beyond_till_cap
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import find_merchant, list_merchants, merchant_accounts, tills_of
 from merchants.shops import operations

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from merchants.cashier_errors import CashierCodeInvalid
 from merchants.errors import OfflineCapsInvalid
 from merchants.model import OFFLINE_PAYMENT_CENTS_MAX, OfflineCaps
-from merchants.offline_limits import offline_caps, set_offline_caps
+from merchants.offline.limits import offline_caps, set_offline_caps
 from merchants.queries import find_merchant
 from merchants.shops import cashiers
 from monnaie_locale import runtime

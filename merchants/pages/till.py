@@ -12,8 +12,8 @@ from merchants.charging.merchant_payment import pay_merchant
 from merchants.charging.refund import refund
 from merchants.errors import TillPageStale
 from merchants.model import Movement
-from merchants.offline import refused_offline
-from merchants.offline_limits import offline_caps
+from merchants.offline.charges import refused_offline
+from merchants.offline.limits import offline_caps
 from merchants.pages.month_words import month_words
 from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt

@@ -3,11 +3,11 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants import offline_ends
 from merchants.cashier_errors import CashierRequired
 from merchants.errors import ChargeUnknown
 from merchants.model import OfflineRefusal
-from merchants.offline import acknowledge_of_shop
+from merchants.offline import ends as offline_ends
+from merchants.offline.charges import acknowledge_of_shop
 from merchants.pages.till import CARD_FIELD_LENGTH_MAX, PIN_FIELD_LENGTH_MAX, code_prefix, new_key
 from merchants.web import parts
 from monnaie_locale import runtime

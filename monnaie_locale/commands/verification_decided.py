@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from merchants.offline_limits import limits_decided
+from merchants.offline.limits import limits_decided
 from merchants.payouts.cap_claims import certifications_of, lapses_of
 from merchants.payouts.news import news_digests
 from merchants.payouts.terms import terms_decided

@@ -12,7 +12,7 @@ from merchants.charging.doubt import resolve_charge
 from merchants.charging.refund import refund
 from merchants.counter_card import issue_counter_card, pay_at_counter
 from merchants.model import Receipt
-from merchants.offline_signing import register_till_key
+from merchants.offline.signing import register_till_key
 from merchants.refund_requests import ask_refund, open_requests
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.appointments import Appointments, day_of

@@ -2,8 +2,8 @@
 
 from merchants.charging.charge import charge
 from merchants.model import OfflineAnswer
-from merchants.offline import acknowledge, refused_offline, take_offline
-from merchants.offline_signing import SignedCharge
+from merchants.offline.charges import acknowledge, refused_offline, take_offline
+from merchants.offline.signing import SignedCharge
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.devices import Tablet
 from monnaie_locale.demo.installation import HOST

@@ -5,7 +5,7 @@ import datetime
 from sqlalchemy import Engine, text
 
 from merchants.model import OfflineCaps, PayoutTerms
-from merchants.offline_limits import set_offline_caps
+from merchants.offline.limits import set_offline_caps
 from merchants.payouts.cap_claims import record_certification
 from merchants.payouts.terms import set_payout_terms
 from merchants.shops.operations import change_iban, resume_merchant, suspend_merchant

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import text
 
-from merchants.offline import refused_offline
+from merchants.offline.charges import refused_offline
 from monnaie_locale.database.transaction import reading
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import NOW, paired

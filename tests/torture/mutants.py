@@ -154,7 +154,7 @@ MUTANTS = (
     Mutant(
         "a reported card that goes on paying offline",
         (("wallets/authorisation.py", "eligible = () if end is CardEnd.BEFORE else fit", "eligible = fit"),),
-        ("tests/integration/merchants/test_offline_guarantee.py",),
+        ("tests/integration/merchants/offline/test_guarantee.py",),
     ),
     Mutant(
         "a PIN's try counted after it was evaluated",

@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 import merchants.app
 import wallets.app
 from merchants.charging.receipt_code import PURPOSE, receipt_code, receipt_url
-from merchants.offline import take_offline
-from merchants.offline_signing import register_till_key
+from merchants.offline.charges import take_offline
+from merchants.offline.signing import register_till_key
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity.roles import Role
 from tests.factories.market import HOST, Market, market_at

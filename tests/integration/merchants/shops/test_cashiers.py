@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from merchants import cashier_errors as errors
 from merchants.model import Cashier, Till
-from merchants.offline import take_offline
-from merchants.offline_signing import register_till_key
+from merchants.offline.charges import take_offline
+from merchants.offline.signing import register_till_key
 from merchants.shops.cashiers import (
     add_cashier,
     cashiers_of,

@@ -5,10 +5,10 @@ from sqlalchemy import Engine
 
 from merchants.errors import ChargeUnknown
 from merchants.model import OfflineAnswer, OfflineCaps
-from merchants.offline import acknowledge_of_shop, refused_offline, take_offline
-from merchants.offline_flags import BeyondCap, OfflineRow, beyond_till_cap, held_cents
-from merchants.offline_limits import set_offline_caps
-from merchants.offline_signing import register_till_key
+from merchants.offline.charges import acknowledge_of_shop, refused_offline, take_offline
+from merchants.offline.flags import BeyondCap, OfflineRow, beyond_till_cap, held_cents
+from merchants.offline.limits import set_offline_caps
+from merchants.offline.signing import register_till_key
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.market import HOST, Market, open_market

@@ -4,7 +4,7 @@ It holds the start of the hash of each card's code, and how much the card pays w
 no number, no balance. A till reads two things in it. A card that has ended is refused at once; and a card that would
 ask for its PIN later, when nobody is there to type it, is not taken for more than it pays without.
 
-The service believes nothing of it: what a till sends is judged by the books (`merchants.offline`).
+The service believes nothing of it: what a till sends is judged by the books (`merchants.offline.charges`).
 """
 
 import base64

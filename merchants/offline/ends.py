@@ -16,7 +16,7 @@ from merchants.charging.charge import open_shop, take
 from merchants.charging.plan import ChargeOrder
 from merchants.errors import ChargeUnknown, OfflineChargeEnded
 from merchants.model import OfflineRefusal, Receipt, Till
-from merchants.offline import refused_offline
+from merchants.offline.charges import refused_offline
 from merchants.tables import offline_charges, offline_ends, till_shifts, tills
 from monnaie_locale.database.prepared import as_bytes, select_among
 from monnaie_locale.database.transaction import reading

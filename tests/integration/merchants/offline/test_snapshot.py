@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from merchants.offline_snapshot import FIRST_LINE, SignedSnapshot, snapshot_of
+from merchants.offline.snapshot import FIRST_LINE, SignedSnapshot, snapshot_of
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.keyring import Keyring, signature_is_valid

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from merchants.offline import AWAY_MAX_MS
-from merchants.offline_limits import caps_known_to_a_till
+from merchants.offline.charges import AWAY_MAX_MS
+from merchants.offline.limits import caps_known_to_a_till
 from merchants.tables import offline_charges, tills
 
 

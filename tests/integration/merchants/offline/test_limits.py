@@ -6,9 +6,9 @@ from sqlalchemy.exc import DBAPIError
 
 from merchants.errors import OfflineCapsInvalid
 from merchants.model import OFFLINE_CAPS, OfflineAnswer, OfflineCaps
-from merchants.offline import take_offline
-from merchants.offline_limits import offline_caps, set_offline_caps
-from merchants.offline_signing import register_till_key
+from merchants.offline.charges import take_offline
+from merchants.offline.limits import offline_caps, set_offline_caps
+from merchants.offline.signing import register_till_key
 from monnaie_locale.database.transaction import reading, transact
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.merchants import MANAGER, MINUTE

@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 
 from merchants.charging.charge import LATE_MAX, find_charge
 from merchants.charging.refund import refund
-from merchants.guarantee import guarantee_paid
 from merchants.model import OfflineAnswer, Receipt
-from merchants.offline import refused_offline
+from merchants.offline.charges import refused_offline
+from merchants.offline.guarantee import guarantee_paid
 from merchants.queries import merchant_accounts
 from merchants.statement import day_movements
 from monnaie_locale.commands.verification import verify_installation

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
 from merchants.model import OfflineAnswer
-from merchants.offline import acknowledge, refused_offline, take_offline
-from merchants.offline_signing import SignedCharge, register_till_key
+from merchants.offline.charges import acknowledge, refused_offline, take_offline
+from merchants.offline.signing import SignedCharge, register_till_key
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import entry_of
 from monnaie_locale.ledger.periods import instant_ms

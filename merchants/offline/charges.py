@@ -18,8 +18,8 @@ from merchants.charging.doubt import abandon_unless_posted
 from merchants.charging.plan import ChargeOrder
 from merchants.errors import ChargeUnknown, OfflineCapReached, OfflineGuaranteeShort, OfflineOrderBroken
 from merchants.model import OfflineAnswer, OfflineCaps, OfflineRefusal, Till
-from merchants.offline_limits import caps_known_to_a_till
-from merchants.offline_signing import SignedCharge, check_signature
+from merchants.offline.limits import caps_known_to_a_till
+from merchants.offline.signing import SignedCharge, check_signature
 from merchants.tables import offline_charges, offline_ends, tills
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import entry_of, posted_by_keys

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
 from merchants.model import OfflineRefusal, Receipt
-from merchants.offline import refused_offline
-from merchants.offline_ends import dismiss, present_again
+from merchants.offline.charges import refused_offline
+from merchants.offline.ends import dismiss, present_again
 from merchants.shops.cashiers import add_cashier, take_till
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
