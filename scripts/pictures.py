@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from merchants.counter_card import COUNTER_PATH, find_counter_code
+from merchants.holders.counter_card import COUNTER_PATH, find_counter_code
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.appointments import DEFAULT_MONTH

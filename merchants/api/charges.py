@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from merchants import errors, payment_requests
+from merchants import errors
 from merchants.api.schema import (
     ChargeBody,
     ConfirmBody,
@@ -22,6 +22,7 @@ from merchants.charging import charge as charging
 from merchants.charging import doubt
 from merchants.charging import refund as refunding
 from merchants.charging.merchant_payment import pay_merchant
+from merchants.holders import payment_requests
 from merchants.queries import find_till
 from merchants.shops.cashiers import cashiers_of_charges
 from merchants.statement import charged_cents, day_movements

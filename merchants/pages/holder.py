@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from merchants import counter_card, refund_requests
 from merchants.charging.receipt_code import PURPOSE as RECEIPT_CODES
 from merchants.charging.receipt_code import entry_of_receipt
+from merchants.holders import counter_card, refund_requests
 from merchants.model import Receipt
 from merchants.pages.till import new_key
 from merchants.web import parts

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from merchants import payment_requests
+from merchants.holders import payment_requests
 from merchants.model import Merchant, PaymentRequest
 from merchants.pages import holder
 from merchants.queries import find_merchant, request_by_code

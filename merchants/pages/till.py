@@ -11,6 +11,7 @@ from merchants.charging import charge as charging
 from merchants.charging.merchant_payment import pay_merchant
 from merchants.charging.refund import refund
 from merchants.errors import TillPageStale
+from merchants.holders.refund_requests import open_requests
 from merchants.model import Movement
 from merchants.offline.charges import refused_offline
 from merchants.offline.limits import offline_caps
@@ -19,7 +20,6 @@ from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import merchant_accounts
-from merchants.refund_requests import open_requests
 from merchants.shop_month import shop_month
 from merchants.shops.cashiers import cashiers_of_charges
 from merchants.shops.operations import PAIRING_PATH, pair_till

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from merchants.charging.charge import charge
 from merchants.charging.refund import refund
+from merchants.holders.payment_requests import confirm_payment, request_payment
 from merchants.model import Receipt, Till
-from merchants.payment_requests import confirm_payment, request_payment
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.installation import HOST, Clock

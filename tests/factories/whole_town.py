@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from merchants.charging.charge import charge
-from merchants.counter_card import COUNTER_PATH, issue_counter_card
+from merchants.holders.counter_card import COUNTER_PATH, issue_counter_card
+from merchants.holders.payment_requests import REQUEST_PATH, request_payment
 from merchants.model import Till
-from merchants.payment_requests import REQUEST_PATH, request_payment
 from merchants.payouts.operations import approve_payout, prepare_payout
 from merchants.shops.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.app import create_app

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from merchants.charging.receipt_code import entry_of_receipt, receipt_code
-from merchants.day_word import WORDS, day_word
 from merchants.errors import ReceiptUnknown
+from merchants.holders.day_word import WORDS, day_word
 from wallets.card_token import ALPHABET
 
 SECRET, OTHER = bytes(32), bytes(31) + b"\x01"

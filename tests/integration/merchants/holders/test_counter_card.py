@@ -8,10 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
-from merchants import refund_requests
 from merchants.charging.refund import refund
-from merchants.counter_card import find_counter_code, issue_counter_card, pay_at_counter
 from merchants.errors import CounterCardUnknown, MerchantSuspended, ReceiptUnknown, RefundExceedsCharge, TillUnknown
+from merchants.holders import refund_requests
+from merchants.holders.counter_card import find_counter_code, issue_counter_card, pay_at_counter
 from merchants.shops.operations import renew_pairing, suspend_merchant, unpair_till
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from merchants import errors
 from merchants.charging.charge import find_charge
+from merchants.holders.payment_requests import cancel_request, confirm_payment, request_payment
 from merchants.model import PaymentRequest, Receipt
-from merchants.payment_requests import cancel_request, confirm_payment, request_payment
 from merchants.queries import find_request
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.ledger.errors import AmountMalformed, Refusal
