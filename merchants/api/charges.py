@@ -25,7 +25,7 @@ from merchants.charging.merchant_payment import pay_merchant
 from merchants.holders import payment_requests
 from merchants.queries import find_till
 from merchants.shops.cashiers import cashiers_of_charges
-from merchants.statement import charged_cents, day_movements
+from merchants.statements.movements import charged_cents, day_movements
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Answer, Call, api_blueprint, endpoint

@@ -22,7 +22,7 @@ from merchants.queries import find_merchant, list_merchants, merchant_accounts, 
 from merchants.shops import operations
 from merchants.shops.admission import DEBT_LIMIT_CENTS_DEFAULT, check_admission
 from merchants.shops.cashiers import cashiers_of
-from merchants.statement import month_movements
+from merchants.statements.movements import month_movements
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact

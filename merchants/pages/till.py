@@ -20,10 +20,10 @@ from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import merchant_accounts
-from merchants.shop_month import shop_month
 from merchants.shops.cashiers import cashiers_of_charges
 from merchants.shops.operations import PAIRING_PATH, pair_till
-from merchants.statement import as_movement, charged_cents, day_movements, month_movements, with_refundable
+from merchants.statements.month import shop_month
+from merchants.statements.movements import as_movement, charged_cents, day_movements, month_movements, with_refundable
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact

@@ -211,7 +211,7 @@ MUTANTS = (
     ),
     Mutant(
         "a month's statement without its last operation",
-        (("merchants/statement.py", "below=highest + 1)", "below=highest)"),),
+        (("merchants/statements/movements.py", "below=highest + 1)", "below=highest)"),),
         ("tests/integration/monnaie_locale/journal/test_reads_stay_flat.py",),
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from merchants.charging.refund import refund
 from merchants.model import Till
 from merchants.payouts import operations as payouts
 from merchants.queries import merchant_accounts
-from merchants.statement import month_movements
+from merchants.statements.movements import month_movements
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import reading, transact

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from merchants.errors import PaymentRequestExpired
 from merchants.holders.payment_requests import confirm_payment, request_payment
-from merchants.statement import month_movements
+from merchants.statements.movements import month_movements
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.periods import close_period
 from monnaie_locale.journal.sealer import seal

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from merchants.model import Payout
 from merchants.payout_errors import PayoutPending
 from merchants.payouts import operations as payouts
-from merchants.statement import month_movements
+from merchants.statements.movements import month_movements
 from monnaie_locale.closing.errors import MonthAlreadyClosed
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.package import month_package

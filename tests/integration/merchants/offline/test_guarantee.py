@@ -12,7 +12,7 @@ from merchants.model import OfflineAnswer, Receipt
 from merchants.offline.charges import refused_offline
 from merchants.offline.guarantee import guarantee_paid
 from merchants.queries import merchant_accounts
-from merchants.statement import day_movements
+from merchants.statements.movements import day_movements
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.audit_log import seal_audit

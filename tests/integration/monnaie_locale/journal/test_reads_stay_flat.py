@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from merchants.statement import day_movements, month_movements
+from merchants.statements.movements import day_movements, month_movements
 from monnaie_locale.database.migrate import downgrade, upgrade
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.account_history import entries_touching, numbers_touching
