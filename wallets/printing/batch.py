@@ -13,12 +13,12 @@ from sqlalchemy import Engine
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.keyring import Keyring
-from wallets.card_export import plastic_package
-from wallets.card_letter import Letter, PinPlace, render_letters
-from wallets.card_sheet import PrintedCard, Progress, no_progress, render_cards
 from wallets.card_token import RandomBytes, card_url
 from wallets.model import Household, IssuedCard
 from wallets.operations.cards import draw_secrets, issue_cards, replace_cards
+from wallets.printing.export import plastic_package
+from wallets.printing.letter import Letter, PinPlace, render_letters
+from wallets.printing.sheet import PrintedCard, Progress, no_progress, render_cards
 
 
 class Support(StrEnum):

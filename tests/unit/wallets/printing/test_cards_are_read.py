@@ -12,9 +12,9 @@ from qrcode.main import QRCode
 
 from tests.factories.cards import CREATED_AT, PHONE, decoded, make_cards, page_as_printed, pictures
 from tests.factories.shop_mix import PIXELS_PER_MM, shop_mix
-from wallets.card_letter import Letter, render_letters
-from wallets.card_sheet import PrintedCard, render_cards
 from wallets.card_token import ALPHABET
+from wallets.printing.letter import Letter, render_letters
+from wallets.printing.sheet import PrintedCard, render_cards
 
 CARDS = 6
 READ_AT_LEAST = 0.80

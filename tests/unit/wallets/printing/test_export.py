@@ -9,7 +9,7 @@ import typst
 from PIL import Image
 
 from tests.factories.cards import CREATED_AT, PHONE, decoded, make_cards, pictures, text_of
-from wallets.card_export import CODE_SIDE_MM, FOR_THE_CCAS, FOR_THE_PRINTER, READ_ME, plastic_package
+from wallets.printing.export import CODE_SIDE_MM, FOR_THE_CCAS, FOR_THE_PRINTER, READ_ME, plastic_package
 
 CARDS = 6
 
