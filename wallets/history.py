@@ -10,7 +10,7 @@ from monnaie_locale.journal.queries import entries_by_number, owners_of, purses_
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Posted
-from wallets.card_list import codes_of_wallet
+from wallets.paying.card_list import codes_of_wallet
 from wallets.shops import ShopDirectory
 from wallets.wording import told
 

@@ -27,7 +27,7 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import IdempotencyKeyReused
 from monnaie_locale.programmes.model import Category
 from wallets import errors as wallet_errors
-from wallets.authorisation import look_up
+from wallets.paying.authorisation import look_up
 
 blueprint = api_blueprint("merchants_counter_api", __name__)
 

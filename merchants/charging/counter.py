@@ -13,7 +13,7 @@ from monnaie_locale.identity.queries import look_for_api_keys
 from monnaie_locale.journal.directory import look_for_merchant_accounts
 from monnaie_locale.journal.queries import look_for_keys, posted_under
 from monnaie_locale.ledger.posting import Posted
-from wallets.card_reading import (
+from wallets.paying.card_reading import (
     ReadCard,
     as_read,
     cards_behind,

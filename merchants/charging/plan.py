@@ -18,8 +18,8 @@ from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 from monnaie_locale.programmes.model import Category
-from wallets.authorisation import Authorisation, authorise_read
-from wallets.card_reading import ReadCard
+from wallets.paying.authorisation import Authorisation, authorise_read
+from wallets.paying.card_reading import ReadCard
 from wallets.phone_code import ShownCode
 
 
@@ -109,7 +109,7 @@ class ChargePlan:
         `patient` waits for a card whose tries are all being evaluated by others: never in the writer's batch.
 
         Refuses api_key_unknown, idempotency_key_reused, till_unknown, till_unpaired, merchant_suspended, then as
-        `wallets.authorisation.authorise_read`.
+        `wallets.paying.authorisation.authorise_read`.
         """
         order = self._order
         if not seen.is_key_good:

@@ -21,7 +21,7 @@ from monnaie_locale.journal.account_history import entries_touching
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import instant_ms, moment_of, paris_date
 from monnaie_locale.programmes.model import Category
-from wallets.card_list import CAP_STEPS_CENTS, CardList, ListedCard, cards_for_a_shop
+from wallets.paying.card_list import CAP_STEPS_CENTS, CardList, ListedCard, cards_for_a_shop
 
 # The town's key signs other things too: nothing else that it signs begins with this line.
 FIRST_LINE = "monnaie-locale till-snapshot 1\n"

@@ -153,7 +153,7 @@ MUTANTS = (
     ),
     Mutant(
         "a reported card that goes on paying offline",
-        (("wallets/authorisation.py", "eligible = () if end is CardEnd.BEFORE else fit", "eligible = fit"),),
+        (("wallets/paying/authorisation.py", "eligible = () if end is CardEnd.BEFORE else fit", "eligible = fit"),),
         ("tests/integration/merchants/offline/test_guarantee.py",),
     ),
     Mutant(

@@ -33,8 +33,8 @@ from tests.factories.vandal import run, take_the_guards_down
 from wallets.errors import CardRefused
 from wallets.history import history_of
 from wallets.model import IssuedCard
-from wallets.offline_guarantee import END_UNKNOWN_MAX
 from wallets.operations.cards import block_card
+from wallets.paying.offline_guarantee import END_UNKNOWN_MAX
 from wallets.shops import NoShops
 
 HOUR = datetime.timedelta(hours=1)

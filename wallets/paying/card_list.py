@@ -16,8 +16,8 @@ from monnaie_locale.programmes.model import Category, Programme
 from monnaie_locale.programmes.queries import programmes_by_id
 from monnaie_locale.programmes.rules import eligible_purses, needs_pin
 from wallets import queries
-from wallets.card_use import Unpinned
 from wallets.model import Card
+from wallets.paying.card_use import Unpinned
 from wallets.phone_register import phones_of_wallet
 from wallets.shops import CodesOfWallet
 from wallets.tables import cards

@@ -7,7 +7,7 @@ import pytest
 from monnaie_locale.journal.queries import PurseBalance
 from monnaie_locale.programmes.model import Category, ExpiredGoesTo, LegalBasis, PinRule, Programme
 from wallets.model import Card, CardState
-from wallets.offline_guarantee import END_UNKNOWN_MAX_MS, CardEnd, end_of, guarantees_behind
+from wallets.paying.offline_guarantee import END_UNKNOWN_MAX_MS, CardEnd, end_of, guarantees_behind
 
 DAY = datetime.date(2026, 12, 31)
 AT_MS = 1_800_000_000_000

@@ -37,8 +37,6 @@ from monnaie_locale.programmes.rules import (
     pays_for,
 )
 from wallets import queries
-from wallets.card_reading import ReadCard, read_cards
-from wallets.card_use import CardUse, Unpinned
 from wallets.errors import (
     CardRefused,
     MerchantNotEligible,
@@ -49,9 +47,11 @@ from wallets.errors import (
     PurseExpired,
 )
 from wallets.model import Card, PurseView
-from wallets.offline_guarantee import CardEnd, end_of, guarantees_behind
+from wallets.paying.card_reading import ReadCard, read_cards
+from wallets.paying.card_use import CardUse, Unpinned
+from wallets.paying.offline_guarantee import CardEnd, end_of, guarantees_behind
+from wallets.paying.phone_use import PhoneUse
 from wallets.phone_code import parse_shown_code
-from wallets.phone_use import PhoneUse
 from wallets.pin_check import a_try_comes_back, prove_holder
 
 
@@ -152,7 +152,7 @@ def authorise_read(
     """Return what the charge may draw on, of a card that `read_cards` has just read.
 
     Without patience, a card whose tries are all being evaluated is refused at once as locked. `guarantees` are the
-    guarantee accounts by programme, for a charge taken offline (`wallets.offline_guarantee`). Other arguments and
+    guarantee accounts by programme, for a charge taken offline (`wallets.paying.offline_guarantee`). Other arguments and
     refusals are those of `authorise`, from phone_refused on.
     """
     day = paris_date(instant_ms(now))
