@@ -15,7 +15,7 @@ from monnaie_locale.ledger.merkle import hash_leaf
 from tests.factories.market import Market, market_at
 from tests.factories.merchants import pairing
 from tests.factories.site import Site, build_site, csrf_token
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.shops import EXTENSION, ShopDirectory
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)

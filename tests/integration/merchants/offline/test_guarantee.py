@@ -31,7 +31,7 @@ from tests.factories.phones import bound_phone
 from tests.factories.till_device import Device
 from tests.factories.vandal import run, take_the_guards_down
 from wallets.errors import CardRefused
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.model import IssuedCard
 from wallets.operations.cards import block_card
 from wallets.paying.offline_guarantee import END_UNKNOWN_MAX

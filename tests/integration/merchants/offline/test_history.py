@@ -15,7 +15,7 @@ from tests.factories.guarantee import TOWN, code_of, device_of, guarantee_cents,
 from tests.factories.market import Market, issue, market_at, open_market
 from tests.factories.phones import bound_phone
 from tests.factories.site import Site, build_site
-from wallets.history import HistoryLine, history_of
+from wallets.holders.history import HistoryLine, history_of
 from wallets.operations.cards import block_card
 
 MINUTE = datetime.timedelta(minutes=1)

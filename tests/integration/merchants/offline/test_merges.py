@@ -16,7 +16,7 @@ from tests.factories.guarantee import TOWN, code_of, device_of, guarantee_cents,
 from tests.factories.market import Market, issue, open_market
 from tests.factories.merchants import APPROVER, MANAGER
 from tests.factories.till_device import Device
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.model import IssuedCard, MoveKind
 from wallets.operations.cards import block_card
 from wallets.operations.moving import approve_move, prepare_move

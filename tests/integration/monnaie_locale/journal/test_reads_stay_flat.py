@@ -25,7 +25,7 @@ from monnaie_locale.ledger.posting import Draw, Posted
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, World, posting
 from tests.factories.market import Market, open_market
 from tests.factories.vandal import run, take_the_guards_down
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.queries import purse_views
 from wallets.shops import NoShops
 

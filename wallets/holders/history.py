@@ -10,9 +10,9 @@ from monnaie_locale.journal.queries import entries_by_number, owners_of, purses_
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.posting import Posted
+from wallets.holders.wording import told
 from wallets.paying.card_list import codes_of_wallet
 from wallets.shops import ShopDirectory
-from wallets.wording import told
 
 EVENTS = {
     EntryKind.DISTRIBUTION: "event_aid",
@@ -28,7 +28,7 @@ SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One event of a wallet, named by a sentence of `wallets.wording`.
+    """One event of a wallet, named by a sentence of `wallets.holders.wording`.
 
     `amount_cents` is signed: + received, − spent; `entry_hash` is its leaf of the log. `guaranteed_cents` is what an
     offline guarantee paid of a purchase that cost more than the wallet held, all of it when no purse moved;

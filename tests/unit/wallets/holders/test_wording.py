@@ -7,8 +7,8 @@ import pytest
 
 from monnaie_locale.programmes.model import CATEGORY_LABELS, Category
 from tests.architecture.source_tree import PROJECT
-from wallets.history import EVENTS, OTHER_EVENT
-from wallets.wording import SENTENCES, told
+from wallets.holders.history import EVENTS, OTHER_EVENT
+from wallets.holders.wording import SENTENCES, told
 
 TEMPLATES = sorted((PROJECT / "wallets/templates").rglob("*.html")) + sorted(
     (PROJECT / "merchants/templates").rglob("*.html")
