@@ -27,7 +27,7 @@ from monnaie_locale.demo.invitations import invitations
 from monnaie_locale.runtime import Runtime, open_home
 from tests.factories.demo import small_demo
 from tests.factories.site import served
-from wallets.card_token import SCHEME
+from wallets.codes.card_token import SCHEME
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images" / "till"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

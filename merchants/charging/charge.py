@@ -24,8 +24,8 @@ from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import AmountMalformed
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Posted, Posting
+from wallets.codes.phone_code import parse_shown_code
 from wallets.errors import PinLocked
-from wallets.phone_code import parse_shown_code
 
 # An offline till comes back within three days, or its day is sorted out at the desk.
 LATE_MAX = datetime.timedelta(hours=72)

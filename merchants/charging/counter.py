@@ -13,6 +13,7 @@ from monnaie_locale.identity.queries import look_for_api_keys
 from monnaie_locale.journal.directory import look_for_merchant_accounts
 from monnaie_locale.journal.queries import look_for_keys, posted_under
 from monnaie_locale.ledger.posting import Posted
+from wallets.codes.phone_code import ShownCode
 from wallets.paying.card_reading import (
     ReadCard,
     as_read,
@@ -21,7 +22,6 @@ from wallets.paying.card_reading import (
     look_for_their_purses,
     looks_for_cards,
 )
-from wallets.phone_code import ShownCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

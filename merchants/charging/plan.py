@@ -18,9 +18,9 @@ from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Draw, Posted, Posting, request_digest
 from monnaie_locale.programmes.model import Category
+from wallets.codes.phone_code import ShownCode
 from wallets.paying.authorisation import Authorisation, authorise_read
 from wallets.paying.card_reading import ReadCard
-from wallets.phone_code import ShownCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

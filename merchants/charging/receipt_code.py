@@ -8,7 +8,7 @@ import hashlib
 import hmac
 
 from merchants.errors import ReceiptUnknown
-from wallets.card_token import ALPHABET, SCHEME
+from wallets.codes.card_token import ALPHABET, SCHEME
 
 PURPOSE = "receipt codes"
 RECEIPT_PATH = "/R/"

@@ -16,8 +16,8 @@ from merchants.model import Till
 from merchants.tables import till_keys
 from monnaie_locale.identity import audit
 from monnaie_locale.ledger.periods import instant_ms
-from wallets.card_token import LOOKALIKES, SEPARATORS
-from wallets.phone_code import find_phone_code
+from wallets.codes.card_token import LOOKALIKES, SEPARATORS
+from wallets.codes.phone_code import find_phone_code
 
 SIGNATURE_LENGTH = 64
 

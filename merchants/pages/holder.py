@@ -17,9 +17,9 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.card_token import SCHEME
+from wallets.codes.card_token import SCHEME
+from wallets.codes.phone_code import PHONE_PATH
 from wallets.errors import PinRequired
-from wallets.phone_code import PHONE_PATH
 from wallets.queries import card_of
 from wallets.web import holder_kit
 

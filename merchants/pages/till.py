@@ -37,8 +37,8 @@ from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, moment_of, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.card_token import CARD_PATH, SCHEME
-from wallets.phone_code import PHONE_PATH
+from wallets.codes.card_token import CARD_PATH, SCHEME
+from wallets.codes.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till", __name__, template_folder="../templates")
 

@@ -17,8 +17,8 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.card_token import CARD_PATH
-from wallets.phone_code import PHONE_PATH
+from wallets.codes.card_token import CARD_PATH
+from wallets.codes.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till_offline", __name__, template_folder="../templates")
 

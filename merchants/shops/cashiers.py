@@ -26,7 +26,7 @@ from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import audit
 from monnaie_locale.keyring import Keyring, is_old_hash
 from monnaie_locale.ledger.periods import instant_ms
-from wallets.card_token import DECIMAL_DIGITS, PIN_LENGTH, is_trivial_pin
+from wallets.codes.card_token import DECIMAL_DIGITS, PIN_LENGTH, is_trivial_pin
 
 NAME_LENGTH_MAX = 30
 TRIES_MAX = 5

@@ -20,7 +20,7 @@ from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.journal.directory import Owner, open_accounts
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.periods import instant_ms
-from wallets.card_token import ALPHABET
+from wallets.codes.card_token import ALPHABET
 
 PAIRING_LIFE = datetime.timedelta(minutes=15)
 LABEL_LENGTH_MAX = 40

@@ -19,7 +19,7 @@ from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.sealer import seal
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import Runtime
-from wallets.card_token import PIN_COUNT, PIN_LENGTH, TOKEN_LENGTH, card_url, draw_token
+from wallets.codes.card_token import PIN_COUNT, PIN_LENGTH, TOKEN_LENGTH, card_url, draw_token
 from wallets.model import IssuedCard
 from wallets.operations.cards import block_card, replace_card, reset_pin
 

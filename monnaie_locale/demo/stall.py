@@ -12,7 +12,7 @@ from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.plan import MarketDay
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import Runtime
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 Answer = TypeVar("Answer")

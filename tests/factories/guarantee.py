@@ -15,7 +15,7 @@ from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import APPROVER, MANAGER, NOW
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 TOWN = {"territory_id": TERRITORY_ID}

@@ -40,7 +40,7 @@ from tests.factories.demo import small_demo
 from tests.factories.month import BankLine, statement_xml
 from tests.factories.pain002 import status_report
 from tests.factories.phones import pocket_phone
-from wallets.card_token import CARD_PATH
+from wallets.codes.card_token import CARD_PATH
 from wallets.operations.phones import bind_phone
 
 # Three weeks after the close; the aid of the month is still there to spend.

@@ -27,7 +27,7 @@ from tests.factories.market import HOST, Market, issue, market_at
 from tests.factories.merchants import MANAGER, admit, iban, paired
 from tests.factories.month import Month2026, moment, open_month_in, statement_xml
 from tests.factories.site import Site, build_site, csrf_token
-from wallets.card_token import card_url, draw_token
+from wallets.codes.card_token import card_url, draw_token
 from wallets.operations.cards import block_card
 
 OCTOBER = "/bureau/arretes/2026-10"

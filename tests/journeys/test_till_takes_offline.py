@@ -11,7 +11,7 @@ from monnaie_locale.database.transaction import reading
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import NOW, paired
 from tests.factories.till_page import context_of, kept_on_device, look, paired_page
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 

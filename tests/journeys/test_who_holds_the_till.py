@@ -12,7 +12,7 @@ from tests.factories.market import HOST, Market
 from tests.factories.merchants import MANAGER, MINUTE, NOW
 from tests.factories.phones import bound_phone
 from tests.factories.till_page import NARROW, context_of, kept_on_device, look, paired_page
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 CODE = "4821"

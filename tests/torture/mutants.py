@@ -206,7 +206,7 @@ MUTANTS = (
     ),
     Mutant(
         "a card's seal without its PIN",
-        (("wallets/card_seal.py", ".hex(), number, pin_hash]", ".hex(), number]"),),
+        (("wallets/codes/card_seal.py", ".hex(), number, pin_hash]", ".hex(), number]"),),
         ("tests/torture/test_tampering.py::test_each_edit_by_hand_is_named",),
     ),
     Mutant(

@@ -25,7 +25,7 @@ from tests.factories.ledger import TERRITORY_ID, open_world, territory
 from tests.factories.market import issue
 from tests.factories.merchants import paired
 from tests.factories.month import CHECKER, MAKER, Month2026, moment, open_month_in
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import reset_pin
 

@@ -39,7 +39,7 @@ from tests.factories.merchants import APPROVER, MANAGER, admit, chance, paired
 from tests.factories.programmes import CHECKER, approved
 from tests.torture.guarantee_rules import GuaranteeRules
 from tests.torture.money_model import MoneyModel, Refused
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import replace_card
 

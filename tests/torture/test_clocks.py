@@ -30,7 +30,7 @@ from tests.factories.ledger import TERRITORY_ID, World, open_world, posting
 from tests.factories.market import HOST, open_market
 from tests.factories.merchants import MINUTE, admit, chance
 from tests.torture.fresh_databases import fresh_engine_fixture  # noqa: F401 - a fixture of these tests
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.errors import CardRefused, PinLocked
 
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)

@@ -30,7 +30,7 @@ from monnaie_locale.reconciliation.model import Item, StoredMatch
 from tests.factories.ledger import TERRITORY_ID, World, territory
 from tests.factories.month import CHECKER, MAKER, BankLine, moment, statement_xml
 from tests.worlds.town import Town, october
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 DEBIT = ("PMNT", "ICDT", "ESCT")

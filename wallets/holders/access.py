@@ -12,11 +12,11 @@ from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
 from wallets import queries
-from wallets.card_token import RandomBytes, card_number_shown, normalise, token_digest
+from wallets.codes.card_token import RandomBytes, card_number_shown, normalise, token_digest
+from wallets.codes.phone_code import read_phone_code
 from wallets.errors import PhoneCodeExpired, PhoneRefused
 from wallets.model import Card
 from wallets.paying.card_reading import read_cards
-from wallets.phone_code import read_phone_code
 from wallets.pin_check import prove_holder
 
 # It pays nothing and the PIN is asked for: there is time to type four digits.

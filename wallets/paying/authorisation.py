@@ -37,6 +37,7 @@ from monnaie_locale.programmes.rules import (
     pays_for,
 )
 from wallets import queries
+from wallets.codes.phone_code import parse_shown_code
 from wallets.errors import (
     CardRefused,
     MerchantNotEligible,
@@ -51,7 +52,6 @@ from wallets.paying.card_reading import ReadCard, read_cards
 from wallets.paying.card_use import CardUse, Unpinned
 from wallets.paying.offline_guarantee import CardEnd, end_of, guarantees_behind
 from wallets.paying.phone_use import PhoneUse
-from wallets.phone_code import parse_shown_code
 from wallets.pin_check import a_try_comes_back, prove_holder
 
 

@@ -12,10 +12,10 @@ from monnaie_locale.journal.queries import PurseBalance, look_for_purses
 from monnaie_locale.programmes.model import Programme
 from monnaie_locale.programmes.queries import look_for_programmes
 from wallets import queries
-from wallets.card_token import CardCode
+from wallets.codes.card_token import CardCode
+from wallets.codes.phone_code import PhoneCode, ShownCode, is_genuine
 from wallets.model import Card
 from wallets.move_queries import merged_into
-from wallets.phone_code import PhoneCode, ShownCode, is_genuine
 from wallets.phone_register import phones_among
 
 NO_WALLET = 0

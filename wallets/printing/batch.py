@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.journal.directory import Territory
 from monnaie_locale.keyring import Keyring
-from wallets.card_token import RandomBytes, card_url
+from wallets.codes.card_token import RandomBytes, card_url
 from wallets.model import Household, IssuedCard
 from wallets.operations.cards import draw_secrets, issue_cards, replace_cards
 from wallets.printing.export import plastic_package

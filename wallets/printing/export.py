@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from monnaie_locale.documents import qr
 from monnaie_locale.ledger.periods import PARIS
-from wallets.card_token import card_number_shown
+from wallets.codes.card_token import card_number_shown
 from wallets.printing.sheet import PrintedCard, Progress, modules_of, no_progress, pin_slips, render_pin_slips
 
 COLUMNS = ("numero", "ligne_imprimee", "repere", "fichier_svg", "fichier_png")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monnaie_locale.documents.typeset import typeset
-from wallets.card_token import card_number_shown
+from wallets.codes.card_token import card_number_shown
 from wallets.printing.sheet import ADVICE, PrintedCard, Progress, card_shown, no_progress, unbreakable
 
 # Short sentences, one idea each, the words of every day (méthode FALC).

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from monnaie_locale.documents import qr
 from monnaie_locale.documents.typeset import typeset
 from monnaie_locale.ledger.money import NO_BREAK_SPACE
-from wallets.card_token import card_number_shown
+from wallets.codes.card_token import card_number_shown
 
 ADVICE = "À présenter en caisse"
 PIN_SENTENCES = (

@@ -15,7 +15,7 @@ from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.vandal import run
 from tests.integration.merchants.charging.test_charge_costs import watched
-from wallets.card_token import card_url, draw_token, parse_card_code
+from wallets.codes.card_token import card_url, draw_token, parse_card_code
 from wallets.errors import CardRefused, PinLocked, PinRequired
 
 LOOK = "SELECT cards.tries_left"

@@ -18,7 +18,7 @@ from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.merchants import paired
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 HOUR = datetime.timedelta(hours=1)
 # An offline charge is looked for when it comes in, then again in the transaction that keeps its answer.

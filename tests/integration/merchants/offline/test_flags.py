@@ -14,7 +14,7 @@ from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.merchants import MANAGER, MINUTE, admit
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 HOUR = 60 * MINUTE
 CAPS = OfflineCaps(payment_cents=1_000, card_day_cents=2_000, till_cents=2_000)

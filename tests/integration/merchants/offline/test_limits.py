@@ -13,7 +13,7 @@ from monnaie_locale.database.transaction import reading, transact
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.merchants import MANAGER, MINUTE
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 HOUR = 60 * MINUTE
 NARROW = OfflineCaps(payment_cents=1_000, card_day_cents=1_500, till_cents=10_000)

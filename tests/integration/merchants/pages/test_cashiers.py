@@ -15,7 +15,7 @@ from monnaie_locale.identity.roles import Role, SubjectKind
 from tests.factories.market import HOST, Market, market_at
 from tests.factories.merchants import MANAGER, NOW, chance, pairing
 from tests.factories.site import Site, build_site, csrf_token
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 KEY = re.compile(r'name="key" value="([^"]*)"')

@@ -14,7 +14,7 @@ from tests.factories.market import HOST, Market, market_at
 from tests.factories.merchants import admit, paired, pairing
 from tests.factories.site import Site, build_site, csrf_token
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 

@@ -25,7 +25,7 @@ from monnaie_locale.database.transaction import reading, transact
 from tests.factories.market import HOST, Market, open_market
 from tests.factories.merchants import MANAGER, MINUTE, admit, chance, paired
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 CODE, OTHER_CODE, WRONG = "4821", "7390", "5283"
 

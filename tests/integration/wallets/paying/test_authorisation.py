@@ -15,7 +15,7 @@ from tests.factories.ledger import EXPIRES_ON, TERRITORY_ID, World, open_world
 from tests.factories.programmes import NOW, TODAY
 from tests.factories.wallets import AGENT, HOST, CountingKeyring, Holder, ask, holder, keyring, pay, random_bytes
 from wallets import errors
-from wallets.card_token import card_url, draw_card_number, draw_token
+from wallets.codes.card_token import card_url, draw_card_number, draw_token
 from wallets.operations.cards import block_card, replace_card, reset_pin
 from wallets.paying.authorisation import look_up
 

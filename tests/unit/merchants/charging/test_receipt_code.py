@@ -8,7 +8,7 @@ import pytest
 from merchants.charging.receipt_code import entry_of_receipt, receipt_code
 from merchants.errors import ReceiptUnknown
 from merchants.holders.day_word import WORDS, day_word
-from wallets.card_token import ALPHABET
+from wallets.codes.card_token import ALPHABET
 
 SECRET, OTHER = bytes(32), bytes(31) + b"\x01"
 DAY = datetime.date(2026, 10, 5)

@@ -12,7 +12,7 @@ from qrcode.main import QRCode
 
 from tests.factories.cards import CREATED_AT, PHONE, decoded, make_cards, page_as_printed, pictures
 from tests.factories.shop_mix import PIXELS_PER_MM, shop_mix
-from wallets.card_token import ALPHABET
+from wallets.codes.card_token import ALPHABET
 from wallets.printing.letter import Letter, render_letters
 from wallets.printing.sheet import PrintedCard, render_cards
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import ImageChops
 
 from tests.factories.cards import CREATED_AT, HOST, PHONE, decoded, make_cards, pictures, text_of
-from wallets.card_token import normalise
+from wallets.codes.card_token import normalise
 from wallets.printing.letter import Letter, PinPlace, render_letters
 
 ADDRESS = (

@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import ImageDraw
 
 from tests.factories.cards import CREATED_AT, HOST, PHONE, decoded, make_cards, pictures, text_of
-from wallets.card_token import normalise
+from wallets.codes.card_token import normalise
 from wallets.printing.sheet import PinSlip, render_cards, render_pin_slips
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from wallets.card_token import ALPHABET, SCANNED_LENGTH_MAX, SCHEME, CardCode, parse_card_code
+from wallets.codes.card_token import ALPHABET, SCANNED_LENGTH_MAX, SCHEME, CardCode, parse_card_code
 from wallets.errors import CardMalformed, CardOfAnotherTown, PhoneKeyInvalid
 
 PHONE_PATH = "/T/"

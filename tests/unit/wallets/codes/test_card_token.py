@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallets.card_token import (
+from wallets.codes.card_token import (
     ALPHABET,
     NUMBER_LENGTH,
     TOKEN_LENGTH,

@@ -12,9 +12,9 @@ from qrcode.main import QRCode
 from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.merchants import NOW
 from tests.factories.phones import HOST, PocketPhone, pocket_phone
-from wallets.card_token import ALPHABET, CardCode, card_url, draw_token
+from wallets.codes.card_token import ALPHABET, CardCode, card_url, draw_token
+from wallets.codes.phone_code import PhoneCode, check_public_key, is_genuine, parse_shown_code, phone_code_url
 from wallets.errors import CardMalformed, CardOfAnotherTown, PhoneKeyInvalid
-from wallets.phone_code import PhoneCode, check_public_key, is_genuine, parse_shown_code, phone_code_url
 
 NOW_MS = instant_ms(NOW)
 # Written by hand from the description in phone_code.py: phone 7, 1 790 000 000 s, chance 1, signature 01 02 … 40.
