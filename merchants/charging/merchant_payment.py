@@ -36,8 +36,8 @@ def pay_merchant(
 ) -> Receipt:
     """Pay another shop from what this one is owed.
 
-    Arguments as `merchants.charging.charge.charge`; `to_code` is the short public code of the shop that is paid, "C0004".
-    What remains, on the receipt, is what the paying shop is still owed.
+    Arguments as `merchants.charging.charge.charge`; `to_code` is the short public code of the shop that is paid,
+    "C0004". What remains, on the receipt, is what the paying shop is still owed.
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, idempotency_key_reused,
     till_unknown, till_unpaired, merchant_suspended, merchant_unknown, payment_to_itself, insufficient_funds.

@@ -98,8 +98,8 @@ def pay_at_counter(
 ) -> Receipt:
     """Pay the shop of a counter card, and return the receipt.
 
-    Arguments as `merchants.charging.charge.charge`; `code` is that of the counter card, `idempotency_key` was drawn for the page
-    on which the amount was typed.
+    Arguments as `merchants.charging.charge.charge`; `code` is that of the counter card, `idempotency_key` was drawn
+    for the page on which the amount was typed.
 
     Refuses, in this order: amount_malformed, amount_not_positive, amount_too_large, counter_card_unknown, then as
     `charge`.

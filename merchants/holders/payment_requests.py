@@ -104,8 +104,9 @@ def confirm_payment(
 ) -> Receipt:
     """Pay a request from the holder's phone; the same card confirming again gets the same receipt.
 
-    Arguments as `merchants.charging.charge.charge`; `code` is that of the request, as scanned. A card that is typed, or open in
-    a browser, always needs the PIN; a phone of its own, by whose key the code is signed, needs it as the card would.
+    Arguments as `merchants.charging.charge.charge`; `code` is that of the request, as scanned. A card that is typed,
+    or open in a browser, always needs the PIN; a phone of its own, by whose key the code is signed, needs it as the
+    card would.
 
     Refuses, in this order: payment_request_unknown, payment_request_cancelled, payment_request_expired,
     payment_request_used, then as `charge`.

@@ -3,7 +3,8 @@
 Each offline charge carries the number and the time that the device gave it; both only go up, so that a charge cannot
 be dated back before another one. Its key is the one it was first tried with: had that packet arrived after all, it is
 still paid once. What the purses no longer hold is paid by the offline guarantees of their programmes
-(`wallets.paying.offline_guarantee`). A refusal of the payment itself (an empty guarantee, a cap, too late) is kept, and final.
+(`wallets.paying.offline_guarantee`). A refusal of the payment itself (an empty guarantee, a cap, too late) is kept,
+and final.
 """
 
 import datetime

@@ -174,7 +174,11 @@ MUTANTS = (
     Mutant(
         "a refund that forgets the ones before",
         (
-            ("merchants/charging/refund.py", "    before_cents = refunded.get(plan.charge_entry_id, 0)", "    before_cents = 0"),
+            (
+                "merchants/charging/refund.py",
+                "    before_cents = refunded.get(plan.charge_entry_id, 0)",
+                "    before_cents = 0",
+            ),
             ("merchants/charging/refund.py", "        return self.stored.get(charge_entry_id, 0)", "        return 0"),
         ),
         ("tests/integration/merchants/charging/test_refund.py",),

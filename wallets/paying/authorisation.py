@@ -152,8 +152,8 @@ def authorise_read(
     """Return what the charge may draw on, of a card that `read_cards` has just read.
 
     Without patience, a card whose tries are all being evaluated is refused at once as locked. `guarantees` are the
-    guarantee accounts by programme, for a charge taken offline (`wallets.paying.offline_guarantee`). Other arguments and
-    refusals are those of `authorise`, from phone_refused on.
+    guarantee accounts by programme, for a charge taken offline (`wallets.paying.offline_guarantee`). Other arguments
+    and refusals are those of `authorise`, from phone_refused on.
     """
     day = paris_date(instant_ms(now))
     fit = eligible_purses(read.purses, programmes=read.programmes, category=category, day=day)

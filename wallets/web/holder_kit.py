@@ -22,9 +22,8 @@ MONTHS_EN = (
 def render(template: str, *, status: int | None = None, camera: bool = False, **context: object) -> Response:
     """Return a page; arguments as `monnaie_locale.web.pages.render`.
 
-    The template also gets `t` (a sentence of `wallets.holders.wording` by its name), `say` (a refusal's sentence), `lang`,
-    `direction`, `languages`, and `money`, `moment` and `day`, which write amounts, instants and
-    dates.
+    The template also gets `t` (a sentence of `wallets.holders.wording` by its name), `say` (a refusal's sentence),
+    `lang`, `direction`, `languages`, and `money`, `moment` and `day`, which write amounts, instants and dates.
     """
     context |= in_language(language())
     return keep_choice(pages.render(template, status=status, camera=camera, **context))
