@@ -21,8 +21,8 @@ from monnaie_locale.keyring import Keyring
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, territory
 from tests.factories.programmes import NOW
 from wallets import queries
-from wallets.card_batch import Support, document_of, issue_batch
 from wallets.operations.enrolling import enrol_from_csv
+from wallets.printing.batch import Support, document_of, issue_batch
 
 ACTOR = "job:bench"
 

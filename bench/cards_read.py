@@ -11,7 +11,7 @@ import pypdfium2
 from pyzbar import pyzbar
 
 from tests.factories.cards import CREATED_AT, PHONE, make_cards, page_as_printed
-from wallets.card_sheet import render_cards
+from wallets.printing.sheet import render_cards
 
 CARDS_A_PAGE = 10
 DPI = (150, 200, 300)

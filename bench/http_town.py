@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, text
 from stdnum import luhn
 
 from bench import books
-from merchants.admission import check_admission
 from merchants.model import Address
-from merchants.operations import admit_merchant, open_till, pair_till
+from merchants.shops.admission import check_admission
+from merchants.shops.operations import admit_merchant, open_till, pair_till
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.api_keys import issue_api_key
@@ -35,7 +35,7 @@ from monnaie_locale.ledger.posting import Draw, Posting
 from monnaie_locale.programmes.model import Category, ExpiredGoesTo, LegalBasis, PinRule, ProgrammeTerms
 from monnaie_locale.programmes.operations.opening import open_programme
 from monnaie_locale.runtime import KEYRING_FILE
-from wallets.card_token import card_url, draw_card_number, draw_token, token_digest
+from wallets.codes.card_token import card_url, draw_card_number, draw_token, token_digest
 from wallets.model import PIN_TRIES_MAX, UNPINNED_COUNT_MAX, CardState
 from wallets.tables import cards, households, wallets
 

@@ -14,11 +14,11 @@ from bench.measure import NS_PER_MS, Timing
 from bench.places import Place
 from bench.rows import Row
 from merchants.model import Address, Merchant
-from merchants.statement import month_movements
+from merchants.statements.movements import month_movements
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import reading
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.queries import purse_views
 from wallets.shops import NoShops
 

@@ -312,7 +312,7 @@ def line_by_end_to_end(db: Connection, *, territory_id: int, end_to_end_id: str)
 def payment_file(db: Connection, *, territory_id: int, payout_id: int) -> PayoutFile:
     """Return an approved payout as the bank is asked for it; refuses payout_unknown.
 
-    A payout that nobody approved has no approval instant: its file is refused by `payouts.payment_file`.
+    A payout that nobody approved has no approval instant: its file is refused by `payouts.operations.payment_file`.
     """
     payout = find_payout(db, territory_id=territory_id, payout_id=payout_id)
     address_columns = [payout_lines.c[name] for name in ADDRESS_NAMES]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from merchants.model import Merchant
-from merchants.offline_signing import phone_digest
+from merchants.offline.signing import phone_digest
 from merchants.queries import list_merchants, refunded_of
 from merchants.tables import offline_charges
 from monnaie_locale.journal.account_history import NUMBER_MAX

@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from merchants.counter_card import COUNTER_PATH, find_counter_code
+from merchants.holders.counter_card import COUNTER_PATH, find_counter_code
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo.appointments import DEFAULT_MONTH
@@ -27,7 +27,7 @@ from monnaie_locale.demo.invitations import invitations
 from monnaie_locale.runtime import Runtime, open_home
 from tests.factories.demo import small_demo
 from tests.factories.site import served
-from wallets.card_token import SCHEME
+from wallets.codes.card_token import SCHEME
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images" / "till"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -10,7 +10,7 @@ from monnaie_locale.web import navigation
 from wallets import shops
 from wallets.api import cards, households
 from wallets.api import moves as moves_api
-from wallets.holder_access import HouseholdDirectory, resolve_holders
+from wallets.holders.access import HouseholdDirectory, resolve_holders
 from wallets.pages import holder, moves, office, phones, pin_choice, pocket
 
 

@@ -27,7 +27,7 @@ from monnaie_locale.identity import audit
 from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring, is_old_hash
 from wallets import queries
-from wallets.card_token import DECIMAL_DIGITS, PIN_LENGTH, is_trivial_pin
+from wallets.codes.card_token import DECIMAL_DIGITS, PIN_LENGTH, is_trivial_pin
 from wallets.errors import CardRefused, PinLocked, PinMalformed, PinTrivial
 from wallets.model import PIN_TRIES_MAX, Card, CardState
 from wallets.tables import HASHED_BEFORE, cards

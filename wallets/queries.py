@@ -11,7 +11,7 @@ from monnaie_locale.journal.queries import PurseBalance, purses_of
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.programmes.model import Programme
 from monnaie_locale.programmes.queries import programmes_by_id
-from wallets.card_seal import card_seal
+from wallets.codes.card_seal import card_seal
 from wallets.errors import CardEnded, CardUnknown, HouseholdUnknown, WalletUnknown
 from wallets.model import Card, CardState, Household, PurseView, Wallet
 from wallets.tables import cards, households, wallets

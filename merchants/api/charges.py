@@ -2,9 +2,7 @@
 
 from sqlalchemy import Connection
 
-from merchants import charge as charging
-from merchants import doubt, errors, payment_requests
-from merchants import refund as refunding
+from merchants import errors
 from merchants.api.schema import (
     ChargeBody,
     ConfirmBody,
@@ -20,10 +18,14 @@ from merchants.api.schema import (
     request_reply,
 )
 from merchants.cashier_errors import CashierRequired
-from merchants.cashiers import cashiers_of_charges
-from merchants.merchant_payment import pay_merchant
+from merchants.charging import charge as charging
+from merchants.charging import doubt
+from merchants.charging import refund as refunding
+from merchants.charging.merchant_payment import pay_merchant
+from merchants.holders import payment_requests
 from merchants.queries import find_till
-from merchants.statement import charged_cents, day_movements
+from merchants.shops.cashiers import cashiers_of_charges
+from merchants.statements.movements import charged_cents, day_movements
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Answer, Call, api_blueprint, endpoint

@@ -4,7 +4,7 @@ import base64
 
 from sqlalchemy import Connection
 
-from merchants import errors, offline
+from merchants import errors
 from merchants.api.schema import (
     CardBody,
     KeyBody,
@@ -16,8 +16,9 @@ from merchants.api.schema import (
     TillKeyReply,
     receipt_reply,
 )
-from merchants.charge import open_shop
-from merchants.offline_signing import SignedCharge, register_till_key
+from merchants.charging.charge import open_shop
+from merchants.offline import charges as offline
+from merchants.offline.signing import SignedCharge, register_till_key
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
@@ -26,7 +27,7 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import IdempotencyKeyReused
 from monnaie_locale.programmes.model import Category
 from wallets import errors as wallet_errors
-from wallets.authorisation import look_up
+from wallets.paying.authorisation import look_up
 
 blueprint = api_blueprint("merchants_counter_api", __name__)
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from merchants.guarantee import guarantee_paid
+from merchants.offline.guarantee import guarantee_paid
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint
 from monnaie_locale.api.schema import Body, Cents, PositiveCents, Reply

@@ -5,7 +5,7 @@ import base64
 from pydantic import Field
 from sqlalchemy import Connection
 
-from merchants.offline_snapshot import snapshot_of
+from merchants.offline.snapshot import snapshot_of
 from merchants.queries import find_merchant
 from merchants.web import parts
 from monnaie_locale import runtime

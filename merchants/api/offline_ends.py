@@ -3,12 +3,13 @@
 from pydantic import Field
 from sqlalchemy import Connection
 
-from merchants import errors, offline_ends
+from merchants import errors
 from merchants.api.charges import CARD_REFUSALS
 from merchants.api.schema import CardBody, ReceiptReply, receipt_reply
 from merchants.cashier_errors import CashierRequired
 from merchants.model import OfflineRefusal
-from merchants.offline import refused_offline
+from merchants.offline import ends as offline_ends
+from merchants.offline.charges import refused_offline
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Answer, Call, api_blueprint, endpoint

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from merchants import payout_errors, payouts
+from merchants import payout_errors
 from merchants.api.schema import PayoutBody, PayoutReply, PayoutsReply, payout_reply
 from merchants.model import Payout
+from merchants.payouts import operations as payouts
 from merchants.queries import find_payout, list_payouts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint

@@ -2,8 +2,7 @@
 
 from sqlalchemy import Connection
 
-from merchants import errors, operations
-from merchants.admission import check_admission
+from merchants import errors
 from merchants.api.schema import (
     IbanBody,
     MerchantBody,
@@ -20,6 +19,8 @@ from merchants.api.schema import (
 )
 from merchants.model import Address
 from merchants.queries import find_merchant, list_merchants
+from merchants.shops import operations
+from merchants.shops.admission import check_admission
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint

@@ -7,9 +7,9 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from merchants import errors
-from merchants.cap_claims import CapState, Claim, certifications_of, claim_state, claims_deadline, claims_of
-from merchants.payable import kept_back
-from merchants.payout_terms import terms_of
+from merchants.payouts.cap_claims import CapState, Claim, certifications_of, claim_state, claims_deadline, claims_of
+from merchants.payouts.payable import kept_back
+from merchants.payouts.terms import terms_of
 from merchants.queries import find_merchant, merchant_accounts
 from merchants.web import parts
 from monnaie_locale import runtime

@@ -2,9 +2,10 @@
 
 from pydantic import Field
 
-from merchants import cashier_errors, cashiers
+from merchants import cashier_errors
 from merchants.model import Cashier
-from merchants.offline_limits import offline_caps
+from merchants.offline.limits import offline_caps
+from merchants.shops import cashiers
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.api.endpoint import Call, api_blueprint, endpoint

@@ -3,7 +3,13 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants.cap_claims import DOCUMENT_LENGTH_MAX, claims_deadline, claims_kept, lapse_claims, record_certification
+from merchants.payouts.cap_claims import (
+    DOCUMENT_LENGTH_MAX,
+    claims_deadline,
+    claims_kept,
+    lapse_claims,
+    record_certification,
+)
 from merchants.queries import list_merchants
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact

@@ -3,7 +3,7 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from merchants import counter_card, refund_requests
+from merchants.holders import counter_card, refund_requests
 from merchants.queries import find_merchant
 from merchants.web import parts
 from monnaie_locale import runtime

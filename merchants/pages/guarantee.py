@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants.guarantee import guarantee_paid
+from merchants.offline.guarantee import guarantee_paid
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from merchants import counter_card, refund_requests
+from merchants.charging.receipt_code import PURPOSE as RECEIPT_CODES
+from merchants.charging.receipt_code import entry_of_receipt
+from merchants.holders import counter_card, refund_requests
 from merchants.model import Receipt
 from merchants.pages.till import new_key
-from merchants.receipt_code import PURPOSE as RECEIPT_CODES
-from merchants.receipt_code import entry_of_receipt
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
@@ -17,9 +17,9 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.card_token import SCHEME
+from wallets.codes.card_token import SCHEME
+from wallets.codes.phone_code import PHONE_PATH
 from wallets.errors import PinRequired
-from wallets.phone_code import PHONE_PATH
 from wallets.queries import card_of
 from wallets.web import holder_kit
 

@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
-from merchants.shop_month import Paid, ShopMonth
+from merchants.statements.month import Paid, ShopMonth
 from monnaie_locale.documents.merchant_statement import FEE, MINIMUM, RATE, cap_state
 from monnaie_locale.documents.model import CapYear
 from monnaie_locale.documents.wording import day_long, rate_shown, reference_shown

@@ -6,9 +6,6 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants import operations
-from merchants.admission import DEBT_LIMIT_CENTS_DEFAULT, check_admission
-from merchants.cashiers import cashiers_of
 from merchants.errors import (
     AddressIncomplete,
     CategoryUnknown,
@@ -18,11 +15,14 @@ from merchants.errors import (
     SiretInvalid,
 )
 from merchants.model import Address, Admission
-from merchants.offline import refused_offline
-from merchants.offline_flags import beyond_till_cap
+from merchants.offline.charges import refused_offline
+from merchants.offline.flags import beyond_till_cap
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import find_merchant, list_merchants, merchant_accounts, tills_of
-from merchants.statement import month_movements
+from merchants.shops import operations
+from merchants.shops.admission import DEBT_LIMIT_CENTS_DEFAULT, check_admission
+from merchants.shops.cashiers import cashiers_of
+from merchants.statements.movements import month_movements
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact

@@ -3,12 +3,12 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants import cashiers
 from merchants.cashier_errors import CashierCodeInvalid
 from merchants.errors import OfflineCapsInvalid
 from merchants.model import OFFLINE_PAYMENT_CENTS_MAX, OfflineCaps
-from merchants.offline_limits import offline_caps, set_offline_caps
+from merchants.offline.limits import offline_caps, set_offline_caps
 from merchants.queries import find_merchant
+from merchants.shops import cashiers
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access

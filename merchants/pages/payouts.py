@@ -7,11 +7,11 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
-from merchants import payouts
 from merchants.model import PAYOUT_STATE_NAMES, Payout, PayoutTerms
-from merchants.payout_news import news_of
-from merchants.payout_situation import situation_of
-from merchants.payout_terms import PAIN_VERSIONS, set_payout_terms, terms_of
+from merchants.payouts import operations as payouts
+from merchants.payouts.news import news_of
+from merchants.payouts.situation import situation_of
+from merchants.payouts.terms import PAIN_VERSIONS, set_payout_terms, terms_of
 from merchants.queries import find_payout, list_payouts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact

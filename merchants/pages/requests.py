@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from merchants import payment_requests
+from merchants.holders import payment_requests
 from merchants.model import Merchant, PaymentRequest
-from merchants.operations import code_digest
 from merchants.pages import holder
 from merchants.queries import find_merchant, request_by_code
+from merchants.shops.operations import code_digest
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact

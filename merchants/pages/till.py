@@ -6,24 +6,24 @@ import io
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
-from merchants import charge as charging
 from merchants.cashier_errors import CashierRequired
-from merchants.cashiers import cashiers_of_charges
+from merchants.charging import charge as charging
+from merchants.charging.merchant_payment import pay_merchant
+from merchants.charging.refund import refund
 from merchants.errors import TillPageStale
-from merchants.merchant_payment import pay_merchant
+from merchants.holders.refund_requests import open_requests
 from merchants.model import Movement
-from merchants.offline import refused_offline
-from merchants.offline_limits import offline_caps
-from merchants.operations import PAIRING_PATH, pair_till
+from merchants.offline.charges import refused_offline
+from merchants.offline.limits import offline_caps
 from merchants.pages.month_words import month_words
 from merchants.pages.till_cashiers import own_shift
 from merchants.pages.till_receipts import render_receipt
 from merchants.pages.words import MOVEMENT_NAMES
 from merchants.queries import merchant_accounts
-from merchants.refund import refund
-from merchants.refund_requests import open_requests
-from merchants.shop_month import shop_month
-from merchants.statement import as_movement, charged_cents, day_movements, month_movements, with_refundable
+from merchants.shops.cashiers import cashiers_of_charges
+from merchants.shops.operations import PAIRING_PATH, pair_till
+from merchants.statements.month import shop_month
+from merchants.statements.movements import as_movement, charged_cents, day_movements, month_movements, with_refundable
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
@@ -37,8 +37,8 @@ from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.ledger.periods import PARIS, Month, instant_ms, moment_of, paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.card_token import CARD_PATH, SCHEME
-from wallets.phone_code import PHONE_PATH
+from wallets.codes.card_token import CARD_PATH, SCHEME
+from wallets.codes.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till", __name__, template_folder="../templates")
 

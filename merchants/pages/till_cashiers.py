@@ -3,7 +3,7 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants import cashiers
+from merchants.shops import cashiers
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading

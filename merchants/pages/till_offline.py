@@ -3,11 +3,11 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from merchants import offline_ends
 from merchants.cashier_errors import CashierRequired
 from merchants.errors import ChargeUnknown
 from merchants.model import OfflineRefusal
-from merchants.offline import acknowledge_of_shop
+from merchants.offline import ends as offline_ends
+from merchants.offline.charges import acknowledge_of_shop
 from merchants.pages.till import CARD_FIELD_LENGTH_MAX, PIN_FIELD_LENGTH_MAX, code_prefix, new_key
 from merchants.web import parts
 from monnaie_locale import runtime
@@ -17,8 +17,8 @@ from monnaie_locale.identity.roles import Permission
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
-from wallets.card_token import CARD_PATH
-from wallets.phone_code import PHONE_PATH
+from wallets.codes.card_token import CARD_PATH
+from wallets.codes.phone_code import PHONE_PATH
 
 blueprint = Blueprint("till_offline", __name__, template_folder="../templates")
 

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
+from merchants.charging.receipt_code import PURPOSE, code_in, entry_of_receipt, receipt_url
+from merchants.charging.receipts import receipt_of
 from merchants.errors import ChargeUnknown
 from merchants.model import Receipt
 from merchants.queries import find_merchant, refunded_of
-from merchants.receipt_code import PURPOSE, code_in, entry_of_receipt, receipt_url
-from merchants.receipts import receipt_of
 from merchants.web import parts
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading

@@ -7,7 +7,8 @@ from typing import TypedDict
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine
 
-from merchants import day_word, receipt_code
+from merchants.charging import receipt_code
+from merchants.holders import day_word
 from merchants.model import Till
 from merchants.queries import find_till, tills_with_shops
 from monnaie_locale import runtime

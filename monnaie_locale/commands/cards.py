@@ -17,11 +17,11 @@ from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.keyring import PRIVATE_FILE_MODE
 from monnaie_locale.runtime import Runtime
 from wallets import queries
-from wallets.card_batch import Support, document_of, issue_batch
-from wallets.card_sheet import Progress
 from wallets.model import IssuedCard
 from wallets.operations.cards import withdraw_cards
 from wallets.operations.enrolling import enrol_from_csv
+from wallets.printing.batch import Support, document_of, issue_batch
+from wallets.printing.sheet import Progress
 
 CARDS_MAX = 10_000
 

@@ -33,7 +33,7 @@ from monnaie_locale.programmes.operations.importing import import_distribution
 from monnaie_locale.programmes.operations.paying_out import post_distribution
 from monnaie_locale.programmes.queries import distribution_of
 from monnaie_locale.runtime import Runtime
-from wallets.holder_access import HouseholdDirectory
+from wallets.holders.access import HouseholdDirectory
 
 DATE_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from merchants.admission import check_iban, check_siret
+from merchants.shops.admission import check_iban, check_siret
 from monnaie_locale.commands.errors import HostMalformed, TerritoryCodeMalformed
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from merchants.model import LineState, Payout, PayoutLine
-from merchants.payouts import order_digest
+from merchants.payouts.operations import order_digest
 from merchants.queries import lines_of, list_payouts, refunds_noted
 from monnaie_locale.commands.told import Shares, Told
 from monnaie_locale.commands.verification_approvals import check_approvals

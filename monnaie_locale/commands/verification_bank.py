@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
-from merchants.transfer_queries import rejected_fees
+from merchants.payouts.transfer_queries import rejected_fees
 from monnaie_locale.commands.told import Told
 from monnaie_locale.journal.verify import Finding
 from monnaie_locale.ledger.entries import EntryKind

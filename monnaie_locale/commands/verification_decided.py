@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from merchants.cap_claims import certifications_of, lapses_of
-from merchants.offline_limits import limits_decided
-from merchants.payout_news import news_digests
-from merchants.payout_terms import terms_decided
+from merchants.offline.limits import limits_decided
+from merchants.payouts.cap_claims import certifications_of, lapses_of
+from merchants.payouts.news import news_digests
+from merchants.payouts.terms import terms_decided
 from monnaie_locale.commands.told import Told
 from monnaie_locale.identity.model import AuditEvent
 from monnaie_locale.identity.queries import events_of_actions

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from merchants.offline import taken_offline
+from merchants.offline.charges import taken_offline
 from monnaie_locale.commands.told import Told
 from monnaie_locale.journal.account_history import numbers_touching
 from monnaie_locale.journal.queries import entries_by_number

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from merchants.offline_ends import DISMISSED, OfflineEnd, ends_of
+from merchants.offline.ends import DISMISSED, OfflineEnd, ends_of
 from merchants.queries import merchant_accounts
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.queries import entries_by_number

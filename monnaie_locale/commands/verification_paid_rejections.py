@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
-from merchants.payout_news import lines_named
+from merchants.payouts.news import lines_named
 from merchants.queries import lines_of
 from monnaie_locale.identity.model import AuditEvent
 from monnaie_locale.identity.queries import events_of_actions

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from merchants.payout_news import rejections_unsaid
+from merchants.payouts.news import rejections_unsaid
 from merchants.queries import list_merchants
 from merchants.register_digests import payout_digests, shop_digests
 from monnaie_locale.identity.queries import events_of_actions

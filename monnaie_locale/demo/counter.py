@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
+from merchants.charging.refund import refund
+from merchants.holders.payment_requests import confirm_payment, request_payment
 from merchants.model import Receipt, Till
-from merchants.payment_requests import confirm_payment, request_payment
-from merchants.refund import refund
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.installation import HOST, Clock
@@ -19,7 +19,7 @@ from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.sealer import seal
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import Runtime
-from wallets.card_token import PIN_COUNT, PIN_LENGTH, TOKEN_LENGTH, card_url, draw_token
+from wallets.codes.card_token import PIN_COUNT, PIN_LENGTH, TOKEN_LENGTH, card_url, draw_token
 from wallets.model import IssuedCard
 from wallets.operations.cards import block_card, replace_card, reset_pin
 

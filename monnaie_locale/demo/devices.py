@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from merchants.model import Till
-from merchants.offline_signing import SignedCharge
+from merchants.offline.signing import SignedCharge
 from monnaie_locale.ledger.periods import instant_ms
-from wallets.phone_code import phone_code_url, signed_text
+from wallets.codes.phone_code import phone_code_url, signed_text
 
 RandomBytes = Callable[[int], bytes]
 # A number below the order of P-256: 31 bytes always are.

@@ -7,7 +7,7 @@ import datetime
 import os
 from collections.abc import Iterable, Iterator
 
-from merchants.operations import PAIRING_PATH, renew_pairing
+from merchants.shops.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.appointments import day_of
 from monnaie_locale.demo.month import Ended
@@ -18,7 +18,7 @@ from monnaie_locale.identity.operations import create_sign_in_link
 from monnaie_locale.identity.roles import ROLE_NAMES
 from monnaie_locale.journal.queries import purses_of
 from monnaie_locale.runtime import Runtime
-from wallets.card_token import CARD_PATH, card_number_shown
+from wallets.codes.card_token import CARD_PATH, card_number_shown
 
 AID_NAMES = {Aid.FOOD: "Aide alimentaire", Aid.MOBILITY: "Aide à la mobilité"}
 SIGN_IN_PATH = "/connexion/lien/"

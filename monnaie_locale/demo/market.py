@@ -6,13 +6,14 @@ three households hold comes from the plan; what they must have left is counted h
 
 from dataclasses import dataclass, field
 
-from merchants import day_word, receipt_code
-from merchants.counter_card import issue_counter_card, pay_at_counter
-from merchants.doubt import resolve_charge
+from merchants.charging import receipt_code
+from merchants.charging.doubt import resolve_charge
+from merchants.charging.refund import refund
+from merchants.holders import day_word
+from merchants.holders.counter_card import issue_counter_card, pay_at_counter
+from merchants.holders.refund_requests import ask_refund, open_requests
 from merchants.model import Receipt
-from merchants.offline_signing import register_till_key
-from merchants.refund import refund
-from merchants.refund_requests import ask_refund, open_requests
+from merchants.offline.signing import register_till_key
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.appointments import Appointments, day_of
 from monnaie_locale.demo.counter import Counters

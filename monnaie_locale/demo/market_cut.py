@@ -1,9 +1,9 @@
 """The hour without network at the market: signed by the tablet, sent when it is back; one guaranteed, one not paid."""
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.model import OfflineAnswer
-from merchants.offline import acknowledge, refused_offline, take_offline
-from merchants.offline_signing import SignedCharge
+from merchants.offline.charges import acknowledge, refused_offline, take_offline
+from merchants.offline.signing import SignedCharge
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.demo.devices import Tablet
 from monnaie_locale.demo.installation import HOST

@@ -1,8 +1,8 @@
 """Before the month: two programmes are opened, shops admitted and their tills paired, households given cards."""
 
-from merchants.admission import check_admission
 from merchants.model import Address, Till
-from merchants.operations import admit_merchant, open_till, pair_till
+from merchants.shops.admission import check_admission
+from merchants.shops.operations import admit_merchant, open_till, pair_till
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.demo.appointments import GRACE_DAYS
 from monnaie_locale.demo.plan import AID_CATEGORIES, PIN_ABOVE_CENTS, Aid

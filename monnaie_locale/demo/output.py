@@ -12,8 +12,8 @@ from monnaie_locale.demo.month import Ended
 from monnaie_locale.exports.operations import fec_of
 from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.runtime import Runtime
-from wallets.card_sheet import PrintedCard, render_cards
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
+from wallets.printing.sheet import PrintedCard, render_cards
 
 # It lists what the demonstration wrote, so that the next one removes that and nothing else.
 MARKER = ".monnaie-locale-demo"

@@ -3,9 +3,9 @@
 import datetime
 from dataclasses import dataclass, field
 
-from merchants.cap_claims import record_certification
 from merchants.model import Payout
-from merchants.payouts import approve_payout, mark_sent, payment_file, prepare_payout
+from merchants.payouts.cap_claims import record_certification
+from merchants.payouts.operations import approve_payout, mark_sent, payment_file, prepare_payout
 from merchants.queries import list_merchants
 from monnaie_locale.closing import desk
 from monnaie_locale.closing.differences import open_differences

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.model import Receipt, Till
 from monnaie_locale.demo.counter import Counters, Surprise
 from monnaie_locale.demo.installation import HOST
 from monnaie_locale.demo.plan import MarketDay
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import Runtime
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 Answer = TypeVar("Answer")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from merchants.payouts import payment_file
-from merchants.shop_month import ORDERED_STATES
+from merchants.payouts.operations import payment_file
+from merchants.statements.month import ORDERED_STATES
 from monnaie_locale.documents import sheet_csv
 from monnaie_locale.documents.merchant_statement import Detail, merchant_statement
 from monnaie_locale.documents.model import MerchantStatement

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from merchants.queries import list_payouts
-from merchants.shop_month import ORDERED_STATES
+from merchants.statements.month import ORDERED_STATES
 from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.exports.operations import (

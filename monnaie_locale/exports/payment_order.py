@@ -11,7 +11,7 @@ def payment_order(*, territory: Territory, payout: PayoutFile) -> bytes:
 
     Args:
         territory: who pays, from its reserve account.
-        payout: of `merchants.payouts.payment_file`.
+        payout: of `merchants.payouts.operations.payment_file`.
 
     Refuses as `sepa.write_payment_file`.
 

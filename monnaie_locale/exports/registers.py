@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from merchants.model import Merchant, Payout, PayoutFile
-from merchants.payouts import payment_file
+from merchants.payouts.operations import payment_file
 from merchants.queries import lines_of, list_merchants, list_payouts
-from merchants.shop_month import ORDERED_STATES
+from merchants.statements.month import ORDERED_STATES
 from monnaie_locale.journal.directory import Territory, territory_of
 from monnaie_locale.journal.queries import numbers_accounted
 from monnaie_locale.ledger.periods import paris_date

@@ -10,7 +10,7 @@ from typing import TypedDict
 from sqlalchemy import Connection
 
 from merchants.model import Merchant, PayoutLine
-from merchants.shop_month import ORDERED_STATES, MonthPaid, Paid, TermsTold, cap_years, paid_by, told_terms
+from merchants.statements.month import ORDERED_STATES, MonthPaid, Paid, TermsTold, cap_years, paid_by, told_terms
 from monnaie_locale.documents.model import MerchantParty, MerchantStatement, StatementLine
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, Standing
 from monnaie_locale.exports.labels import ENTRY_LABELS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from merchants.payout_trail import payout_line_of_entry, payout_line_that_pays
+from merchants.payouts.trail import payout_line_of_entry, payout_line_that_pays
 from monnaie_locale.exports.labels import ENTRY_LABELS
 from monnaie_locale.journal.account_history import numbers_touching
 from monnaie_locale.journal.directory import Owner

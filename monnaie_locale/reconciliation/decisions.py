@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert
 
-from merchants.payout_undo import undo_line_step
+from merchants.payouts.undo import undo_line_step
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import lock_territory

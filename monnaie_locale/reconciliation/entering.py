@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from merchants.payouts import return_line, settle_line
+from merchants.payouts.operations import return_line, settle_line
+from merchants.payouts.rejected_payment import post_rejected_payment, rejected_line
 from merchants.queries import line_by_end_to_end
-from merchants.rejected_payment import post_rejected_payment, rejected_line
 from monnaie_locale.journal.directory import single_account
 from monnaie_locale.journal.post import post
 from monnaie_locale.journal.queries import accounts_of, closed_through, entry_of

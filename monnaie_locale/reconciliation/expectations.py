@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from merchants.model import LineState
+from merchants.payouts.redemption import message_id
 from merchants.queries import open_lines
-from merchants.redemption import message_id
 from monnaie_locale.journal.directory import Territory, single_account
 from monnaie_locale.journal.queries import balance_of
 from monnaie_locale.ledger.accounts import AccountKind

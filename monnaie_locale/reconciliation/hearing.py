@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, insert
 
 from merchants.model import LineNews, PaymentStatus, PayoutLine
-from merchants.payout_news import hear, lines_named, lines_of_order, news_digests
+from merchants.payouts.news import hear, lines_named, lines_of_order, news_digests
 from merchants.queries import find_payout
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit

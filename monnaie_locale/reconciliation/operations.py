@@ -79,7 +79,7 @@ def import_statement(
     """Import a file of the bank: the statements of the reserve account, or the news of our transfers.
 
     A statement's lines are stored, matched and entered. News are noted, and move the books only for a transfer that
-    the bank rejected (`merchants.payout_news`).
+    the bank rejected (`merchants.payouts.news`).
 
     Args:
         db: a connection in a transaction; all of it is written, or nothing.

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Update, insert, update
 
-from merchants.rejected_payment import mark_rejected_paid, rejected_line
+from merchants.payouts.rejected_payment import mark_rejected_paid, rejected_line
 from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import lock_territory
@@ -87,7 +87,7 @@ def approve_paid_rejection(db: Connection, *, by: By, paid_rejection_id: int) ->
     The decision is undone like any other, by reversals until its month is closed (`decisions.undo`).
 
     Refuses, in this order: paid_rejection_unknown, paid_rejection_ended, paid_rejection_same_person, then as
-    `decisions.decide` and `merchants.rejected_payment` do.
+    `decisions.decide` and `merchants.payouts.rejected_payment` do.
     """
     territory_id = by.territory_id
     lock_territory(db, territory_id=territory_id)

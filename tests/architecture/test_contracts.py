@@ -25,6 +25,9 @@ FAULTS = {
     "wallets know merchants": ("wallets/__init__.py", "import merchants", "house"),
     "a package without a place": ("monnaie_locale/oddments/__init__.py", "", "every-package-has-a-place"),
     "a model that asks its queries": ("merchants/model.py", "import merchants.queries", "drawers"),
+    "payouts that charge": ("merchants/payouts/terms.py", "import merchants.charging.doubt", "rooms-of-merchants"),
+    "a module of merchants without a room": ("merchants/oddments.py", "", "rooms-of-merchants"),
+    "codes that ask who pays": ("wallets/codes/card_seal.py", "import wallets.paying.card_use", "rooms-of-wallets"),
 }
 
 

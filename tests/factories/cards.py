@@ -9,8 +9,8 @@ import pypdfium2
 import zxingcpp
 from PIL import Image
 
-from wallets.card_sheet import PrintedCard
-from wallets.card_token import card_url, draw_card_number, draw_pin, draw_token
+from wallets.codes.card_token import card_url, draw_card_number, draw_pin, draw_token
+from wallets.printing.sheet import PrintedCard
 
 HOST = "monnaie.ville-exemple.fr"
 CREATED_AT = datetime.datetime(2026, 10, 1, 8, 0, tzinfo=datetime.UTC)

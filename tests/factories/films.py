@@ -13,8 +13,8 @@ from tests.factories.ledger import territory
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import NOW
 from tests.factories.shop_mix import PIXELS_PER_MM, shop_mix
-from wallets.card_sheet import PrintedCard, render_cards
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
+from wallets.printing.sheet import PrintedCard, render_cards
 
 POINTS_PER_MM = 72 / 25.4
 # The top left card of the sheet, with some of the paper around it; and the middle of its code.

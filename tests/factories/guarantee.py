@@ -5,8 +5,8 @@ import datetime
 from sqlalchemy import Engine
 
 from merchants.model import OfflineAnswer
-from merchants.offline import take_offline
-from merchants.offline_signing import SignedCharge, register_till_key
+from merchants.offline.charges import take_offline
+from merchants.offline.signing import SignedCharge, register_till_key
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.programmes.guarantee_queries import guarantee_of
 from monnaie_locale.programmes.model import GuaranteeMove, GuaranteeMoveKind
@@ -15,7 +15,7 @@ from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import APPROVER, MANAGER, NOW
 from tests.factories.till_device import Device
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 TOWN = {"territory_id": TERRITORY_ID}

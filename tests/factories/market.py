@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
 from merchants.model import Merchant, Receipt, Till
 from merchants.queries import merchant_accounts
 from monnaie_locale.database.transaction import reading, transact
@@ -18,7 +18,7 @@ from monnaie_locale.programmes.operations.opening import open_programme
 from tests.factories.ledger import TERRITORY_ID, World, open_world, territory
 from tests.factories.merchants import MANAGER, NOW, admit, chance, paired
 from tests.factories.site import Site
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import issue_card
 from wallets.operations.enrolling import enrol_household, open_wallet

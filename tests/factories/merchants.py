@@ -8,9 +8,9 @@ from collections.abc import Callable
 from schwifty import IBAN
 from stdnum import luhn
 
-from merchants.admission import check_admission
 from merchants.model import Address, Merchant, Till
-from merchants.operations import admit_merchant, open_till, pair_till
+from merchants.shops.admission import check_admission
+from merchants.shops.operations import admit_merchant, open_till, pair_till
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.ledger.periods import moment_of
 from tests.factories.ledger import NOON_MS, World

@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 from sqlalchemy import Engine
 
-from merchants import payouts
 from merchants.model import Merchant, Payout
+from merchants.payouts import operations as payouts
 from monnaie_locale.closing.documents import Packing, keep_documents
 from monnaie_locale.closing.model import Close, Reopening
 from monnaie_locale.closing.operations import approve_close, prepare_close

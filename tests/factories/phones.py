@@ -13,8 +13,8 @@ from monnaie_locale.database.transaction import transact
 from monnaie_locale.ledger.periods import instant_ms
 from tests.factories.ledger import TERRITORY_ID, territory
 from tests.factories.merchants import NOW
+from wallets.codes.phone_code import phone_code_url, signed_text
 from wallets.operations.phones import bind_phone
-from wallets.phone_code import phone_code_url, signed_text
 
 HOST = territory().host
 ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from merchants.model import Till
-from merchants.offline_signing import SignedCharge
+from merchants.offline.signing import SignedCharge
 from monnaie_locale.ledger.periods import instant_ms
 
 

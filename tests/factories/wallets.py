@@ -12,10 +12,10 @@ from monnaie_locale.ledger.posting import Draw, Posted
 from monnaie_locale.programmes.model import Category
 from tests.factories.ledger import TERRITORY_ID, World
 from tests.factories.programmes import NOW
-from wallets.authorisation import Authorisation, authorise
 from wallets.model import IssuedCard, Wallet
 from wallets.operations.cards import draw_secrets, issue_cards
 from wallets.operations.enrolling import enrol_household, open_wallet
+from wallets.paying.authorisation import Authorisation, authorise
 
 HOST = "monnaie.ville-exemple.fr"
 AGENT = "staff:3"

@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, BrowserContext
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from merchants.charge import charge
-from merchants.counter_card import COUNTER_PATH, issue_counter_card
+from merchants.charging.charge import charge
+from merchants.holders.counter_card import COUNTER_PATH, issue_counter_card
+from merchants.holders.payment_requests import REQUEST_PATH, request_payment
 from merchants.model import Till
-from merchants.operations import PAIRING_PATH, renew_pairing
-from merchants.payment_requests import REQUEST_PATH, request_payment
-from merchants.payouts import approve_payout, prepare_payout
+from merchants.payouts.operations import approve_payout, prepare_payout
+from merchants.shops.operations import PAIRING_PATH, renew_pairing
 from monnaie_locale.app import create_app
 from monnaie_locale.closing import desk, runs
 from monnaie_locale.closing.queries import closes_of
@@ -40,7 +40,7 @@ from tests.factories.demo import small_demo
 from tests.factories.month import BankLine, statement_xml
 from tests.factories.pain002 import status_report
 from tests.factories.phones import pocket_phone
-from wallets.card_token import CARD_PATH
+from wallets.codes.card_token import CARD_PATH
 from wallets.operations.phones import bind_phone
 
 # Three weeks after the close; the aid of the month is still there to spend.

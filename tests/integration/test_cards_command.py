@@ -27,7 +27,7 @@ from monnaie_locale.runtime import KEYRING_FILE
 from tests.factories import programmes as made
 from tests.factories.cards import decoded, pictures, text_of
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, territory
-from wallets.card_export import FOR_THE_PRINTER
+from wallets.printing.export import FOR_THE_PRINTER
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 HOUSEHOLDS = (

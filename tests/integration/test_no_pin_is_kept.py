@@ -33,8 +33,9 @@ from tests.factories.market import HOST, Market, market_at
 from tests.factories.merchants import MANAGER, NOW, chance, pairing
 from tests.factories.site import Site, build_site, csrf_token
 from tests.factories.wallets import random_bytes
-from wallets import card_token, pin_check
-from wallets.card_token import card_url, draw_card_number
+from wallets import pin_check
+from wallets.codes import card_token
+from wallets.codes.card_token import card_url, draw_card_number
 
 CHOSEN, WRONG, OTHER, LOST = "83619470", "47290358", "60582913", "29470861"
 DIGITS = len(CHOSEN)

@@ -4,11 +4,11 @@ import datetime
 
 from sqlalchemy import Engine, text
 
-from merchants.cap_claims import record_certification
 from merchants.model import OfflineCaps, PayoutTerms
-from merchants.offline_limits import set_offline_caps
-from merchants.operations import change_iban, resume_merchant, suspend_merchant
-from merchants.payout_terms import set_payout_terms
+from merchants.offline.limits import set_offline_caps
+from merchants.payouts.cap_claims import record_certification
+from merchants.payouts.terms import set_payout_terms
+from merchants.shops.operations import change_iban, resume_merchant, suspend_merchant
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.reconciliation.decisions import By, decide, undo

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from merchants.offline import refused_offline
-from merchants.offline_ends import dismiss, present_again
+from merchants.offline.charges import refused_offline
+from merchants.offline.ends import dismiss, present_again
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from tests.factories.guarantee import TOWN, code_of, device_of, send

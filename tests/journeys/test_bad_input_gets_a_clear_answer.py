@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from merchants.model import Till
-from merchants.operations import renew_pairing
+from merchants.shops.operations import renew_pairing
 from monnaie_locale.api.openapi import catalogue
 from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import reading, transact
@@ -27,7 +27,7 @@ from tests.factories.market import HOST, Market, issue, market_at
 from tests.factories.merchants import MANAGER, admit, iban, paired
 from tests.factories.month import Month2026, moment, open_month_in, statement_xml
 from tests.factories.site import Site, build_site, csrf_token
-from wallets.card_token import card_url, draw_token
+from wallets.codes.card_token import card_url, draw_token
 from wallets.operations.cards import block_card
 
 OCTOBER = "/bureau/arretes/2026-10"

@@ -23,9 +23,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from lxml import etree
 
-from merchants.charge import find_charge
+from merchants.charging.charge import find_charge
 from merchants.model import OFFLINE_CAPS
-from merchants.offline import refused_offline
+from merchants.offline.charges import refused_offline
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import reading
 from monnaie_locale.demo import output, plan, town
@@ -273,7 +273,7 @@ def test_the_market_day_is_told_in_french(shown):
 
 def test_the_demonstration_stops_when_the_market_does_not_end_as_planned(tmp_path, monkeypatch):
     lower = replace(OFFLINE_CAPS, payment_cents=1_000)
-    monkeypatch.setattr("merchants.offline_limits.OFFLINE_CAPS", lower)
+    monkeypatch.setattr("merchants.offline.limits.OFFLINE_CAPS", lower)
     with pytest.raises(Surprise, match="instead of"):
         small.small_demo(tmp_path / "out")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from merchants.payment_requests import REQUEST_PATH
+from merchants.holders.payment_requests import REQUEST_PATH
 from tests.factories.barriers import faults_of
 from tests.factories.site import served
 from tests.factories.till_page import PHONE, look

@@ -17,7 +17,7 @@ from tests.factories.site import CSRF, Site, build_site
 from tests.factories.wallets import AGENT, Holder, ask, holder, pay, random_bytes
 from wallets import app as wallets_app
 from wallets import shops
-from wallets.card_token import draw_token
+from wallets.codes.card_token import draw_token
 from wallets.operations.cards import block_card, reset_pin
 
 NOW = made.NOW

@@ -10,8 +10,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from merchants.charge import charge
-from merchants.counter_card import counter_url, issue_counter_card
+from merchants.charging.charge import charge
+from merchants.holders.counter_card import counter_url, issue_counter_card
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.documents import qr
 from monnaie_locale.journal.queries import entry_of

@@ -9,7 +9,7 @@ from monnaie_locale.programmes.model import PinRule
 from tests.factories.market import HOST, Market
 from tests.factories.till_page import look, paired_page
 from tests.factories.vandal import run
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 

@@ -14,7 +14,7 @@ from tests.factories.merchants import NOW
 from tests.factories.till_device import base64url
 from tests.factories.till_page import context_of, kept_list, kept_on_device, look, paired_page
 from tests.factories.vandal import run
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import block_card
 

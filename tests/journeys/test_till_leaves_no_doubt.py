@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import admit
 from tests.factories.till_page import NARROW, look, paired_page
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 

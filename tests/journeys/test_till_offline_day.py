@@ -13,7 +13,7 @@ from tests.factories.guarantee import guarantee_cents, guaranteed
 from tests.factories.market import HOST, Market, issue
 from tests.factories.merchants import NOW
 from tests.factories.till_page import context_of, kept_on_device, look, paired_page
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]

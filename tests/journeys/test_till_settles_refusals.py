@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from merchants.offline import refused_offline
+from merchants.offline.charges import refused_offline
 from monnaie_locale.database.transaction import reading
 from tests.factories.guarantee import code_of, device_of, send
 from tests.factories.market import Market

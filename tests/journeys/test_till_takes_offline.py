@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import text
 
-from merchants.offline import refused_offline
+from merchants.offline.charges import refused_offline
 from monnaie_locale.database.transaction import reading
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import NOW, paired
 from tests.factories.till_page import context_of, kept_on_device, look, paired_page
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 

@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
-from merchants.cashiers import add_cashier
+from merchants.shops.cashiers import add_cashier
 from monnaie_locale.database.transaction import transact
 from tests.factories.market import HOST, Market
 from tests.factories.merchants import MANAGER, MINUTE, NOW
 from tests.factories.phones import bound_phone
 from tests.factories.till_page import NARROW, context_of, kept_on_device, look, paired_page
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)]
 CODE = "4821"

@@ -153,8 +153,8 @@ MUTANTS = (
     ),
     Mutant(
         "a reported card that goes on paying offline",
-        (("wallets/authorisation.py", "eligible = () if end is CardEnd.BEFORE else fit", "eligible = fit"),),
-        ("tests/integration/merchants/test_offline_guarantee.py",),
+        (("wallets/paying/authorisation.py", "eligible = () if end is CardEnd.BEFORE else fit", "eligible = fit"),),
+        ("tests/integration/merchants/offline/test_guarantee.py",),
     ),
     Mutant(
         "a PIN's try counted after it was evaluated",
@@ -174,20 +174,24 @@ MUTANTS = (
     Mutant(
         "a refund that forgets the ones before",
         (
-            ("merchants/refund.py", "    before_cents = refunded.get(plan.charge_entry_id, 0)", "    before_cents = 0"),
-            ("merchants/refund.py", "        return self.stored.get(charge_entry_id, 0)", "        return 0"),
+            (
+                "merchants/charging/refund.py",
+                "    before_cents = refunded.get(plan.charge_entry_id, 0)",
+                "    before_cents = 0",
+            ),
+            ("merchants/charging/refund.py", "        return self.stored.get(charge_entry_id, 0)", "        return 0"),
         ),
-        ("tests/integration/merchants/test_refund.py",),
+        ("tests/integration/merchants/charging/test_refund.py",),
     ),
     Mutant(
         "whoever prepared a payout approves it",
         (
-            ("merchants/payouts.py", "    if payout.prepared_by == actor:", "    if not actor:"),
+            ("merchants/payouts/operations.py", "    if payout.prepared_by == actor:", "    if not actor:"),
             ("migrations/versions/0005_merchants.py",
              '"approved_by IS NULL OR approved_by <> prepared_by", name="ck_payouts_two_people"',
              '"approved_by IS NULL OR approved_by <> \'\'", name="ck_payouts_two_people"'),
         ),
-        ("tests/integration/merchants/test_payouts.py::test_whoever_prepared_does_not_approve",),
+        ("tests/integration/merchants/payouts/test_operations.py::test_whoever_prepared_does_not_approve",),
     ),
     Mutant(
         "a seal of something else",
@@ -206,12 +210,12 @@ MUTANTS = (
     ),
     Mutant(
         "a card's seal without its PIN",
-        (("wallets/card_seal.py", ".hex(), number, pin_hash]", ".hex(), number]"),),
+        (("wallets/codes/card_seal.py", ".hex(), number, pin_hash]", ".hex(), number]"),),
         ("tests/torture/test_tampering.py::test_each_edit_by_hand_is_named",),
     ),
     Mutant(
         "a month's statement without its last operation",
-        (("merchants/statement.py", "below=highest + 1)", "below=highest)"),),
+        (("merchants/statements/movements.py", "below=highest + 1)", "below=highest)"),),
         ("tests/integration/monnaie_locale/journal/test_reads_stay_flat.py",),
     ),
 )  # fmt: skip

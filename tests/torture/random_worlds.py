@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from merchants.charge import charge
+from merchants.charging.charge import charge
+from merchants.charging.refund import refund
 from merchants.model import Till
-from merchants.refund import refund
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.audit_log import seal_audit
@@ -25,7 +25,7 @@ from tests.factories.ledger import TERRITORY_ID, open_world, territory
 from tests.factories.market import issue
 from tests.factories.merchants import paired
 from tests.factories.month import CHECKER, MAKER, Month2026, moment, open_month_in
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import reset_pin
 

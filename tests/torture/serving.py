@@ -26,7 +26,7 @@ from monnaie_locale.journal.sealer import BackgroundSealer
 from monnaie_locale.runtime import open_home
 from tests.factories.merchants import NOW
 from tests.torture.server_mutants import MUTANTS
-from wallets import card_use
+from wallets.paying import card_use
 
 SETTINGS_VARIABLE = "TORTURE_SETTINGS"
 # How balances are read before a payment: a table, or the function that reads them under the lock.

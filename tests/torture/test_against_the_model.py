@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import URL, Engine
 
-from merchants import payouts
+from merchants.charging.refund import refund
 from merchants.model import Till
+from merchants.payouts import operations as payouts
 from merchants.queries import merchant_accounts
-from merchants.refund import refund
-from merchants.statement import month_movements
+from merchants.statements.movements import month_movements
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import reading, transact
@@ -39,7 +39,7 @@ from tests.factories.merchants import APPROVER, MANAGER, admit, chance, paired
 from tests.factories.programmes import CHECKER, approved
 from tests.torture.guarantee_rules import GuaranteeRules
 from tests.torture.money_model import MoneyModel, Refused
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 from wallets.operations.cards import replace_card
 

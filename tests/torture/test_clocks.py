@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from merchants.errors import PaymentRequestExpired
-from merchants.payment_requests import confirm_payment, request_payment
-from merchants.statement import month_movements
+from merchants.holders.payment_requests import confirm_payment, request_payment
+from merchants.statements.movements import month_movements
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.periods import close_period
 from monnaie_locale.journal.sealer import seal
@@ -30,7 +30,7 @@ from tests.factories.ledger import TERRITORY_ID, World, open_world, posting
 from tests.factories.market import HOST, open_market
 from tests.factories.merchants import MINUTE, admit, chance
 from tests.torture.fresh_databases import fresh_engine_fixture  # noqa: F401 - a fixture of these tests
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.errors import CardRefused, PinLocked
 
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from merchants import payouts
 from merchants.model import Payout
 from merchants.payout_errors import PayoutPending
-from merchants.statement import month_movements
+from merchants.payouts import operations as payouts
+from merchants.statements.movements import month_movements
 from monnaie_locale.closing.errors import MonthAlreadyClosed
 from monnaie_locale.closing.model import Close
 from monnaie_locale.closing.package import month_package

@@ -23,7 +23,7 @@ from tests.factories.ledger import NOON_MS, TERRITORY_ID, World, open_world
 from tests.factories.market import HOST, issue, terms
 from tests.factories.merchants import MANAGER, NOW, admit, chance, paired
 from tests.torture.oracles import Head, Operation, broken_promises, heads_of
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 
 EXPIRES_ON = datetime.date(2099, 12, 31)
 

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable
 
 from merchants.model import Merchant, PayoutLine
-from merchants.operations import change_iban
+from merchants.shops.operations import change_iban
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.periods import instant_ms

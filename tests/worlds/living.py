@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Engine
 
-from merchants import payouts
-from merchants.charge import charge
+from merchants.charging.charge import charge
+from merchants.charging.refund import refund
 from merchants.model import Merchant, Payout, PayoutLine, Receipt
-from merchants.refund import refund
+from merchants.payouts import operations as payouts
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.ledger.errors import Refusal
@@ -30,7 +30,7 @@ from monnaie_locale.reconciliation.model import Item, StoredMatch
 from tests.factories.ledger import TERRITORY_ID, World, territory
 from tests.factories.month import CHECKER, MAKER, BankLine, moment, statement_xml
 from tests.worlds.town import Town, october
-from wallets.card_token import card_url
+from wallets.codes.card_token import card_url
 from wallets.model import IssuedCard
 
 DEBIT = ("PMNT", "ICDT", "ESCT")

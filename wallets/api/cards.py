@@ -21,8 +21,8 @@ from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.journal.directory import territory_of
 from wallets import errors, queries, shops
-from wallets.card_token import card_url
-from wallets.history import history_of
+from wallets.codes.card_token import card_url
+from wallets.holders.history import history_of
 from wallets.model import Card, CardState, IssuedCard
 from wallets.operations import cards
 

@@ -18,8 +18,8 @@ from monnaie_locale.identity.roles import SubjectKind
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
 from wallets import queries
-from wallets.card_seal import card_seal
-from wallets.card_token import RandomBytes, draw_card_number, draw_pin, draw_token, token_digest
+from wallets.codes.card_seal import card_seal
+from wallets.codes.card_token import RandomBytes, draw_card_number, draw_pin, draw_token, token_digest
 from wallets.errors import CardEnded, WalletClosed, WalletHasCard, WalletUnknown
 from wallets.model import PIN_TRIES_MAX, CardSecrets, CardState, IssuedCard, NewPin
 from wallets.operations.ending import end_card

@@ -10,9 +10,9 @@ from monnaie_locale.database.identifiers import next_id
 from monnaie_locale.identity import audit
 from monnaie_locale.ledger.periods import instant_ms
 from wallets import phone_register, queries
+from wallets.codes.phone_code import check_public_key
 from wallets.errors import CardEnded, PhoneEnded, PhoneKeyInvalid, PhonesTooMany, PhoneUnknown
 from wallets.model import PHONES_MAX, Phone
-from wallets.phone_code import check_public_key
 from wallets.tables import phones
 
 

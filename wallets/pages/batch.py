@@ -22,10 +22,10 @@ from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.web import pages
 from wallets import queries
-from wallets.card_batch import Document, Support, document_of, issue_batch
-from wallets.card_sheet import Progress
 from wallets.model import IssuedCard
 from wallets.operations.cards import withdraw_cards
+from wallets.printing.batch import Document, Support, document_of, issue_batch
+from wallets.printing.sheet import Progress
 
 logger = logging.getLogger(__name__)
 

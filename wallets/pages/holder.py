@@ -17,9 +17,9 @@ from monnaie_locale.programmes.rules import is_expired
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from wallets import queries, shops
-from wallets.card_token import card_number_shown
-from wallets.history import history_of
-from wallets.holder_access import sign_in_holder
+from wallets.codes.card_token import card_number_shown
+from wallets.holders.access import sign_in_holder
+from wallets.holders.history import history_of
 from wallets.model import PurseView
 from wallets.web import holder_kit
 

@@ -16,9 +16,9 @@ from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.paging import ROWS_PER_PAGE, Page, offset_of, page_number
 from wallets import move_queries, phone_register, queries, shops
-from wallets.card_token import normalise_card_number
+from wallets.codes.card_token import normalise_card_number
 from wallets.errors import CardMalformed
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.operations import cards, enrolling
 from wallets.pages import batch, printing
 

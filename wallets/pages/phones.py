@@ -18,12 +18,12 @@ from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.language import language
 from wallets import phone_register, queries
 from wallets.errors import PhoneKeyInvalid, PhoneUnknown
-from wallets.holder_access import sign_in_by_phone
+from wallets.holders.access import sign_in_by_phone
+from wallets.holders.wording import told
 from wallets.model import Phone
 from wallets.operations import phones
 from wallets.pin_check import prove_holder
 from wallets.web import holder_kit
-from wallets.wording import told
 
 blueprint = Blueprint("phones", __name__, template_folder="../templates")
 

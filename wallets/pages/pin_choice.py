@@ -11,7 +11,7 @@ from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from wallets import queries
-from wallets.card_token import card_number_shown
+from wallets.codes.card_token import card_number_shown
 from wallets.operations import cards
 
 blueprint = Blueprint("pin_choice", __name__, template_folder="../templates")

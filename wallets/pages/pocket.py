@@ -15,10 +15,10 @@ from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.web import pages
 from monnaie_locale.web.assets import FALLBACK_DECODER, asset, vendor_folder
 from monnaie_locale.web.language import LANGUAGES, direction_of, language
-from wallets.card_token import SCHEME
-from wallets.holder_access import card_of_phone
+from wallets.codes.card_token import SCHEME
+from wallets.holders.access import card_of_phone
+from wallets.holders.wording import told
 from wallets.web import holder_kit
-from wallets.wording import told
 
 blueprint = Blueprint("pocket", __name__, url_prefix="/telephone", template_folder="../templates")
 

@@ -11,9 +11,9 @@ from monnaie_locale.journal.directory import territory_of
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
 from wallets import queries
-from wallets.card_batch import Document, Support, document_of, issue_batch
-from wallets.card_sheet import PinSlip, render_pin_slips
 from wallets.model import IssuedCard, NewPin
+from wallets.printing.batch import Document, Support, document_of, issue_batch
+from wallets.printing.sheet import PinSlip, render_pin_slips
 
 SUPPORTS = tuple((support.value, support.label_fr) for support in Support)
 

@@ -11,7 +11,7 @@ from monnaie_locale.web import pages
 from monnaie_locale.web.filters import date_fr, datetime_fr, euros
 from monnaie_locale.web.forms import FormReader
 from monnaie_locale.web.language import FRENCH, LANGUAGES, direction_of, keep_choice, language
-from wallets.wording import told
+from wallets.holders.wording import told
 
 MONTHS_EN = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -22,9 +22,8 @@ MONTHS_EN = (
 def render(template: str, *, status: int | None = None, camera: bool = False, **context: object) -> Response:
     """Return a page; arguments as `monnaie_locale.web.pages.render`.
 
-    The template also gets `t` (a sentence of `wallets.wording` by its name), `say` (a refusal's sentence), `lang`,
-    `direction`, `languages`, and `money`, `moment` and `day`, which write amounts, instants and
-    dates.
+    The template also gets `t` (a sentence of `wallets.holders.wording` by its name), `say` (a refusal's sentence),
+    `lang`, `direction`, `languages`, and `money`, `moment` and `day`, which write amounts, instants and dates.
     """
     context |= in_language(language())
     return keep_choice(pages.render(template, status=status, camera=camera, **context))

@@ -4,8 +4,8 @@ import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from merchants.cap_claims import claims_deadline, claims_of
 from merchants.model import Merchant, Payout, PayoutLine
+from merchants.payouts.cap_claims import claims_deadline, claims_of
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet
 from monnaie_locale.documents.wording import mask_iban, reference_shown, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope

@@ -4,7 +4,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Collection
 
-from merchants.cap_claims import lapsed_by_programme
+from merchants.payouts.cap_claims import lapsed_by_programme
 from monnaie_locale.documents.sheet import Column, Control, Kind, Row, Sheet, control_of
 from monnaie_locale.documents.wording import day_short, siret_shown
 from monnaie_locale.exports.sheets.scope import Scope

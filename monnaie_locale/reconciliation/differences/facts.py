@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from merchants.transfer_queries import OrderedTransfer, transfers_since
+from merchants.payouts.transfer_queries import OrderedTransfer, transfers_since
 from monnaie_locale.identity.queries import events_of_actions
 from monnaie_locale.journal.event_queries import days_of
 from monnaie_locale.journal.period_balances import kinds_at_end

@@ -1,7 +1,7 @@
 /* The phone's own key, and the codes that it signs.
  *
  * The private key is made here and cannot be taken out: IndexedDB keeps it as a CryptoKey that signs and never shows
- * itself. The canonical form of a code is written down in wallets/phone_code.py.
+ * itself. The canonical form of a code is written down in wallets/codes/phone_code.py.
  */
 
 const DATABASE = "monnaie-locale";

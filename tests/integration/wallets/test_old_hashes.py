@@ -11,7 +11,7 @@ from tests.factories import programmes as made
 from tests.factories.ledger import TERRITORY_ID, open_world
 from tests.factories.programmes import NOW
 from tests.factories.wallets import AGENT, CountingKeyring, Holder, ask, holder, random_bytes
-from wallets.card_token import draw_card_number
+from wallets.codes.card_token import draw_card_number
 from wallets.errors import CardRefused
 from wallets.operations.cards import block_card
 

@@ -17,10 +17,11 @@ from tests.factories.guesser import Guesser
 from tests.factories.ledger import TERRITORY_ID, open_world
 from tests.factories.programmes import NOW
 from tests.factories.wallets import AGENT, CountingKeyring, ask, holder, keyring, random_bytes, wallet
-from wallets import authorisation, pin_check
+from wallets import pin_check
 from wallets.errors import CardRefused, PinLocked
 from wallets.model import CardSecrets
 from wallets.operations.cards import draw_secrets, issue_cards
+from wallets.paying import authorisation
 from wallets.queries import card_of
 
 TOWN = {"territory_id": TERRITORY_ID}

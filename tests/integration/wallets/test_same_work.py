@@ -15,7 +15,7 @@ from tests.factories.ledger import TERRITORY_ID, open_world
 from tests.factories.programmes import NOW
 from tests.factories.wallets import AGENT, CountingKeyring, Holder, ask, holder, keyring, random_bytes
 from wallets import pin_check
-from wallets.card_token import draw_card_number, draw_token
+from wallets.codes.card_token import draw_card_number, draw_token
 from wallets.operations.cards import block_card, reset_pin
 
 TOWN = {"territory_id": TERRITORY_ID}

@@ -9,7 +9,7 @@ import pytest
 from beancount import loader
 from sqlalchemy import Engine
 
-from merchants.cap_claims import lapse_claims
+from merchants.payouts.cap_claims import lapse_claims
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.dossier.queries import duties_of_year, scope_of_year
 from monnaie_locale.dossier.year import YEAR_SHEETS

@@ -7,9 +7,9 @@ import pypdfium2
 import pytest
 from sqlalchemy import Engine, text
 
-from merchants.cap_claims import lapse_claims, record_certification
 from merchants.model import PayoutTerms
-from merchants.payout_terms import set_payout_terms
+from merchants.payouts.cap_claims import lapse_claims, record_certification
+from merchants.payouts.terms import set_payout_terms
 from monnaie_locale.closing.frozen import said_of
 from monnaie_locale.closing.sheets import month_books, month_sheet
 from monnaie_locale.commands.verification_registers import check_registers

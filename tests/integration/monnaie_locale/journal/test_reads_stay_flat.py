@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from merchants.statement import day_movements, month_movements
+from merchants.statements.movements import day_movements, month_movements
 from monnaie_locale.database.migrate import downgrade, upgrade
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.account_history import entries_touching, numbers_touching
@@ -25,7 +25,7 @@ from monnaie_locale.ledger.posting import Draw, Posted
 from tests.factories.ledger import NOON_MS, TERRITORY_ID, World, posting
 from tests.factories.market import Market, open_market
 from tests.factories.vandal import run, take_the_guards_down
-from wallets.history import history_of
+from wallets.holders.history import history_of
 from wallets.queries import purse_views
 from wallets.shops import NoShops
 

@@ -6,9 +6,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from merchants import payout_errors, payouts
+from merchants import payout_errors
 from merchants.model import LineState, Payout, PayoutState, PayoutTerms
-from merchants.payout_terms import set_payout_terms
+from merchants.payouts import operations as payouts
+from merchants.payouts.terms import set_payout_terms
 from merchants.queries import find_payout
 from monnaie_locale.app import create_app
 from monnaie_locale.commands.verification import verify_installation

@@ -11,8 +11,8 @@ from lxml import etree
 from sqlalchemy import Engine, text
 
 from merchants.model import LineState, PaymentStatus, Payout, PayoutState
-from merchants.payout_news import news_of
-from merchants.payouts import prepare_payout
+from merchants.payouts.news import news_of
+from merchants.payouts.operations import prepare_payout
 from merchants.queries import find_payout
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database.transaction import reading, transact

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from merchants.payout_terms import set_payout_terms
+from merchants.payouts.terms import set_payout_terms
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.ledger.money import format_decimal
 from monnaie_locale.reconciliation.decisions import take_match_back

@@ -1,0 +1,1 @@
+"""The shops themselves: admission, their tills, their cashiers."""

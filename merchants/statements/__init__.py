@@ -1,0 +1,1 @@
+"""What a shop reads of its days and months: movements, its transfer, the terms, its chèques."""
