@@ -88,7 +88,7 @@ DIALECT = {
         "numbers": "(WITH RECURSIVE counter (n) AS (VALUES ({first}) UNION ALL SELECT n + 1 FROM counter"
         " WHERE n < {last}) SELECT n FROM counter)",
         "day": "date(at_ms / 1000, 'unixepoch')",
-        "key": "bench_sha256('k' || n)",
+        "key": "bench_key(n, at_ms)",
         "materialized": "MATERIALIZED",
         "hash": "bench_leaf({canonical})",
         "day_text": "day",
@@ -97,7 +97,7 @@ DIALECT = {
     "postgresql": {
         "numbers": "generate_series({first}::bigint, {last}::bigint) AS n",
         "day": "(to_timestamp(at_ms / 1000) AT TIME ZONE 'UTC')::date",
-        "key": "sha256(convert_to('k' || n, 'UTF8'))",
+        "key": "decode(lpad(to_hex(at_ms), 12, '0'), 'hex') || substring(sha256(convert_to('k' || n, 'UTF8')) FOR 26)",
         "materialized": "MATERIALIZED",
         "hash": "sha256('\\x00'::bytea || convert_to({canonical}, 'UTF8'))",
         "day_text": "to_char(day, 'YYYY-MM-DD')",
@@ -201,7 +201,7 @@ def _write(engine: Engine, shape: dict[str, Any], *, last: int) -> None:
     triggers: list[tuple[str, str]] = []
     cursor = connection.cursor()
     if is_sqlite:
-        connection.driver_connection.create_function("bench_sha256", 1, _sha256, deterministic=True)
+        connection.driver_connection.create_function("bench_key", 2, _key, deterministic=True)
         connection.driver_connection.create_function("bench_leaf", 1, _leaf, deterministic=True)
         for pragma in SQLITE_FILLING:
             cursor.execute(pragma)
@@ -319,8 +319,9 @@ def _wrong(db: Connection, *, last: int) -> list[str]:
     return wrong
 
 
-def _sha256(content: str) -> bytes:
-    return hashlib.sha256(content.encode("ascii")).digest()
+def _key(number: int, at_ms: int) -> bytes:
+    """Return a digest in the order of time, as those of the tills' keys are (`ledger.keys`)."""
+    return at_ms.to_bytes(6, "big") + hashlib.sha256(f"k{number}".encode("ascii")).digest()[:26]
 
 
 def _leaf(content: str) -> bytes:

@@ -23,8 +23,6 @@ from wallets.queries import purse_views
 from wallets.shops import NoShops
 
 SIZES, SIZES_QUICK = (100_000, 10_000_000), (20_000, 200_000)
-# PostgreSQL is filled for minutes only: the table says how many there were.
-POSTGRESQL_MAX = 3_000_000
 FLAT_MAX = 1.5
 BYTES_PER_TRANSFER_MAX = 350
 READS, READS_QUICK = 40, 10
@@ -52,8 +50,6 @@ def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
     """Yield the promises about long books on one kind of database."""
     del timing
     small_size, big_size = SIZES_QUICK if quick else SIZES
-    if place.name == "postgresql":
-        big_size = min(big_size, POSTGRESQL_MAX)
     small, big = _filled(place, small_size), _filled(place, big_size)
     for name, read in (("wallet's page", read_wallet), ("shop's month", read_statement)):
         yield _flat(place, name, read, small, big, count=READS_QUICK if quick else READS)

@@ -6,7 +6,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from monnaie_locale.database.turns import begin_in_turn, let_go
+from monnaie_locale.database.turns import begin_in_turn, begin_reading, let_go
 
 # SQLite before 3.51.3 can corrupt a database when two connections checkpoint at once (the WAL-reset fault), so the
 # library comes from PyPI and not from the system.
@@ -104,6 +104,6 @@ def _begin_immediate(db: Connection) -> None:
     # A writer takes the lock before it reads: two writers that both read first would each decide on a stale balance.
     read_only = db.get_execution_options().get(READ_ONLY, False)
     if read_only:
-        db.exec_driver_sql("BEGIN")
+        begin_reading(db, timeout_ms=BUSY_TIMEOUT_MS)
     else:
         begin_in_turn(db, timeout_ms=BUSY_TIMEOUT_MS)

@@ -18,8 +18,9 @@ from monnaie_locale.database.driver import execute
 
 SUFFIX = "-turn"
 DESCRIPTOR = "monnaie_locale_turn"
-NO_WAIT = "PRAGMA busy_timeout = 0"
+WAITS_MS = "monnaie_locale_waits_ms"
 BEGIN = "BEGIN IMMEDIATE"
+BEGIN_READING = "BEGIN"
 LOOK_EVERY_S = 0.001
 FILE_MODE = 0o600
 
@@ -45,6 +46,12 @@ def begin_in_turn(db: Connection, *, timeout_ms: int) -> None:
         _look_for_the_lock(db, timeout_ms=timeout_ms)
     finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def begin_reading(db: Connection, *, timeout_ms: int) -> None:
+    """Begin a transaction that only reads: it waits for no writer, but for one that repairs the file after a crash."""
+    _wait_for_locks(db, timeout_ms=timeout_ms)
+    execute(db, BEGIN_READING)
 
 
 def let_go(record: ConnectionPoolEntry) -> None:
@@ -89,17 +96,21 @@ def _is_taken(descriptor: int) -> bool:
 
 def _look_for_the_lock(db: Connection, *, timeout_ms: int) -> None:
     # SQLite's own waiting sleeps up to a hundred milliseconds between two looks: here it is one.
-    execute(db, NO_WAIT)
-    try:
-        until = time.monotonic() + timeout_ms / 1000
-        while True:
-            try:
-                execute(db, BEGIN)
-            except OperationalError as error:
-                if "locked" not in str(error.orig) or time.monotonic() >= until:
-                    raise
-                time.sleep(LOOK_EVERY_S)
-            else:
-                return
-    finally:
+    _wait_for_locks(db, timeout_ms=0)
+    until = time.monotonic() + timeout_ms / 1000
+    while True:
+        try:
+            execute(db, BEGIN)
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() >= until:
+                raise
+            time.sleep(LOOK_EVERY_S)
+        else:
+            return
+
+
+def _wait_for_locks(db: Connection, *, timeout_ms: int) -> None:
+    """Say how long SQLite itself waits for a lock, unless this connection was told so before."""
+    if db.info.get(WAITS_MS) != timeout_ms:
         execute(db, f"PRAGMA busy_timeout = {timeout_ms}")
+        db.info[WAITS_MS] = timeout_ms

@@ -62,7 +62,7 @@ def post_batch(
     batch = _Batch(
         territory_id=territory_id,
         recorded_at_ms=recorded_at_ms,
-        today=paris_date(recorded_at_ms),
+        open_day=_open_day(paris_date(recorded_at_ms), books.closed_through),
         last_entry_id=books.last_entry_id,
         closed_through=books.closed_through,
         posted=books.posted,
@@ -80,7 +80,7 @@ class _Batch:
 
     territory_id: int
     recorded_at_ms: int
-    today: datetime.date
+    open_day: datetime.date
     last_entry_id: int
     closed_through: datetime.date | None
     posted: dict[bytes, Posted]
@@ -148,10 +148,7 @@ class _Batch:
             if self.closed_through is not None and posting.accounted_on <= self.closed_through:
                 raise PeriodClosed(accounted_on=f"{posting.accounted_on:%d/%m/%Y}")
             return posting.accounted_on
-        if self.closed_through is None:
-            return self.today
-        # A charge that happened in a closed month is accounted in the open one, and keeps its own date.
-        return max(self.today, self.closed_through + datetime.timedelta(days=1))
+        return self.open_day
 
     def _add(self, posting: Posting, key: bytes, moves: tuple[Transfer, ...], accounted_on: datetime.date) -> Posted:
         self.last_entry_id += 1
@@ -172,6 +169,11 @@ class _Batch:
         if posting.reverses_entry_id is not None:
             self.reversed_ids.add(posting.reverses_entry_id)
         return posted
+
+
+def _open_day(today: datetime.date, closed_through: datetime.date | None) -> datetime.date:
+    """Return today or the first open day: what happened in a closed month is accounted then, and keeps its own date."""
+    return today if closed_through is None else max(today, closed_through + datetime.timedelta(days=1))
 
 
 def replayed(earlier: Posted, posting: Posting) -> Posted:

@@ -96,11 +96,13 @@ def decide(posting: Posting, balances: Mapping[int, Balance]) -> tuple[Transfer,
         check_amount(amount_cents)
         if target in sources:
             raise SameAccount(account_id=target)
-    for account_id in posting.account_ids():
-        if account_id not in balances:
-            raise AccountUnknown(account_id=account_id)
+    for sources, target, _, _ in draws:
+        for account_id in (*sources, target):
+            if account_id not in balances:
+                raise AccountUnknown(account_id=account_id)
     if len(draws) == 1:
-        return tuple(_drawn(draws[0], balances))
+        draw = draws[0]
+        return (_drawn_from_one(draw, balances),) if len(draw.sources) == 1 else tuple(_drawn(draw, balances))
     # Each draw sees what those before it moved.
     held = {account_id: balances[account_id] for account_id in posting.account_ids()}
     transfers: list[Transfer] = []
@@ -125,10 +127,11 @@ def _drawn(draw: Draw, held: Mapping[int, Balance]) -> list[Transfer]:
     sources, target, _, _ = draw
     # A source named twice holds its money once.
     limits = {source: held[source].debitable_cents() for source in sources}
-    remaining_cents = _wanted_cents(draw, limits, room_cents=held[target].creditable_cents())
+    available_cents: int | None = 0
+    for limit_cents in limits.values():
+        available_cents = None if available_cents is None or limit_cents is None else available_cents + limit_cents
+    remaining_cents = _wanted_cents(draw, available_cents, room_cents=held[target].creditable_cents())
     target_kind = held[target].kind
-    if len(limits) == 1:
-        return [Transfer(sources[0], held[sources[0]].kind, target, target_kind, remaining_cents)]
     transfers: list[Transfer] = []
     for source, limit_cents in limits.items():
         taken_cents = remaining_cents if limit_cents is None or remaining_cents < limit_cents else limit_cents
@@ -139,11 +142,16 @@ def _drawn(draw: Draw, held: Mapping[int, Balance]) -> list[Transfer]:
     return transfers
 
 
-def _wanted_cents(draw: Draw, limits: Mapping[int, int | None], *, room_cents: int | None) -> int:
-    """Return what the draw takes, or refuse when its sources or its target cannot."""
-    available_cents: int | None = 0
-    for limit_cents in limits.values():
-        available_cents = None if available_cents is None or limit_cents is None else available_cents + limit_cents
+def _drawn_from_one(draw: Draw, held: Mapping[int, Balance]) -> Transfer:
+    """Return the one transfer of a draw on one source: a payment from one purse."""
+    (source,), target, _, _ = draw
+    drawn, given = held[source], held[target]
+    amount_cents = _wanted_cents(draw, drawn.debitable_cents(), room_cents=given.creditable_cents())
+    return Transfer(source, drawn.kind, target, given.kind, amount_cents)
+
+
+def _wanted_cents(draw: Draw, available_cents: int | None, *, room_cents: int | None) -> int:
+    """Return what the draw takes of what its sources have (None: no limit), or refuse."""
     if room_cents is not None:
         available_cents = room_cents if available_cents is None else min(room_cents, available_cents)
     if available_cents is None or available_cents >= draw.amount_cents:
