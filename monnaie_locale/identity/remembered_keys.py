@@ -11,13 +11,14 @@ from collections.abc import Callable
 from monnaie_locale.identity.model import Subject
 from monnaie_locale.identity.roles import SubjectKind
 
-REMEMBERED_S = 5.0
+# As long as a till is busy: the key is read again with each of its charges, whatever is remembered.
+REMEMBERED_S = 60.0
 # More than the tills of a town. Whoever fills it only makes the next ones be read.
 REMEMBERED_MAX = 1024
 
 
 class RememberedKeys:
-    """Which till a key's digest stands for, as read at most five seconds ago."""
+    """Which till a key's digest stands for, as read at most a minute ago."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Remember nothing yet; `clock_s` counts seconds and never goes back."""
