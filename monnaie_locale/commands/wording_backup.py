@@ -17,11 +17,6 @@ SAME_DISK = (
     "Attention : la copie est sur le même disque que l’installation. Une panne de ce disque emporterait les deux :"
     " recopiez ce dossier ailleurs."
 )
-LOST = (
-    "Tout ce qui a été confirmé après cet instant est perdu : encaissements, remboursements, distributions, cartes"
-    " données, bloquées ou remplacées. Bloquez de nouveau les cartes perdues depuis, et demandez aux commerces leurs"
-    " tickets."
-)
 COMPARE = "Pour confronter ces comptes à l’empreinte d’un document imprimé (certificat, relevé)"
 ONLY_ONE = "Ne servez plus l’ancienne installation : deux suites du même journal ne se recollent pas."
 
@@ -69,7 +64,7 @@ def restored_text(restored: Restored) -> str:
         f"Restauré dans {restored.home} depuis {restored.source}",
         f"{manifest.territory_name} : {_extent(manifest)}",
         wording.verdict_text(restored.verdict),
-        LOST,
+        *_lost(manifest),
         ONLY_ONE,
         f"{COMPARE} : « monnaie-locale verify --home {restored.home} --head TAILLE:RACINE ».",
     ]
@@ -92,11 +87,25 @@ def restored_json(restored: Restored) -> str:
     )
 
 
+def _lost(manifest: Manifest) -> list[str]:
+    """Say plainly what the backup does not hold: money by the last entry, the rest by the instant of the backup."""
+    last = f"l’écriture n° {manifest.last_entry}" if manifest.last_entry else "la création"
+    money = (
+        f"Tout ce qui a été confirmé après {last} est perdu : encaissements, remboursements, distributions, virements."
+    )
+    cards = f"De même les cartes données, bloquées ou remplacées depuis la sauvegarde ({_paris(manifest.taken_at_ms)})"
+    return [money, f"{cards} : bloquez de nouveau les cartes perdues depuis, et demandez aux commerces leurs tickets."]
+
+
+def _paris(instant_ms: int) -> str:
+    return f"{moment_of(instant_ms).astimezone(PARIS):%d/%m/%Y à %H:%M:%S}"
+
+
 def _extent(manifest: Manifest) -> str:
     if not manifest.last_entry:
         return "aucune écriture encore."
-    at = moment_of(manifest.last_entry_at_ms).astimezone(PARIS)
-    return f"{manifest.last_entry} écritures, la dernière enregistrée le {at:%d/%m/%Y à %H:%M:%S} (heure de Paris)."
+    at = _paris(manifest.last_entry_at_ms)
+    return f"{manifest.last_entry} écritures, la dernière enregistrée le {at} (heure de Paris)."
 
 
 def _verified(manifest: Manifest) -> str:
