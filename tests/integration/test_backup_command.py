@@ -1,92 +1,33 @@
-"""`monnaie-locale backup` and `restore`, as an administrator types them, and everything that can be done wrong."""
+"""`monnaie-locale backup`, as an administrator types it, and what can be done wrong with it."""
 
 import json
 import re
-import shutil
 import stat
 
 import pysqlite3.dbapi2 as sqlite3
 import pytest
-from click.testing import CliRunner
 
-from monnaie_locale.__main__ import main
-from monnaie_locale.commands import backing_up
-from monnaie_locale.commands.backup_manifest import MANIFEST_FILE, PART
+from monnaie_locale.commands.backup_manifest import MANIFEST_FILE
 from monnaie_locale.database import sqlite_copy
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import downgrade
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE
-from tests.factories import demo as small
+from tests.factories.backed_up import (  # noqa: F401 - fixtures of these tests
+    backups_fixture,
+    demo_home_fixture,
+    home_fixture,
+    keys_fixture,
+    one_backup_fixture,
+    refused,
+    restored,
+    the_backup,
+    the_copy,
+    typed,
+)
 from tests.factories.vandal import run, take_the_guards_down
 
 SECRETS = ("pepper", "sealing_keys", "signing_key")
-
-
-def typed(*words):
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def refused(answer):
-    """Return the code that a command refused with."""
-    assert answer.exit_code == 2, answer.output
-    return json.loads(answer.stdout)["code"]
-
-
-@pytest.fixture(scope="module")
-def demo_home(tmp_path_factory):
-    return small.small_demo(tmp_path_factory.mktemp("backed-up") / "out").home
-
-
-@pytest.fixture
-def home(demo_home, tmp_path):
-    copy = tmp_path / "instance"
-    shutil.copytree(demo_home, copy)
-    return copy
-
-
-@pytest.fixture
-def keys(demo_home, tmp_path):
-    """Give the keys, kept apart."""
-    place = tmp_path / "safe"
-    place.mkdir()
-    shutil.copy(demo_home / KEYRING_FILE, place / "keys.json")
-    return place / "keys.json"
-
-
-@pytest.fixture(scope="module")
-def one_backup(demo_home, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kept") / "backups"
-    answer = typed("backup", folder, "--home", demo_home)
-    assert answer.exit_code == 0, answer.output
-    return folder
-
-
-@pytest.fixture
-def backups(one_backup, tmp_path):
-    """Give a folder that holds one backup: each test damages its own."""
-    folder = tmp_path / "backups"
-    shutil.copytree(one_backup, folder)
-    return folder
-
-
-def the_backup(folder):
-    (found,) = folder.iterdir()
-    return found
-
-
-def the_copy(folder):
-    (found,) = the_backup(folder).glob("*.sqlite")
-    return found
-
-
-def restored(folder, tmp_path, keys, *more):
-    return typed("restore", folder, "--into", tmp_path / "new", "--keyring", keys, "--json", *more)
-
-
-def change_manifest(folder, **changes):
-    path = the_backup(folder) / MANIFEST_FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_backup_says_in_french_what_it_is_where_it_is_and_that_the_keys_are_not_in_it(home, tmp_path):
@@ -268,135 +209,6 @@ def test_a_command_without_any_place_is_told_what_to_give(home):
     answer = typed("backup", "--home", home)
     assert answer.exit_code == 2
     assert "Donnez le dossier" in answer.output
-
-
-# What is refused at the restoration.
-
-
-def test_a_home_that_holds_something_is_left_alone(home, backups, keys, tmp_path):
-    before = (home / DATABASE_FILE).read_bytes()
-    words = ("restore", backups, "--into", home, "--keyring", keys, "--json")
-    assert refused(typed(*words)) == "home_not_empty"
-    assert (home / DATABASE_FILE).read_bytes() == before
-    (tmp_path / "new").write_text("a file")
-    assert refused(restored(backups, tmp_path, keys)) == "home_not_empty"
-
-
-@pytest.mark.parametrize("part", [0.0, 0.3, 0.7, 0.999])
-def test_one_byte_flipped_in_the_copy_is_refused_and_leaves_nothing(backups, keys, tmp_path, part):
-    content = bytearray(the_copy(backups).read_bytes())
-    content[int(len(content) * part)] ^= 1
-    the_copy(backups).write_bytes(content)
-    assert refused(restored(backups, tmp_path, keys)) == "copy_altered"
-    assert not (tmp_path / "new").exists()
-    # A folder that was there stays, empty, so that the same command can be typed again.
-    (tmp_path / "new").mkdir()
-    assert refused(restored(backups, tmp_path, keys)) == "copy_altered"
-    assert list((tmp_path / "new").iterdir()) == []
-
-
-def test_a_copy_cut_short_or_gone_is_refused(backups, keys, tmp_path):
-    content = the_copy(backups).read_bytes()
-    the_copy(backups).write_bytes(content[:-4096])
-    assert refused(restored(backups, tmp_path, keys)) == "copy_altered"
-    the_copy(backups).unlink()
-    assert refused(restored(backups, tmp_path, keys)) == "copy_altered"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"sha256": "0" * 64},
-        {"last_entry": 5},
-        {"head": None},
-        {"taken_at_ms": 1},
-        {"findings": ["balance_differs account 1"]},
-        {"signature": "00" * 64},
-        {"signature": "not hexadecimal"},
-    ],
-    ids="-".join,
-)
-def test_a_manifest_that_somebody_changed_is_refused(backups, keys, tmp_path, change):
-    change_manifest(backups, **change)
-    assert refused(restored(backups, tmp_path, keys)) == "manifest_altered"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"format": "something else"},
-        {"version": 2},
-        {"file": "../../etc/passwd"},
-        {"last_entry": "5"},
-        {"head": {"size": 1}},
-        {"unexpected": 1},
-        {"database": "oracle"},
-    ],
-    ids="-".join,
-)
-def test_a_manifest_that_means_nothing_is_refused(backups, keys, tmp_path, change):
-    change_manifest(backups, **change)
-    assert refused(restored(backups, tmp_path, keys)) == "manifest_unreadable"
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{", '"manifest"', "{}"])
-def test_a_manifest_that_is_none_is_refused(backups, keys, tmp_path, content):
-    (the_backup(backups) / MANIFEST_FILE).write_text(content)
-    assert refused(restored(backups, tmp_path, keys)) == "manifest_unreadable"
-
-
-def test_other_keys_are_refused(backups, tmp_path):
-    Keyring.generate().save(tmp_path / "others.json")
-    assert refused(restored(backups, tmp_path, tmp_path / "others.json")) == "keyring_of_another"
-    (tmp_path / "text.json").write_text("no keys")
-    assert refused(restored(backups, tmp_path, tmp_path / "text.json")) == "keyring_unreadable"
-    assert refused(restored(backups, tmp_path, tmp_path / "missing.json")) == "keyring_unreadable"
-    assert not (tmp_path / "new").exists()
-
-
-def test_the_books_of_another_day_under_this_manifest_are_refused(home, backups, keys, tmp_path, monkeypatch):
-    """Even somebody who could sign a manifest anew cannot pass other books off: the head is recomputed."""
-    engine = open_engine(f"sqlite:///{the_copy(backups)}")
-    take_the_guards_down(engine)
-    run(engine, "UPDATE journal_entries SET leaf_hash = zeroblob(32) WHERE id = 7")
-    run(engine, "UPDATE transfers SET amount_cents = amount_cents + 1 WHERE entry_id = 7")
-    engine.dispose()
-    path = the_backup(backups) / MANIFEST_FILE
-    from_disk = backing_up.Manifest.from_json(path.read_text())
-    resigned = backing_up.replace(from_disk, sha256=backing_up.durable.sha256_of(the_copy(backups)))
-    signature = Keyring.load(home / KEYRING_FILE).sign(resigned.signed_text()).hex()
-    path.write_text(backing_up.replace(resigned, signature=signature).to_json())
-    assert refused(restored(backups, tmp_path, keys)) == "copy_head_differs"
-    assert not (tmp_path / "new").exists()
-
-
-def test_an_interrupted_backup_is_said_and_never_restored(home, backups, keys, tmp_path):
-    left = backups / f"{the_backup(backups).name}{PART}"
-    the_backup(backups).rename(left)
-    assert refused(restored(left, tmp_path, keys)) == "backup_interrupted"
-    assert refused(restored(backups, tmp_path, keys)) == "backup_missing"
-    answer = typed("backup", backups, "--home", home)
-    assert f"interrompue, jamais restaurée, à effacer : {left}" in answer.stdout
-
-
-def test_backups_of_two_towns_are_not_mixed_up(backups, keys, tmp_path):
-    other = backups / "AUTRE-20261126T100000.000Z"
-    shutil.copytree(the_backup(backups), other)
-    assert refused(restored(backups, tmp_path, keys)) == "backups_of_several_towns"
-
-
-def test_a_backup_of_a_newer_version_is_not_taken(home, backups, keys, tmp_path):
-    path = the_backup(backups) / MANIFEST_FILE
-    newer = backing_up.replace(backing_up.Manifest.from_json(path.read_text()), schema_revision="9999")
-    signature = Keyring.load(home / KEYRING_FILE).sign(newer.signed_text()).hex()
-    path.write_text(backing_up.replace(newer, signature=signature).to_json())
-    assert refused(restored(backups, tmp_path, keys)) == "schema_unknown"
-
-
-def test_a_backup_of_sqlite_does_not_go_into_another_database(backups, keys, tmp_path):
-    for url in ("postgresql+psycopg://nowhere/books", "sqlite:///other.sqlite"):
-        answer = restored(backups, tmp_path, keys, "--database-url", url)
-        assert refused(answer) == "backup_of_another_database"
 
 
 def test_a_copy_that_fails_leaves_nothing_and_is_said(home, tmp_path, monkeypatch):
