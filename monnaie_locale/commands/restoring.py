@@ -13,7 +13,7 @@ from sqlalchemy import Engine, make_url
 from monnaie_locale.commands import durable, errors
 from monnaie_locale.commands.backing_up import refuse_schema, refuse_tools
 from monnaie_locale.commands.backup_checks import faults_of_copy, last_entry_of
-from monnaie_locale.commands.backup_manifest import MANIFEST_FILE, PART, POSTGRESQL, Manifest, town_of
+from monnaie_locale.commands.backup_manifest import MANIFEST_FILE, PART, POSTGRESQL, SQLITE, Manifest, town_of
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database import postgresql_dump
 from monnaie_locale.database.engine import open_engine
@@ -85,17 +85,16 @@ def restore_backup(
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise errors.HomeNotEmpty(home=home)
     source = find_backup(folder)
-    manifest = _read_manifest(source)
-    keyring = _load_keyring(keyring_file)
-    _refuse_foreign(manifest, keyring, keyring_file)
+    manifest = _agreed(source, keyring_file)
     is_newest = refuse_schema(manifest.schema_revision)
-    backend = "sqlite" if database_url is None else make_url(database_url).get_backend_name()
+    backend = SQLITE if database_url is None else make_url(database_url).get_backend_name()
     if backend != manifest.database or (database_url is not None and backend != POSTGRESQL):
         raise errors.BackupOfAnotherDatabase(database=manifest.database)
     with _claimed(home):
         tell(COPYING)
-        engine = _filled(source / manifest.file, manifest, home, database_url)
+        engine = open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}")
         try:
+            _fill(engine, source / manifest.file, manifest)
             tell(CHECKING)
             _refuse_other_books(engine, manifest)
             if not is_newest:
@@ -113,24 +112,18 @@ def restore_backup(
     return Restored(home, source, manifest, verdict)
 
 
-def _read_manifest(source: Path) -> Manifest:
+def _agreed(source: Path, keyring_file: Path) -> Manifest:
+    """Return the manifest of a backup; refuses keys that did not sign it, and one that is not what they signed."""
     try:
-        return Manifest.from_json((source / MANIFEST_FILE).read_text(encoding="ascii"))
+        manifest = Manifest.from_json((source / MANIFEST_FILE).read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise errors.ManifestUnreadable from error
-
-
-def _load_keyring(file: Path) -> Keyring:
     try:
-        return Keyring.load(file)
+        keyring = Keyring.load(keyring_file)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.KeyringUnreadable(file=file) from error
-
-
-def _refuse_foreign(manifest: Manifest, keyring: Keyring, file: Path) -> None:
-    """Refuse keys that did not sign the backup, and a manifest that is not the one they signed."""
+        raise errors.KeyringUnreadable(file=keyring_file) from error
     if manifest.public_key != keyring.public_key_pem:
-        raise errors.KeyringOfAnother(file=file)
+        raise errors.KeyringOfAnother(file=keyring_file)
     try:
         signature = bytes.fromhex(manifest.signature)
     except ValueError as error:
@@ -138,6 +131,7 @@ def _refuse_foreign(manifest: Manifest, keyring: Keyring, file: Path) -> None:
     text = manifest.signed_text()
     if not signature_is_valid(public_key_pem=keyring.public_key_pem, signature=signature, text=text):
         raise errors.ManifestAltered
+    return manifest
 
 
 @contextmanager
@@ -156,19 +150,18 @@ def _claimed(home: Path) -> Iterator[None]:
         raise
 
 
-def _filled(copy: Path, manifest: Manifest, home: Path, database_url: str | None) -> Engine:
-    """Return an engine on the database, filled with the very bytes of the manifest; refuses copy_altered first."""
-    if database_url is None:
+def _fill(engine: Engine, copy: Path, manifest: Manifest) -> None:
+    """Fill the database with the very bytes of the manifest; refuses copy_altered before anything is in it."""
+    if manifest.database == SQLITE:
         try:
-            sha256 = durable.copy_new(copy, home / DATABASE_FILE)
+            sha256 = durable.copy_new(copy, Path(str(engine.url.database)))
         except FileNotFoundError as error:
             raise errors.CopyAltered(file=manifest.file) from error
         if sha256 != manifest.sha256:
             raise errors.CopyAltered(file=manifest.file)
-        return open_engine(f"sqlite:///{home / DATABASE_FILE}")
+        return
     if not copy.exists() or durable.sha256_of(copy) != manifest.sha256:
         raise errors.CopyAltered(file=manifest.file)
-    engine = open_engine(database_url)
     with reading(engine) as db:
         refuse_tools(db)
         if not postgresql_dump.is_empty(db):
@@ -177,7 +170,6 @@ def _filled(copy: Path, manifest: Manifest, home: Path, database_url: str | None
         postgresql_dump.fill(engine, copy)
     except postgresql_dump.ToolFailed as error:
         raise errors.DatabaseToolFailed(tool=postgresql_dump.RESTORE, said=str(error)) from error
-    return engine
 
 
 def _refuse_other_books(engine: Engine, manifest: Manifest) -> None:

@@ -20,6 +20,8 @@ TABLES = (
     "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 )
+# A command that runs at night must not wait for somebody to type a password.
+NEVER_ASK = "--no-password"
 VARIABLES = {
     option.keyword.decode(): option.envvar.decode() for option in psycopg.pq.Conninfo.get_defaults() if option.envvar
 }
@@ -63,7 +65,7 @@ def dump(db: Connection, target: Path) -> None:
     snapshot = db.exec_driver_sql(EXPORT_SNAPSHOT).scalar_one()
     # Without owners: whoever restores it may have another role.
     words = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={target}")
-    _run(DUMP, *words, environment=_environment(db.engine))
+    _run(DUMP, NEVER_ASK, *words, environment=_environment(db.engine))
 
 
 def read_through(path: Path) -> None:
@@ -75,7 +77,7 @@ def fill(engine: Engine, source: Path) -> None:
     """Fill an empty database from a dump, in one transaction: all of it or nothing; raises ToolFailed."""
     words = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
     name = str(_parameters(engine)["dbname"])
-    _run(RESTORE, *words, f"--dbname={name}", str(source), environment=_environment(engine))
+    _run(RESTORE, NEVER_ASK, *words, f"--dbname={name}", str(source), environment=_environment(engine))
 
 
 def _run(tool: str, *words: str, environment: dict[str, str]) -> None:
