@@ -96,7 +96,7 @@ def take_backup(
         durable.forget(part)
         raise
     leftovers = tuple(sorted(each for each in folder.iterdir() if each.name.endswith(PART)))
-    return Taken(done, manifest, folder.stat().st_dev == home.stat().st_dev, leftovers)
+    return Taken(done, manifest, _is_on_same_disk(rt, folder), leftovers)
 
 
 def keep_keyring(*, home: Path, file: Path, folder: Path | None) -> bool:
@@ -168,6 +168,13 @@ def _refuse_database(db: Connection) -> None:
     refuse_schema(revision_of(db))
 
 
+def _is_on_same_disk(rt: Runtime, folder: Path) -> bool:
+    """Return whether a SQLite file and its copies share a file system; where a server keeps its files is not known."""
+    if rt.engine.dialect.name != SQLITE:
+        return False
+    return Path(str(rt.engine.url.database)).stat().st_dev == folder.stat().st_dev
+
+
 def _make(part: Path, done: Path) -> None:
     if done.exists():
         raise errors.BackupExists(path=done)
@@ -210,9 +217,9 @@ def _described(
     """Verify the state that was copied, and return its signed manifest; refuses copy_faulty."""
     tell(VERIFYING)
     territory_id, key = rt.territory_id, rt.keyring.public_key_pem
-    for head in (sealed, latest_head(db, territory_id=territory_id)):
-        for fault in faults_of_copy(db, territory_id=territory_id, head=head, public_key_pem=key, quickly=quickly):
-            raise errors.CopyFaulty(what=fault)
+    heads = (sealed, latest_head(db, territory_id=territory_id))
+    for fault in faults_of_copy(db, heads=heads, public_key_pem=key, quickly=quickly):
+        raise errors.CopyFaulty(what=fault)
     # An older schema is not that of the verifier: such books are backed up before the upgrade, and verified after it.
     is_whole = not quickly and refuse_schema(revision_of(db))
     findings = verify_installation(db, territory_id=territory_id, public_key_pem=key).findings if is_whole else ()
@@ -232,7 +239,7 @@ def _described(
         sha256=durable.sha256_of(copy),
         last_entry=last_entry,
         last_entry_at_ms=last_entry_at_ms,
-        head=latest_head(db, territory_id=territory_id),
+        head=heads[-1],
         verified=FULL if is_whole else QUICK,
         findings=tuple(f"{finding.code} {finding.subject}" for finding in findings),
         public_key=key,

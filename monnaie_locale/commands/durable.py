@@ -1,5 +1,6 @@
 """Files that are on the disk when a command says so, under their name only when they are whole."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 BYTES_PER_PART = 2**20
+UNABLE = (errno.EINVAL, errno.ENOTSUP)
 
 
 def new_file(path: Path) -> None:
@@ -28,6 +30,10 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # A shared folder on a network may know no waiting for its names; a file's bytes are always waited for.
+        if not (path.is_dir() and error.errno in UNABLE):
+            raise
     finally:
         os.close(descriptor)
 

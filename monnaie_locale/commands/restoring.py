@@ -180,6 +180,6 @@ def _refuse_other_books(engine: Engine, manifest: Manifest) -> None:
             raise errors.CopyHeadDiffers(what=f"dernière écriture attendue : n° {manifest.last_entry}")
         if latest_head(db, territory_id=territory_id) != manifest.head:
             raise errors.CopyHeadDiffers(what="dernière tête signée du journal")
-        faults = faults_of_copy(db, territory_id=territory_id, head=manifest.head, public_key_pem=manifest.public_key)
+        faults = faults_of_copy(db, heads=[manifest.head], public_key_pem=manifest.public_key)
         for fault in faults:
             raise errors.CopyHeadDiffers(what=fault)

@@ -17,6 +17,7 @@ SAME_DISK = (
     "Attention : la copie est sur le même disque que l’installation. Une panne de ce disque emporterait les deux :"
     " recopiez ce dossier ailleurs."
 )
+LEFTOVER = "À effacer, si aucune autre sauvegarde n’est en cours : celle-ci a été interrompue et ne se restaure pas"
 COMPARE = "Pour confronter ces comptes à l’empreinte d’un document imprimé (certificat, relevé)"
 ONLY_ONE = "Ne servez plus l’ancienne installation : deux suites du même journal ne se recollent pas."
 
@@ -30,8 +31,7 @@ def taken_text(taken: Taken) -> str:
     lines.append(KEYS_ARE_APART)
     if taken.is_on_same_disk:
         lines.append(SAME_DISK)
-    for leftover in taken.leftovers:
-        lines.append(f"Sauvegarde interrompue, jamais restaurée, à effacer : {leftover}")
+    lines += [f"{LEFTOVER} : {each}" for each in taken.leftovers]
     return "\n".join(lines)
 
 

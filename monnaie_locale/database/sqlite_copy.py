@@ -38,7 +38,7 @@ def copy_online(engine: Engine, target: Path) -> None:
         engine: of the database.
         target: an empty file.
 
-    Raises CopyFailed when SQLite cannot: the disk is full, the file is damaged.
+    Raises CopyFailed when SQLite cannot (the disk is full, the file is damaged), OSError when the disk refuses a sync.
 
     """
     try:
@@ -76,13 +76,20 @@ def faults_of_file(db: Connection, *, quickly: bool = False) -> list[str]:
 
 @contextmanager
 def _synced_meanwhile(path: Path) -> Iterator[None]:
-    """Send a file to the disk little by little while it is written, so that whoever waits for the disk waits little."""
+    """Send a file to the disk little by little while it is written, so that whoever waits for the disk waits little.
+
+    What the disk refuses is raised at the end: the system says it once, and a later sync would not hear of it.
+    """
     over = threading.Event()
+    refused: list[OSError] = []
 
     def sync() -> None:
-        with path.open("rb+") as file:
-            while not over.wait(SECONDS_BETWEEN_SYNCS):
-                os.fdatasync(file.fileno())
+        try:
+            with path.open("rb+") as file:
+                while not over.wait(SECONDS_BETWEEN_SYNCS):
+                    os.fdatasync(file.fileno())
+        except OSError as error:
+            refused.append(error)
 
     thread = threading.Thread(target=sync, name="backup-sync", daemon=True)
     thread.start()
@@ -91,6 +98,8 @@ def _synced_meanwhile(path: Path) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+    if refused:
+        raise refused[0]
 
 
 def _opened(path: Path) -> Any:  # noqa: ANN401 - the driver has no types

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from monnaie_locale.commands import durable
+from monnaie_locale.commands import durable, restoring
 from monnaie_locale.commands.backup_manifest import MANIFEST_FILE, PART, Manifest
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.keyring import Keyring
@@ -129,7 +129,24 @@ def test_an_interrupted_backup_is_said_and_never_restored(home, backups, keys, t
     assert refused(restored(left, tmp_path, keys)) == "backup_interrupted"
     assert refused(restored(backups, tmp_path, keys)) == "backup_missing"
     answer = typed("backup", backups, "--home", home)
-    assert f"interrompue, jamais restaurée, à effacer : {left}" in answer.stdout
+    assert f"a été interrompue et ne se restaure pas : {left}" in answer.stdout
+
+
+def test_half_a_restoration_is_no_installation(backups, keys, tmp_path):
+    """A restoration killed before the keys are there: nothing opens it, nothing is restored over it."""
+    (tmp_path / "new").mkdir()
+    shutil.copy(the_copy(backups), tmp_path / "new" / DATABASE_FILE)
+    assert "pas d’installation" in typed("verify", "--home", tmp_path / "new").output
+    assert refused(restored(backups, tmp_path, keys)) == "home_not_empty"
+
+
+def test_a_restoration_that_is_given_up_leaves_nothing(backups, keys, tmp_path, monkeypatch):
+    def given_up(*_arguments, **_more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restoring, "verify_installation", given_up)
+    assert restored(backups, tmp_path, keys).exit_code != 0
+    assert not (tmp_path / "new").exists()
 
 
 def test_backups_of_two_towns_are_not_mixed_up(backups, keys, tmp_path):

@@ -325,6 +325,21 @@ def test_control_a_backup_that_is_not_synced_is_lost_with_the_power(
     assert code in {"manifest_unreadable", "copy_altered"}
 
 
+def test_a_disk_that_is_full_gives_no_backup_and_the_next_one_is_whole(rehearsal: Rehearsal, rig: Rig, disks: Path):
+    (disks / "disk").mkdir()
+    with mounted(disks / "disk", disks / "mount") as disk:
+        disk.leave(100_000)
+        words = ["backup", disk.mount, "--home", rehearsal.town.home, "--database-url", rehearsal.town.database_url]
+        answer = typed(*words)
+        assert answer.exit_code in {1, 2}
+        assert "Traceback" not in answer.output
+        assert any(word in answer.output for word in ("La copie a échoué", "Le disque n’a pas suivi", "a échoué : "))
+        assert list(disk.mount.iterdir()) == []
+        disk.leave(None)
+        assert code_of(rehearsal, rehearsal.back_up(disk.mount).folder) == ""
+    rig.figures(refused_with=answer.output.strip().splitlines()[-1])
+
+
 def cut_after_backup(rehearsal: Rehearsal, disk: Path) -> Path:
     """Take a backup onto a disk of its own, cut its power when the command says done; return what the disk holds."""
     disk.mkdir()
