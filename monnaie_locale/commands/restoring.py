@@ -18,7 +18,7 @@ from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database import postgresql_dump
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade
-from monnaie_locale.database.transaction import reading
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.keyring import Keyring, signature_is_valid
@@ -170,6 +170,7 @@ def _fill(engine: Engine, copy: Path, manifest: Manifest) -> None:
         postgresql_dump.fill(engine, copy)
     except postgresql_dump.ToolFailed as error:
         raise errors.DatabaseToolFailed(tool=postgresql_dump.RESTORE, said=str(error)) from error
+    transact(engine, postgresql_dump.count_rows)
 
 
 def _refuse_other_books(engine: Engine, manifest: Manifest) -> None:
