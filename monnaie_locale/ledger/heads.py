@@ -1,4 +1,6 @@
-"""What a signature covers: the head of the log, and an export of the books, as text in the manner of a signed note."""
+"""What a signature covers: a head of the log, an export, a backup, as text in the manner of a signed note."""
+
+import hashlib
 
 
 def head_text(
@@ -24,6 +26,11 @@ def head_text(
 def export_text(*, territory_id: int, sha256: bytes) -> bytes:
     """Return the bytes that the signature of an export covers: whose books, and the digest of every line before it."""
     return _note("monnaie-locale audit export", territory_id, sha256.hex())
+
+
+def backup_text(*, territory_id: int, content: str) -> bytes:
+    """Return the bytes that the signature of a backup covers: whose books, and the digest of what its manifest says."""
+    return _note("monnaie-locale backup", territory_id, hashlib.sha256(content.encode("ascii")).hexdigest())
 
 
 def _note(*lines: object) -> bytes:
