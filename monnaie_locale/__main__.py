@@ -24,13 +24,13 @@ from monnaie_locale.commands.serving import serve as serve_installation
 from monnaie_locale.commands.terminal import (
     LISTEN_ON,
     PORT,
-    check_home,
     database_option,
     french_refusals,
     home_option,
     json_option,
     opened,
 )
+from monnaie_locale.commands.upgrading import refuse_old_schema, upgrade
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.commands.verification_heads import KeptHead
 from monnaie_locale.database.transaction import reading
@@ -128,7 +128,8 @@ def init(home: Path, database_url: str | None, operator_login: str, operator_nam
 @click.option("--base-url", envvar=BASE_URL_VARIABLE, help="L’adresse publique (https://…).")
 def serve(home: Path, database_url: str | None, port: int, address: str, base_url: str | None) -> None:
     """Servir une installation."""
-    check_home(home)
+    with opened(home, database_url) as rt, french_refusals():
+        refuse_old_schema(rt.engine)
     serve_installation(
         home=home,
         base_url=base_url or f"http://{address}:{port}",
@@ -314,6 +315,7 @@ main.add_command(distribution)
 main.add_command(close)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(upgrade)
 
 
 @main.group()

@@ -27,9 +27,10 @@ from monnaie_locale.commands.backup_manifest import (
     name_of,
     tool_suits,
 )
+from monnaie_locale.commands.upgrading import refuse_schema
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database import postgresql_dump, sqlite_copy
-from monnaie_locale.database.migrate import known_revisions, revision_of
+from monnaie_locale.database.migrate import revision_of
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.directory import territory_of
@@ -152,14 +153,6 @@ def refuse_tools(db: Connection) -> None:
             raise errors.DatabaseToolMissing(tool=tool, server=server)
         if not tool_suits(tool=found, server=server):
             raise errors.DatabaseToolTooOld(tool=tool, found=found, server=server)
-
-
-def refuse_schema(revision: str) -> bool:
-    """Return whether a schema is the newest; refuses schema_unknown when this version does not know it."""
-    known = known_revisions()
-    if revision not in known:
-        raise errors.SchemaUnknown(revision=revision or "?", newest=known[0])
-    return revision == known[0]
 
 
 def _refuse_database(db: Connection) -> None:

@@ -123,6 +123,17 @@ class SchemaUnknown(Refusal):
     )
 
 
+class SchemaOld(Refusal):
+    """The books are of an older version of the program than this one."""
+
+    code = "schema_old"
+    nature = Nature.CONFLICT
+    french = (
+        "Ces comptes sont d’une version plus ancienne du programme (schéma {revision}, il faut {newest}) :"
+        " sauvegardez-les (monnaie-locale backup), puis lancez « monnaie-locale upgrade »."
+    )
+
+
 class CopyFaulty(Refusal):
     """The copy just made does not stand, and was removed."""
 
@@ -253,6 +264,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     DatabaseToolTooOld,
     DatabaseToolFailed,
     SchemaUnknown,
+    SchemaOld,
     CopyFaulty,
     HomeNotEmpty,
     BackupMissing,

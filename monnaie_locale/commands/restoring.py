@@ -11,9 +11,10 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 
 from monnaie_locale.commands import durable, errors
-from monnaie_locale.commands.backing_up import refuse_schema, refuse_tools
+from monnaie_locale.commands.backing_up import refuse_tools
 from monnaie_locale.commands.backup_checks import faults_of_copy, last_entry_of
 from monnaie_locale.commands.backup_manifest import MANIFEST_FILE, PART, POSTGRESQL, SQLITE, Manifest, town_of
+from monnaie_locale.commands.upgrading import refuse_schema
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database import postgresql_dump
 from monnaie_locale.database.engine import open_engine
