@@ -52,6 +52,12 @@ FROM {{wanted}} CROSS JOIN tills CROSS JOIN merchants
 WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
 AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 """  # noqa: S608 - names of our own columns
+ACCOUNTS_OF_TILLS = """
+SELECT accounts.merchant_id, accounts.id FROM {wanted} CROSS JOIN tills CROSS JOIN accounts
+WHERE tills.territory_id = {p} AND tills.id = {value} AND accounts.territory_id = tills.territory_id
+AND accounts.wallet_id = 0 AND accounts.merchant_id = tills.merchant_id AND accounts.kind = {p}
+AND accounts.programme_id = 0
+"""
 # Far above the tills of a town that charge within minutes.
 TILLS_KEPT = 4_096
 ADDRESS_NAMES = ("street", "building", "postcode", "town")
@@ -151,6 +157,11 @@ def tills_with_shops(
 def look_for_tills(*, territory_id: int, till_ids: Collection[int]) -> Look[dict[int, tuple[Till, Merchant]]]:
     """Return what `tills_with_shops` asks the database."""
     return Look(TILLS_WITH_SHOPS, list(till_ids), (territory_id,), _tills_with_shops)
+
+
+def look_for_accounts_of_tills(*, territory_id: int, till_ids: Collection[int]) -> Look[dict[int, int]]:
+    """Return what asks for the account of what the shop of each till is owed, by shop."""
+    return Look(ACCOUNTS_OF_TILLS, list(till_ids), (territory_id, int(AccountKind.MERCHANT)), dict)
 
 
 def _tills_with_shops(rows: Rows) -> dict[int, tuple[Till, Merchant]]:

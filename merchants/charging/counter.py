@@ -7,10 +7,9 @@ from sqlalchemy import Connection
 
 from merchants.errors import MerchantSuspended, MerchantUnknown, TillUnknown, TillUnpaired
 from merchants.model import Merchant, Till
-from merchants.queries import look_for_tills
-from monnaie_locale.database.prepared import look_together
+from merchants.queries import look_for_accounts_of_tills, look_for_tills
+from monnaie_locale.database.prepared import look, look_together
 from monnaie_locale.identity.queries import look_for_api_keys
-from monnaie_locale.journal.directory import look_for_merchant_accounts
 from monnaie_locale.journal.queries import look_for_keys, posted_under
 from monnaie_locale.ledger.posting import Posted
 from wallets.codes.phone_code import ShownCode
@@ -19,7 +18,7 @@ from wallets.paying.card_reading import (
     as_read,
     cards_behind,
     heirs_of_ended,
-    look_for_their_purses,
+    look_for_other_purses,
     looks_for_cards,
 )
 
@@ -76,27 +75,23 @@ def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
         return [seen for one in asked for seen in at_the_counter(db, [one])]
     ((territory_id, host),) = towns
     codes = [one.card_code for one in asked]
-    good_keys, numbers, tills, by_digest, programmes = look_together(
+    till_ids = {one.till_id for one in asked}
+    good_keys, numbers, tills, account_ids, by_digest, purses, programmes = look_together(
         db,
         look_for_api_keys(
             territory_id=territory_id, token_digests={one.api_key_digest for one in asked if one.api_key_digest}
         ),
         look_for_keys(territory_id=territory_id, key_digests=[one.key_digest for one in asked]),
-        look_for_tills(territory_id=territory_id, till_ids={one.till_id for one in asked}),
+        look_for_tills(territory_id=territory_id, till_ids=till_ids),
+        look_for_accounts_of_tills(territory_id=territory_id, till_ids=till_ids),
         *looks_for_cards(territory_id=territory_id, codes=codes),
     )
     posted = posted_under(db, numbers, territory_id)
     found = cards_behind(db, territory_id=territory_id, host=host, codes=codes, by_digest=by_digest)
     offline = [card for one, card in zip(asked, found, strict=True) if one.is_offline]
     heirs = heirs_of_ended(db, territory_id=territory_id, cards=offline)
-    account_ids, purses = look_together(
-        db,
-        look_for_merchant_accounts(
-            territory_id=territory_id, merchant_ids=sorted({merchant.id for _, merchant in tills.values()})
-        ),
-        look_for_their_purses(territory_id=territory_id, cards=found, heirs=heirs),
-    )
-    cards = as_read(codes, found, purses=purses, programmes=programmes, heirs=heirs)
+    others = look(db, look_for_other_purses(territory_id=territory_id, codes=codes, cards=found, heirs=heirs))
+    cards = as_read(codes, found, purses=purses | others, programmes=programmes, heirs=heirs)
     return [
         Seen(
             till_id=one.till_id,

@@ -137,10 +137,11 @@ def purses_of(db: Connection, *, territory_id: int, wallet_id: int) -> list[Purs
 
 def look_for_purses(*, territory_id: int, wallet_ids: Collection[int]) -> Look[defaultdict[int, list[PurseBalance]]]:
     """Return what asks for the purses of these wallets, earliest expiry first, empty and expired ones included."""
-    return Look(PURSES, list(wallet_ids), (territory_id, int(AccountKind.PURSE)), _purses_by_wallet)
+    return Look(PURSES, list(wallet_ids), (territory_id, int(AccountKind.PURSE)), purses_by_wallet)
 
 
-def _purses_by_wallet(rows: Rows) -> defaultdict[int, list[PurseBalance]]:
+def purses_by_wallet(rows: Rows) -> defaultdict[int, list[PurseBalance]]:
+    """Return the purses of the rows (account, programme, wallet, last day, cents left), earliest expiry first."""
     found: defaultdict[int, list[PurseBalance]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row[3], row[0])):
         found[row[2]].append(PurseBalance(row[0], row[1], row[2], as_date(row[3]), row[4]))

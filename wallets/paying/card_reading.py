@@ -8,7 +8,8 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from monnaie_locale.database.prepared import Look, look, look_together
-from monnaie_locale.journal.queries import PurseBalance, look_for_purses
+from monnaie_locale.journal.queries import PurseBalance, look_for_purses, purses_by_wallet
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.programmes.model import Programme
 from monnaie_locale.programmes.queries import look_for_programmes
 from wallets import queries
@@ -18,7 +19,17 @@ from wallets.model import Card
 from wallets.move_queries import merged_into
 from wallets.phone_register import phones_among
 
+# Each once, whatever the number of cards that a wallet shows.
+PURSES_OF_CARDS = """
+SELECT DISTINCT accounts.id, accounts.programme_id, accounts.wallet_id, accounts.expires_on,
+balances.credits_cents - balances.debits_cents
+FROM {wanted} CROSS JOIN cards CROSS JOIN accounts CROSS JOIN balances
+WHERE cards.territory_id = {p} AND cards.token_digest = {digest} AND accounts.territory_id = cards.territory_id
+AND accounts.wallet_id = cards.wallet_id AND accounts.merchant_id = 0 AND accounts.kind = {p}
+AND balances.territory_id = accounts.territory_id AND balances.account_id = accounts.id
+"""
 NO_WALLET = 0
+Purses = defaultdict[int, list[PurseBalance]]
 NO_HEIRS: Mapping[int, int] = MappingProxyType({})
 
 
@@ -39,19 +50,22 @@ class ReadCard:
 
 def read_cards(db: Connection, *, territory_id: int, host: str, codes: Sequence[ShownCode]) -> list[ReadCard]:
     """Return what is known behind each of these codes, in their order: the card, its purses, the rules of its money."""
-    by_digest, programmes = look_together(db, *looks_for_cards(territory_id=territory_id, codes=codes))
+    by_digest, purses, programmes = look_together(db, *looks_for_cards(territory_id=territory_id, codes=codes))
     cards = cards_behind(db, territory_id=territory_id, host=host, codes=codes, by_digest=by_digest)
-    purses = look(db, look_for_their_purses(territory_id=territory_id, cards=cards))
-    return as_read(codes, cards, purses=purses, programmes=programmes)
+    others = look(db, look_for_other_purses(territory_id=territory_id, codes=codes, cards=cards))
+    return as_read(codes, cards, purses=purses | others, programmes=programmes)
 
 
 def looks_for_cards(
     *, territory_id: int, codes: Sequence[ShownCode]
-) -> tuple[Look[dict[bytes, Card]], Look[dict[int, Programme]]]:
-    """Return what `read_cards` asks first, for who asks more at once: the cards by their secrets, and the rules."""
+) -> tuple[Look[dict[bytes, Card]], Look[Purses], Look[dict[int, Programme]]]:
+    """Return what `read_cards` asks first, for who asks more at once: cards and purses by secrets, and the rules."""
     digests = {code.digest for code in codes if isinstance(code, CardCode) and code.digest is not None}
-    cards = queries.look_for_cards(territory_id=territory_id, token_digests=digests)
-    return cards, look_for_programmes(territory_id=territory_id)
+    return (
+        queries.look_for_cards(territory_id=territory_id, token_digests=digests),
+        Look(PURSES_OF_CARDS, list(digests), (territory_id, int(AccountKind.PURSE)), purses_by_wallet),
+        look_for_programmes(territory_id=territory_id),
+    )
 
 
 def cards_behind(
@@ -69,11 +83,22 @@ def cards_behind(
     ]
 
 
-def look_for_their_purses(
-    *, territory_id: int, cards: Sequence[Card | None], heirs: Mapping[int, int] = NO_HEIRS
-) -> Look[defaultdict[int, list[PurseBalance]]]:
-    """Return what is asked next, for nobody what nobody has. An invented number must cost what another does."""
-    wallet_ids = {card.wallet_id for card in cards if card is not None} or {NO_WALLET}
+def look_for_other_purses(
+    *,
+    territory_id: int,
+    codes: Sequence[ShownCode],
+    cards: Sequence[Card | None],
+    heirs: Mapping[int, int] = NO_HEIRS,
+) -> Look[Purses]:
+    """Return what is asked next: for cards not found by a secret, and for heirs; mostly for nobody, and not asked.
+
+    An invented number must cost what another does: it asks for what nobody has.
+    """
+    wallet_ids = {
+        NO_WALLET if card is None else card.wallet_id
+        for code, card in zip(codes, cards, strict=True)
+        if isinstance(code, PhoneCode) or code.digest is None
+    }
     return look_for_purses(territory_id=territory_id, wallet_ids=wallet_ids | set(heirs.values()))
 
 

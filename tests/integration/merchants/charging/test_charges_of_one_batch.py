@@ -6,17 +6,20 @@ import pytest
 from sqlalchemy import Engine
 
 from merchants.charging.plan import ChargeOrder, ChargePlan
-from monnaie_locale.database.transaction import transact
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.plans import Planned, post_requests
 from monnaie_locale.ledger.errors import IdempotencyKeyReused, InsufficientFunds
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.ledger.posting import Posted
 from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import HOST, Market, open_market
+from tests.factories.merchants import MANAGER, chance
 from tests.factories.vandal import run
 from tests.integration.merchants.charging.test_charge_costs import watched
 from wallets.codes.card_token import card_url, draw_token, parse_card_code
 from wallets.errors import CardRefused, PinLocked, PinRequired
+from wallets.operations.cards import replace_card
+from wallets.paying.card_reading import read_cards
 
 LOOK = "SELECT cards.tries_left"
 
@@ -111,6 +114,24 @@ def test_nobody_waits_in_a_batch_for_a_card_whose_tries_are_gone(db_engine: Engi
     assert (type(refused), type(fine)) == (PinLocked, CardRefused)
     assert not any(text.startswith(LOOK) for text in in_a_batch)
     assert any(text.startswith(LOOK) for text in alone)
+    market.writer.stop()
+
+
+def test_two_cards_of_one_wallet_in_a_batch_show_its_purses_once(db_engine: Engine):
+    market = open_market(db_engine, cents=1_000)
+    new = transact(
+        market.engine, replace_card, territory_id=TERRITORY_ID, card_id=market.card.card_id, keyring=market.keyring,
+        random_bytes=chance("another card"), actor=MANAGER, now=market.now,
+    )  # fmt: skip
+    codes = [parse_card_code(card_url(host=HOST, token=token), host=HOST) for token in (market.card.token, new.token)]
+
+    with reading(market.engine) as db:
+        read = read_cards(db, territory_id=TERRITORY_ID, host=HOST, codes=codes)
+
+    assert [[purse.balance_cents for purse in each.purses] for each in read] == [[1_000], [1_000]]
+    refused, paid = posted(market, planned(market, 600, key="k1"), planned(market, 600, key="k2", token=new.token))
+    assert isinstance(refused, CardRefused)
+    assert isinstance(paid, Posted)
     market.writer.stop()
 
 
