@@ -2,10 +2,10 @@
 -- Arguments: the file of charges (key of the till, card, amount), how many of them to leave out, the file of answers.
 local requests, sent, answers = {}, 0, nil
 
--- A UUID version 7, as the till makes them: a millisecond each since 1 December 2026.
+-- A UUID version 8, as the till makes them: a millisecond each since 1 December 2026.
 function key(number)
   local made_ms = 0x1a22ee6b000 + number
-  return string.format("%08x-%04x-7000-8000-%012x", math.floor(made_ms / 65536), made_ms % 65536, number)
+  return string.format("%08x-%04x-8000-8000-%012x", math.floor(made_ms / 65536), made_ms % 65536, number)
 end
 
 function init(args)

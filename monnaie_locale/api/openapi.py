@@ -23,7 +23,10 @@ CATALOGUE = "api.refusals"
 # What fits a 32-bit column (`web.addresses` says the same to the router).
 IDENTIFIER = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 PARAMETER = re.compile(r"<(?:(?P<converter>[a-z]+)(?:\([^)]*\))?:)?(?P<name>[a-z_]+)>")
-KEY_ADVICE = "New for each request, the same for its retries. A UUID version 7 (RFC 9562) is written fastest."
+KEY_ADVICE = (
+    "New for each request, the same for its retries. A UUID version 8 that begins with its milliseconds,"
+    " as version 7 does (RFC 9562), is written fastest."
+)
 SCHEMA_REF = "#/components/schemas/{model}"
 
 blueprint = api_blueprint("api_document", __name__)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from monnaie_locale.audit.log import Expected, Log
 from monnaie_locale.audit.model import Account, Entry, Head, Header, Period, Reopening, Report, Trailer
 from monnaie_locale.audit.reading import Malformed, read_export
-from monnaie_locale.audit.replay import Replay, key_prefix
+from monnaie_locale.audit.replay import Replay, key_ending
 from monnaie_locale.ledger.canonical import entry_bytes, opening_bytes
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.heads import export_text, head_text
@@ -146,12 +146,12 @@ class _Audit:
 
     def look_at_keys(self, path: Path) -> None:
         """Name the entries that share an idempotency key; the export is read again only if two look alike."""
-        suspect = self.replay.repeated_prefixes()
+        suspect = self.replay.repeated_endings()
         if not suspect:
             return
         first: dict[bytes, int] = {}
         for entry in _entries_of(path):
-            if key_prefix(entry) not in suspect:
+            if key_ending(entry) not in suspect:
                 continue
             earlier = first.setdefault(entry.key_digest, entry.entry_id)
             if earlier != entry.entry_id:

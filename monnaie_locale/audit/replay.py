@@ -16,14 +16,15 @@ SHOP_KINDS = frozenset({AccountKind.MERCHANT, AccountKind.MERCHANT_DEBT})
 # Who may give what the reserve owes, without it being an issue: euros in, units that only move, a debt given back.
 NO_ISSUE = OWED_KINDS | {AccountKind.RESERVE, AccountKind.MERCHANT_DEBT}
 MONTH_LENGTH = len("2026-10")
-# Whether two keys are the same is first asked of eight of their bytes: eight megabytes for a million entries.
-KEY_PREFIX_BYTES = 8
+# Whether two keys are the same is first asked of eight of their bytes: eight megabytes for a million entries. Of the
+# last ones: the first six may be the time, which those of one instant share (`ledger.keys`).
+KEY_ENDING_BYTES = 8
 BUCKETS = 256
 
 
-def key_prefix(entry: Entry) -> int:
-    """Return the beginning of an entry's idempotency key, as a number."""
-    return int.from_bytes(entry.key_digest[:KEY_PREFIX_BYTES].ljust(KEY_PREFIX_BYTES))
+def key_ending(entry: Entry) -> int:
+    """Return the end of the digest of an entry's idempotency key, as a number."""
+    return int.from_bytes(entry.key_digest[-KEY_ENDING_BYTES:])
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Replay:
     credits: dict[AccountKind, int] = field(default_factory=lambda: defaultdict(int))
     reversed_by: dict[int, int] = field(default_factory=dict)
     # By their last byte, so that only one part in 256 of them is ever sorted at a time.
-    key_prefixes: "list[array[int]]" = field(default_factory=lambda: [array("Q") for _ in range(BUCKETS)])
+    key_endings: "list[array[int]]" = field(default_factory=lambda: [array("Q") for _ in range(BUCKETS)])
     reserve_cents: int = 0
     owed_cents: int = 0
     _issued_at_ms: int | None = None
@@ -69,8 +70,8 @@ class Replay:
             self._move(entry, sides[0], sides[1], cents)
         self._check_period(entry)
         self._check_reversal(entry)
-        prefix = key_prefix(entry)
-        self.key_prefixes[prefix % BUCKETS].append(prefix)
+        ending = key_ending(entry)
+        self.key_endings[ending % BUCKETS].append(ending)
 
     def end(self) -> None:
         """Say what the books amount to."""
@@ -81,10 +82,10 @@ class Replay:
         report.balances = {account_id: self.net.get(account_id, 0) for account_id in self.accounts}
         report.closed_through = self.periods[-1].ends_on if self.periods else None
 
-    def repeated_prefixes(self) -> frozenset[int]:
-        """Return the beginnings of keys that more than one entry has."""
+    def repeated_endings(self) -> frozenset[int]:
+        """Return the endings of keys that more than one entry has."""
         return frozenset(
-            one for some in self.key_prefixes for one, other in itertools.pairwise(sorted(some)) if one == other
+            one for some in self.key_endings for one, other in itertools.pairwise(sorted(some)) if one == other
         )
 
     def _move(self, entry: Entry, debited: Account, credited: Account, cents: int) -> None:

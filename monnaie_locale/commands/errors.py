@@ -123,6 +123,17 @@ class SchemaUnknown(Refusal):
     )
 
 
+class BooksPresent(Refusal):
+    """The database of a new installation holds books already."""
+
+    code = "books_present"
+    nature = Nature.CONFLICT
+    french = (
+        "Cette base tient déjà des comptes (schéma {revision}) : rien n’y est touché. Donnez une base vide ; ou, si ce"
+        " sont les vôtres, remettez le keyring.json de ces comptes dans le dossier."
+    )
+
+
 class SchemaOld(Refusal):
     """The books are of an older version of the program than this one."""
 
@@ -264,6 +275,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     DatabaseToolTooOld,
     DatabaseToolFailed,
     SchemaUnknown,
+    BooksPresent,
     SchemaOld,
     CopyFaulty,
     HomeNotEmpty,

@@ -5,17 +5,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from merchants.shops.admission import check_iban, check_siret
-from monnaie_locale.commands.errors import HostMalformed, TerritoryCodeMalformed
+from monnaie_locale.commands.errors import BooksPresent, HostMalformed, TerritoryCodeMalformed
 from monnaie_locale.database.engine import open_engine
-from monnaie_locale.database.migrate import upgrade
-from monnaie_locale.database.transaction import transact
+from monnaie_locale.database.migrate import revision_of, upgrade
+from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.model import NewCredentials
 from monnaie_locale.identity.operations import create_staff
 from monnaie_locale.identity.roles import Role
-from monnaie_locale.journal.directory import Territory, create_territory
+from monnaie_locale.journal.directory import Territory, create_territory, has_territory
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
 from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE, Runtime
@@ -54,7 +54,7 @@ def found_installation(
         random_bytes: the system's randomness.
 
     Raises HomeInUse when there is one already. Refuses: territory_code_malformed, host_malformed, siret_invalid,
-    iban_invalid, login_malformed, staff_name_missing.
+    iban_invalid, books_present, login_malformed, staff_name_missing.
 
     """
     _check(territory)
@@ -62,6 +62,7 @@ def found_installation(
         raise HomeInUse(home)
     home.mkdir(parents=True, exist_ok=True, mode=HOME_MODE)
     engine = open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}")
+    _refuse_books(engine)
     upgrade(engine)
     keyring = Keyring.generate(random_bytes)
     credentials = transact(
@@ -87,6 +88,14 @@ def _check(territory: Territory) -> None:
         raise HostMalformed(given=territory.host[:80])
     check_siret(territory.issuer_siret)
     check_iban(territory.reserve_iban)
+
+
+def _refuse_books(engine: Engine) -> None:
+    # Before the migrations: the books of another installation are upgraded by `upgrade`, once they are backed up.
+    with reading(engine) as db:
+        revision = revision_of(db)
+        if revision and has_territory(db):
+            raise BooksPresent(revision=revision)
 
 
 def _populate(

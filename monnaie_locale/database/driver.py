@@ -55,13 +55,14 @@ def sent_ahead(db: Connection, *, until_commit: bool = False) -> Iterator[None]:
         yield
         return
     connection: Any = db.connection.dbapi_connection
+    noted = db.info
     sent = ExitStack()
     sent.enter_context(connection.pipeline())
-    db.info[SENT] = sent
+    noted[SENT] = sent
     try:
         yield
     except BaseException:
-        _forget(db)
+        _forget(db, noted)
         raise
     if not until_commit:
         _await(db)
@@ -70,10 +71,12 @@ def sent_ahead(db: Connection, *, until_commit: bool = False) -> Iterator[None]:
 @contextmanager
 def answered(db: Connection) -> Iterator[None]:
     """Wait, at the end of the block, for the answers to what was sent ahead in it; raises what broke."""
+    # Taken now: once the connection is lost, asking for it raises something else than that it was lost.
+    noted = db.info
     try:
         yield
     except BaseException:
-        _forget(db)
+        _forget(db, noted)
         raise
     _await(db)
 
@@ -93,9 +96,9 @@ def _await(db: Connection) -> None:
         _raise(db, "statements sent ahead", error)
 
 
-def _forget(db: Connection) -> None:
+def _forget(db: Connection, noted: dict[Any, Any]) -> None:
     """Leave what was sent: something else is being raised, and the transaction goes with it."""
-    sent: ExitStack | None = db.info.pop(SENT, None)
+    sent: ExitStack | None = noted.pop(SENT, None)
     if sent is not None:
         with suppress(db.dialect.loaded_dbapi.Error):
             sent.close()

@@ -131,6 +131,11 @@ def create_territory(db: Connection, *, territory: Territory, now_ms: int) -> No
     open_accounts(db, territory_id=territory.territory_id, owners=[Owner(kind) for kind in SINGLE_KINDS], now_ms=now_ms)
 
 
+def has_territory(db: Connection) -> bool:
+    """Return whether somebody's books are in a database that has their tables, of whatever schema."""
+    return db.scalar(select(territories.c.territory_id).limit(1)) is not None
+
+
 def territory_of(db: Connection, *, territory_id: int) -> Territory:
     """Return the territory; refuses territory_unknown."""
     columns = [column for column in territories.c if column.name != "created_at_ms"]

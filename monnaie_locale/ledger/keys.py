@@ -6,9 +6,11 @@ an instant side by side, a batch writes two pages of the index and not thirty (D
 
 from hashlib import sha256
 
-# RFC 9562 §5.7, UUID version 7: 48 bits of milliseconds, the version, the variant, 74 bits of chance.
+# RFC 9562 §5.8, UUID version 8 filled like version 7: 48 bits of milliseconds, the version, the variant, 74 bits of
+# chance. Not version 7 itself: any client may have made its keys so while an older program, which hashed them whole,
+# kept the books; its retry, after the upgrade, would be told by another digest and pay again.
 LENGTH = 36
-VERSION_AT, VERSION = 14, "7"
+VERSION_AT, VERSION, VERSION_NUMBER = 14, "8", 8
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 TIME_BYTES, CHANCE_BYTES = 6, 10
 # Keys made before this form was known have the plain digest for good: 26 November 2026, 00:00 UTC.
@@ -18,7 +20,7 @@ ORDERED_SINCE = (1_795_651_200_000).to_bytes(TIME_BYTES, "big")
 def key_digest(*, caller: str, idempotency_key: str) -> bytes:
     """Return the 32 bytes that make a key unique per caller.
 
-    The SHA-256 of both; of a UUID version 7, its time and then the first 26 bytes of that SHA-256.
+    The SHA-256 of both; of a key like those of `timed_key`, its time and then the first 26 bytes of that SHA-256.
 
     Args:
         caller: who asks, "till:3"; keys of two callers never meet.
@@ -36,7 +38,7 @@ def key_digest(*, caller: str, idempotency_key: str) -> bytes:
 
 
 def timed_key(*, at_ms: int, chance: bytes) -> str:
-    """Return a key of this instant, a UUID version 7 (RFC 9562 §5.7).
+    """Return a key of this instant, a UUID version 8 that begins like version 7 (RFC 9562 §5.8).
 
     Args:
         at_ms: milliseconds UTC.
@@ -45,6 +47,6 @@ def timed_key(*, at_ms: int, chance: bytes) -> str:
     """
     drawn = int.from_bytes(chance[:CHANCE_BYTES], "big")
     first, second = drawn >> 62 & 0xFFF, drawn & (1 << 62) - 1
-    number = at_ms << 80 | 7 << 76 | first << 64 | 0b10 << 62 | second
+    number = at_ms << 80 | VERSION_NUMBER << 76 | first << 64 | 0b10 << 62 | second
     digits = f"{number:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -27,11 +27,12 @@ export function fromBase64url(text) {
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
 }
 
-/* Return a key that no other request ever carried: a UUID version 7, its time before its chance (RFC 9562 §5.7). */
+/* Return a key that no other request ever carried: a UUID version 8, its time before its chance, as
+ * ledger/keys.py makes them (RFC 9562 §5.8). */
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const drawn = BigInt(((bytes[6] & 0x0f) << 8) | bytes[7]);
-  new DataView(bytes.buffer).setBigUint64(0, (BigInt(Date.now()) << 16n) | 0x7000n | drawn);
+  new DataView(bytes.buffer).setBigUint64(0, (BigInt(Date.now()) << 16n) | 0x8000n | drawn);
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return digits.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");

@@ -80,7 +80,13 @@ def test_a_till_waits_for_one_chunk_of_a_distribution_not_for_all(written: Engin
 
 def test_without_turns_it_waits_for_many(written: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: SQLite's own lock has no queue."""
-    monkeypatch.setattr(engines, "begin_in_turn", lambda db, timeout_ms: db.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    def begin(db: Connection, *, timeout_ms: int) -> None:
+        # As SQLite waits by itself: a connection that has written was told not to.
+        db.exec_driver_sql(f"PRAGMA busy_timeout = {timeout_ms}")
+        db.exec_driver_sql("BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(engines, "begin_in_turn", begin)
     assert any(ahead_of_the_till(written) > AHEAD_MAX for _ in range(TRIES))
 
 

@@ -30,9 +30,9 @@ def test_a_key_without_time_has_the_digest_it_always_had(caller: str, key: str) 
 
 
 @given(at_ms=st.integers(0, 2**48 - 1), chance=CHANCE)
-def test_a_timed_key_is_a_uuid_of_version_7(at_ms: int, chance: bytes) -> None:
+def test_a_timed_key_is_a_uuid_of_version_8(at_ms: int, chance: bytes) -> None:
     read = uuid.UUID(timed_key(at_ms=at_ms, chance=chance))
-    assert (read.version, read.variant, read.int >> 80) == (7, uuid.RFC_4122, at_ms)
+    assert (read.version, read.variant, read.int >> 80) == (8, uuid.RFC_4122, at_ms)
 
 
 @given(first=CHANCE, second=CHANCE)
@@ -61,7 +61,20 @@ def test_a_key_made_before_the_form_was_known_keeps_its_plain_digest() -> None:
     assert key_digest(caller="till:1", idempotency_key=following) != _plain("till:1", following)
 
 
+def test_a_time_ordered_key_of_another_client_keeps_the_digest_that_an_older_program_gave_it() -> None:
+    """Else its retry after the upgrade would pay again, and a key given up before would pay."""
+    key = str(uuid.UUID(int=uuid.UUID(timed_key(at_ms=NOW_MS, chance=bytes(10))).int ^ (7 ^ 8) << 76))
+    assert uuid.UUID(key).version == 7
+    assert key_digest(caller="till:1", idempotency_key=key) == _plain("till:1", key)
+
+
 def test_what_only_looks_like_a_timed_key_is_hashed_whole() -> None:
     like = timed_key(at_ms=NOW_MS, chance=bytes(10))
-    for key in (like.replace("7", "4"), like[:-1], " " + like[1:], "zz" + like[2:], like[:9] + "    " + like[13:]):
+    for key in (
+        like.replace("-8000-", "-4000-"),
+        like[:-1],
+        " " + like[1:],
+        "zz" + like[2:],
+        like[:9] + "    " + like[13:],
+    ):
         assert key_digest(caller="till:1", idempotency_key=key) == _plain("till:1", key)
