@@ -6,10 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from monnaie_locale.database.transaction import transact
 
+# Any number that nothing else locks in this database.
+ONE_AT_A_TIME = 20_261_126
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -35,6 +37,9 @@ def known_revisions() -> tuple[str, ...]:
 
 
 def _run(db: Connection, *, going_up: bool, revision: str) -> None:
+    if db.dialect.name == "postgresql":
+        # Whoever runs them meanwhile waits, and then finds nothing left to do; SQLite's one writer is such a lock.
+        db.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = db
