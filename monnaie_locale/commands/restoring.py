@@ -171,7 +171,7 @@ def _fill(engine: Engine, copy: Path, manifest: Manifest) -> None:
         postgresql_dump.fill(engine, copy)
     except postgresql_dump.ToolFailed as error:
         raise errors.DatabaseToolFailed(tool=postgresql_dump.RESTORE, said=str(error)) from error
-    transact(engine, postgresql_dump.count_rows)
+    transact(engine, postgresql_dump.analyse)
 
 
 def _refuse_other_books(engine: Engine, manifest: Manifest) -> None:

@@ -80,7 +80,7 @@ def fill(engine: Engine, source: Path) -> None:
     _run(RESTORE, NEVER_ASK, *words, f"--dbname={name}", str(source), environment=_environment(engine))
 
 
-def count_rows(db: Connection) -> None:
+def analyse(db: Connection) -> None:
     """Let PostgreSQL look at what it was filled with: a dump holds no statistics, and plans made without are slow."""
     db.exec_driver_sql("ANALYZE")
 

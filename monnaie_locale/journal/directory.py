@@ -12,7 +12,6 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.database.driver import sent_ahead
-from monnaie_locale.database.prepared import Look, look
 from monnaie_locale.journal.errors import TerritoryUnknown
 from monnaie_locale.journal.tables import accounts, ledger_heads, territories
 from monnaie_locale.ledger.accounts import AccountKind
@@ -30,11 +29,6 @@ LOCK = (
     .with_for_update()
 )
 # The order of the columns is that of the index on owners.
-MERCHANT_ACCOUNTS = """
-SELECT accounts.merchant_id, accounts.id FROM {wanted} CROSS JOIN accounts
-WHERE accounts.territory_id = {p} AND accounts.wallet_id = 0 AND accounts.merchant_id = {value}
-AND accounts.kind = {p} AND accounts.programme_id = 0
-"""
 # How many values one SELECT names one by one: below the parameter limits of both databases.
 LOOKUP_MAX = 500
 # Owners are found by the unique index of owners, all of a kind in one statement: a wallet or a shop varies, the rest is
@@ -262,17 +256,6 @@ def _opened(
         territory_id, account_id, int(kind), programme_id, wallet_id, merchant_id, expires_on, now_ms,
         hash_leaf(content),
     )  # fmt: skip
-
-
-def merchant_account_ids(db: Connection, *, territory_id: int, merchant_ids: Sequence[int]) -> dict[int, int]:
-    """Return the number of the account of what each of these shops is owed; shops without one are left out."""
-    return look(db, look_for_merchant_accounts(territory_id=territory_id, merchant_ids=merchant_ids))
-
-
-def look_for_merchant_accounts(*, territory_id: int, merchant_ids: Sequence[int]) -> Look[dict[int, int]]:
-    """Return what `merchant_account_ids` asks the database."""
-    parameters = (territory_id, int(AccountKind.MERCHANT))
-    return Look(MERCHANT_ACCOUNTS, merchant_ids, parameters, lambda rows: {row[0]: row[1] for row in rows})
 
 
 def programme_accounts(db: Connection, *, territory_id: int, kind: AccountKind) -> dict[int, int]:
