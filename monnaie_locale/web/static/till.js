@@ -41,7 +41,8 @@ class Till {
     form.elements.pin.addEventListener("focus", () => this.keepInReach());
     this.typed();
     this.show();
-    form.elements.amount.focus();
+    // Who began before this script came (a slow network) is not torn away: the digits of a PIN would land in the amount.
+    if (document.activeElement === document.body) form.elements.amount.focus();
   }
 
   get goods() {
