@@ -56,6 +56,7 @@ class ChargeOrder:
         return OpenTill(
             self.till.id,
             digest,
+            self.till.paired_at_ms,
             asks_cashier=self.asks_cashier,
             is_offline=self.is_offline,
             cashier_id=self.cashier_id,

@@ -1,7 +1,7 @@
 """What a database says of an error, without the values that it says it of: errors go to logs and to screens.
 
-PostgreSQL tells the row that a constraint refused (DETAIL: "Key (token_digest)=(\\x9f86…) already exists"), and in CONTEXT
-the data that it was reading. SQLAlchemy's `hide_parameters` knows nothing of it: for SQLAlchemy, it is the message.
+PostgreSQL tells the row that a constraint refused (DETAIL: "Key (token_digest)=(…) already exists"), and in CONTEXT the
+data that it was reading. SQLAlchemy's `hide_parameters` knows nothing of it: for SQLAlchemy, it is the message.
 """
 
 from typing import Any
