@@ -1,6 +1,5 @@
 """Charges without PIN are worked out by the writer, those of a batch together: each is still decided by itself."""
 
-
 import pytest
 from sqlalchemy import Engine
 
