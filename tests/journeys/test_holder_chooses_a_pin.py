@@ -141,7 +141,7 @@ def test_a_holder_types_on_the_screen(
     page.get_by_role("link", name="Laisser choisir le code secret").click(no_wait_after=True)
     page.locator("#field-pin").fill("7309")
     page.locator("#field-pin_again").press_sequentially("73")
-    script.one(page).continue_()  # a slow network: the keypad comes when the second field is half full, and goes on there
+    script.one(page).continue_()  # the keypad comes late, and goes on where the holder is
     page.get_by_role("button", name="0", exact=True).click()
     expect(page.locator("#field-pin_again")).to_have_value("730")
     page.unroute("**/static/keypad.js*")
