@@ -39,7 +39,6 @@ class Call(NamedTuple):
 
     caller: str
     idempotency_key: str
-    request_digest: bytes
     now: datetime.datetime
 
 
@@ -158,15 +157,13 @@ def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[st
         arguments["body"] = _read_body(operation.body)
     if operation.query is not None:
         arguments["query"] = _read_query(operation.query)
-    call = Call(
-        caller=g.subject.caller if "subject" in g else "public:0",
-        idempotency_key=key,
-        request_digest=digest_request(method=operation.method, path=request.path, body=request.get_data()),
-        now=rt.clock(),
-    )
-    arguments["call"] = call
+    found = g.get("subject")
+    arguments["call"] = Call("public:0" if found is None else found.caller, key, rt.clock())
     if operation.idempotent in {"stored", "secret"}:
-        stored = functools.partial(_run_stored, operation=operation, view=view, arguments=arguments)
+        digest = digest_request(method=operation.method, path=request.path, body=request.get_data())
+        stored = functools.partial(
+            _run_stored, operation=operation, view=view, arguments=arguments, request_digest=digest
+        )
         return _send(transact(rt.engine, stored, territory_id=rt.territory_id))
     if operation.idempotent == "journal" or not operation.reads:
         return _send(_stored(operation, view(**arguments)))
@@ -175,7 +172,13 @@ def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[st
 
 
 def _run_stored(
-    db: Connection, *, operation: Operation, view: Callable[..., Any], arguments: dict[str, Any], territory_id: int
+    db: Connection,
+    *,
+    operation: Operation,
+    view: Callable[..., Any],
+    arguments: dict[str, Any],
+    request_digest: bytes,
+    territory_id: int,
 ) -> StoredAnswer:
     call: Call = arguments["call"]
 
@@ -188,7 +191,7 @@ def _run_stored(
         territory_id=territory_id,
         caller=call.caller,
         key=call.idempotency_key,
-        request_digest=call.request_digest,
+        request_digest=request_digest,
         now_ms=instant_ms(call.now),
         is_secret=operation.idempotent == "secret",
         operation=once,
