@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from monnaie_locale.ledger.entries import EntryKind
 from wallets.model import UNPINNED_PAYMENT_MAX_CENTS
@@ -84,8 +85,7 @@ class Cashier:
     is_locked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What a shop and a holder are told of an entry.
 
     `remaining_cents` is what was left in the purses that this shop accepts (of the purses drawn, when replayed);

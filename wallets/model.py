@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from monnaie_locale.programmes.model import Category
 from monnaie_locale.programmes.rules import category_labels
@@ -67,8 +68,7 @@ class Wallet:
     closed_at_ms: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(NamedTuple):
     """A card as it is stored, without its secrets."""
 
     card_id: int

@@ -1,7 +1,7 @@
 """Everything that must be known before a charge is authorised, read for all the tills that ask at the same time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -23,8 +23,7 @@ from wallets.paying.card_reading import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """A charge that is about to be authorised; `api_key_digest` of the till's key, when nobody has read it yet.
 
     `is_offline`: taken offline, so that its card's wallet may have been merged into another since.
@@ -39,8 +38,7 @@ class Asked:
     is_offline: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """What is known of it: what its key had posted, the till and its shop with its account, the card."""
 
     till_id: int

@@ -5,6 +5,7 @@ Who held the till is written beside the journal, in the same transaction.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert
 
@@ -37,8 +38,7 @@ WHERE cashiers.territory_id = {p} AND cashiers.id = {value}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTill:
+class OpenTill(NamedTuple):
     """Companion: the till is paired, its shop active and the key not given up, at the very moment of the posting.
 
     `asks_cashier` refuses a till that nobody holds when its shop has cashiers. A charge taken offline says itself who
@@ -68,8 +68,7 @@ class OpenTill:
         return _OpenTills(territory_id, states, abandoned, shop_of)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """A till: paired or not, its shop active or not and with cashiers or not, who holds it."""
 
     is_paired: bool

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -23,8 +23,7 @@ from wallets.paying.authorisation import Authorisation, authorise_read
 from wallets.paying.card_reading import ReadCard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeOrder:
+class ChargeOrder(NamedTuple):
     """A payment as it was asked for.
 
     `caller` and `idempotency_key` make it unique; `companions` are what else must hold or change with it. The code of

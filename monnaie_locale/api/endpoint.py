@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pydantic
 from flask import Blueprint, Response, g, request
@@ -34,8 +34,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Idempotency = Literal["stored", "secret", "journal"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """Who asks, under which key, and when."""
 
     caller: str
@@ -44,8 +43,7 @@ class Call:
     now: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A reply with what the plain model cannot say: another status, or that it had been given before."""
 
     body: Reply

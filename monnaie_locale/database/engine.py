@@ -32,14 +32,11 @@ WEAK_COMMITS = ("off", "local")
 # PostgreSQL's warning that a wait for a standby was given up: committed here, not there.
 REPLICATION_WARNING = "synchronous replication"
 STANDBY_WAIT_MAX_S = 5
-# A commit with nothing but a mark in the log, where commits wait for a standby: once it returns without a warning, all
-# that was visible before it is there too. In a DO block, where the time allowed covers the commit as well.
-MARK = """DO $$ BEGIN
-  IF current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery() THEN
-    PERFORM pg_logical_emit_message(true, 'monnaie-locale', 'mark');
-    COMMIT;
-  END IF;
-END $$"""
+# Commits wait for a standby, and this server is none itself.
+WAITS = "SELECT current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()"
+# A commit with nothing but a mark in the log: once it returns without a warning, all that was visible before is on the
+# standby too. In a DO block, where the time allowed covers the commit as well.
+MARK = "DO $$ BEGIN PERFORM pg_logical_emit_message(true, 'monnaie-locale', 'mark'); COMMIT; END $$"
 NOTICES = "monnaie_locale_notices"
 READ_ONLY = "monnaie_locale_read_only"
 
@@ -114,12 +111,15 @@ def _wait_for_the_standby(connection: DBAPIConnection, record: ConnectionPoolEnt
     notices: list[str] = record.info[NOTICES]
     connection.autocommit = True
     cursor = connection.cursor()
-    cursor.execute(f"SET statement_timeout = '{STANDBY_WAIT_MAX_S}s'")
-    cursor.execute(MARK)
-    cursor.execute("RESET statement_timeout")
+    cursor.execute(WAITS)
+    if cursor.fetchone() == (True,):
+        cursor.execute(f"SET statement_timeout = '{STANDBY_WAIT_MAX_S}s'")
+        cursor.execute(MARK)
+        cursor.execute("RESET statement_timeout")
     cursor.close()
     connection.autocommit = False
     if any(REPLICATION_WARNING in notice for notice in notices):
+        connection.close()
         raise StandbyMissing("no standby answers: what this server shows may be nowhere else")
 
 

@@ -6,8 +6,7 @@ statements a batch. What comes out is a posting like any other: decided, and its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -28,8 +27,7 @@ class Plan(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A request whose posting is not known yet."""
 
     territory_id: int

@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
@@ -66,8 +66,7 @@ AND balances.territory_id = accounts.territory_id AND balances.account_id = acco
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class PurseBalance:
+class PurseBalance(NamedTuple):
     """What a wallet holds of one programme until one date."""
 
     account_id: int

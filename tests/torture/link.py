@@ -42,8 +42,8 @@ class Link:
 
     @property
     def url(self) -> URL:
-        """Return the server's address through this wire."""
-        return self._server.set(host="127.0.0.1", port=self.port, query={})
+        """Return the server's address through this wire, which must be able to read."""
+        return self._server.set(host="127.0.0.1", port=self.port, query={"sslmode": "disable"})
 
     def part(self) -> None:
         """Carry nothing any more, neither way; nobody is told, as when a cable is pulled."""

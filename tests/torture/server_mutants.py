@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, event
 
+from monnaie_locale.database import engine as engine_module
 from monnaie_locale.database import transaction
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.plans import Request
@@ -19,6 +20,7 @@ CHECK_THEN_ACT = "check then act"
 KEY_OUTSIDE = "key outside the money transaction"
 ANSWER_BEFORE_COMMIT = "answer before the commit"
 COMMIT_WITHOUT_DISK = "commit that does not wait for the disk"
+SHOWS_ALL = "shows what the standby may not have"
 DEAF = "deaf to the server's warning that a standby did not answer"
 LATE_COMMIT_S = 0.05
 
@@ -108,6 +110,11 @@ def deaf(_rt: Runtime) -> None:
     transaction.REPLICATION_WARNING = "said by nobody"
 
 
+def shows_all(_rt: Runtime) -> None:
+    """Open connections at once, whatever the standby has."""
+    engine_module.MARK = "SELECT 1"
+
+
 def _wrap(wrapper: type[_Wrapped]) -> Callable[[Runtime], None]:
     def apply(rt: Runtime) -> None:
         rt.writer = wrapper(rt)
@@ -137,4 +144,5 @@ MUTANTS: dict[str, Callable[[Runtime], None]] = {
     ANSWER_BEFORE_COMMIT: _wrap(AnswersEarly),
     COMMIT_WITHOUT_DISK: commit_without_disk,
     DEAF: deaf,
+    SHOWS_ALL: shows_all,
 }

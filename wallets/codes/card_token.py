@@ -4,7 +4,7 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wallets.errors import CardMalformed, CardOfAnotherTown
 
@@ -39,8 +39,7 @@ DRAWS_MAX = 1000
 RandomBytes = Callable[[int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class CardCode:
+class CardCode(NamedTuple):
     """What was scanned or typed, understood: the digest of the QR's secret, or None and a card number."""
 
     digest: bytes | None

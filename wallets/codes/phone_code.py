@@ -13,7 +13,7 @@ What is remembered of a code that paid is the SHA-256 of its first 14 bytes: ECD
 """
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
@@ -38,8 +38,7 @@ CODE_LIFE_MS = 60_000
 CODE_AHEAD_MAX_MS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneCode:
+class PhoneCode(NamedTuple):
     """A phone's code as it was read; whether it is fresh is judged when it is read, whether it is genuine is not."""
 
     payload: bytes

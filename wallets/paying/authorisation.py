@@ -18,6 +18,7 @@ What a shop is told, and why:
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -55,8 +56,7 @@ from wallets.paying.phone_use import PhoneUse
 from wallets.pin_check import a_try_comes_back, prove_holder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorisation:
+class Authorisation(NamedTuple):
     """What a charge may do: draw on these purses in this order, then on these guarantees, with these companions."""
 
     card_id: int

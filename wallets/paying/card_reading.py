@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -33,8 +33,7 @@ Purses = defaultdict[int, list[PurseBalance]]
 NO_HEIRS: Mapping[int, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadCard:
+class ReadCard(NamedTuple):
     """A card as it was found: by the secret of its QR, by its number alone, or by the code of one of its phones.
 
     `phone_code` is that code; the card is None when the code is not genuine or the phone was taken away.

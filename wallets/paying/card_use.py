@@ -6,6 +6,7 @@ Source of the limits: technical regulation (EU) 2018/389, article 11.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -38,8 +39,7 @@ WHERE cards.territory_id = %s AND cards.id = used.id
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardUse:
+class CardUse(NamedTuple):
     """The companion of a payment: which card, with or without PIN, and which purses ask for one.
 
     `may_have_ended` is of a payment taken offline, whose card may have ended before it came in; the limits hold then

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
@@ -11,8 +12,7 @@ from wallets.errors import PhoneCodeUsed, PhoneRefused
 from wallets.tables import phone_payments, phones
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneUse:
+class PhoneUse(NamedTuple):
     """The companion of a payment: which phone showed which code."""
 
     phone_id: int
