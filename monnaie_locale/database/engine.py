@@ -31,7 +31,7 @@ HIDE_VALUES = True
 WEAK_COMMITS = ("off", "local")
 # PostgreSQL's warning that a wait for a standby was given up: committed here, not there.
 REPLICATION_WARNING = "synchronous replication"
-STANDBY_WAIT_MAX_S = 5
+STANDBY_WAIT_MAX_MS = 5_000
 # Commits wait for a standby, and this server is none itself.
 WAITS = "SELECT current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()"
 # A commit with nothing but a mark in the log: once it returns without a warning, all that was visible before is on the
@@ -113,7 +113,7 @@ def _wait_for_the_standby(connection: DBAPIConnection, record: ConnectionPoolEnt
     cursor = connection.cursor()
     cursor.execute(WAITS)
     if cursor.fetchone() == (True,):
-        cursor.execute(f"SET statement_timeout = '{STANDBY_WAIT_MAX_S}s'")
+        cursor.execute(f"SET statement_timeout = {STANDBY_WAIT_MAX_MS}")
         cursor.execute(MARK)
         cursor.execute("RESET statement_timeout")
     cursor.close()
