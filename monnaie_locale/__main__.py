@@ -30,7 +30,7 @@ from monnaie_locale.commands.terminal import (
     json_option,
     opened,
 )
-from monnaie_locale.commands.upgrading import refuse_old_schema, upgrade
+from monnaie_locale.commands.upgrading import upgrade
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.commands.verification_heads import KeptHead
 from monnaie_locale.database.transaction import reading
@@ -128,8 +128,8 @@ def init(home: Path, database_url: str | None, operator_login: str, operator_nam
 @click.option("--base-url", envvar=BASE_URL_VARIABLE, help="L’adresse publique (https://…).")
 def serve(home: Path, database_url: str | None, port: int, address: str, base_url: str | None) -> None:
     """Servir une installation."""
-    with opened(home, database_url) as rt, french_refusals():
-        refuse_old_schema(rt.engine)
+    with opened(home, database_url):
+        pass  # what is wrong with the books is said here, before a server and its worker begin
     serve_installation(
         home=home,
         base_url=base_url or f"http://{address}:{port}",
@@ -248,7 +248,7 @@ def prove(
     """Prouver qu’une écriture est dans le journal signé, ou (--from, --to) que le journal n’a fait que grandir."""
     if (entry is None) == (old_size is None) or (entry is None and head) or (old_size is None and new_size):
         raise click.UsageError("Donnez un numéro d’écriture (et --head), ou bien --from (et --to).")
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json), reading(rt.engine) as db:
+    with opened(home, database_url, as_json=as_json) as rt, reading(rt.engine) as db:
         territory_id, key = rt.territory_id, rt.keyring.public_key_pem
         if entry is not None:
             inclusion = prove_inclusion(db, territory_id=territory_id, entry_id=entry, size=head)
@@ -270,7 +270,7 @@ def prove(
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Le dossier des fichiers (« 2026-10 »).")
 def export(period: str, home: Path, database_url: str | None, out: Path | None) -> None:
     """Écrire tous les fichiers d’un mois (2026-10), ou d’une année (2026) le FEC et les journaux."""
-    with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
+    with opened(home, database_url) as rt, reading(rt.engine) as db:
         if len(period) == len("2026") and period.isdecimal():
             files = year_files(db, territory_id=rt.territory_id, year=_month(f"{period}-12").year)
         else:
@@ -287,7 +287,7 @@ def export(period: str, home: Path, database_url: str | None, out: Path | None) 
 @database_option
 def export_audit(*, file: Path, home: Path, database_url: str | None) -> None:
     """Écrire dans un fichier tout ce qu’il faut à un auditeur pour recalculer les comptes, sans aucun nom."""
-    with opened(home, database_url) as rt, french_refusals(), reading(rt.engine) as db:
+    with opened(home, database_url) as rt, reading(rt.engine) as db:
         try:
             counts = export_for_audit(
                 db,
@@ -337,7 +337,7 @@ def staff() -> None:
 @database_option
 def add(login: str, name: str, roles: tuple[str, ...], home: Path, database_url: str | None) -> None:
     """Créer une personne et afficher une seule fois de quoi se connecter."""
-    with opened(home, database_url) as rt, french_refusals():
+    with opened(home, database_url) as rt:
         credentials = add_staff(rt, login=login, name=name, roles=[Role(role) for role in roles])
     click.echo(wording.credentials_text(credentials))
 

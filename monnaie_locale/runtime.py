@@ -11,6 +11,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from monnaie_locale.database.engine import open_engine
+from monnaie_locale.database.in_use import announce
 from monnaie_locale.journal.writer import Writer
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
@@ -68,10 +69,25 @@ def current() -> Runtime:
     return runtime
 
 
+def address_of(home: Path, database_url: str | None) -> str:
+    """Return where the books of an installation are: in its folder, unless an address was given."""
+    return database_url or f"sqlite:///{home / DATABASE_FILE}"
+
+
 def open_home(home: Path, *, base_url: str, database_url: str | None = None, territory_id: int = 1) -> Runtime:
-    """Return the runtime of an installation kept in a folder: its keyring, and its database unless it is elsewhere."""
+    """Return the runtime of an installation kept in a folder; while it has a connection, nobody changes the schema.
+
+    Args:
+        home: the folder, with the keyring, and the database unless it is elsewhere.
+        base_url: the public address.
+        database_url: where the database is, when not in the folder.
+        territory_id: whose books.
+
+    """
+    engine = open_engine(address_of(home, database_url))
+    announce(engine)
     return Runtime(
-        engine=open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}"),
+        engine=engine,
         keyring=Keyring.load(home / KEYRING_FILE),
         territory_id=territory_id,
         base_url=base_url,

@@ -66,7 +66,7 @@ def pay_merchant(
             draws=(Draw((source_id,), target_id, amount_cents),),
             happened_at_ms=instant_ms(now),
             reference=f"SHOP:{payee.id}",
-            companions=(OpenTill(till.id, key_digest(**key)), held_back),
+            companions=(OpenTill(till.id, key_digest(**key), till.paired_at_ms), held_back),
         )
     )
     with reading(engine) as db:

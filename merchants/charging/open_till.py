@@ -1,4 +1,4 @@
-"""What must still hold when a till's charge is posted: paired, its shop active, its key not given up, somebody there.
+"""What must still hold when a till posts: the same device, an active shop, a key not given up, somebody there.
 
 Who held the till is written beside the journal, in the same transaction.
 """
@@ -17,7 +17,7 @@ from monnaie_locale.ledger.entries import EntryKind, Transfer
 from monnaie_locale.ledger.posting import Posted
 
 STATES = """
-SELECT tills.id, tills.paired_at_ms IS NOT NULL AND tills.unpaired_at_ms IS NULL, merchants.is_active,
+SELECT tills.id, CASE WHEN tills.unpaired_at_ms IS NULL THEN tills.paired_at_ms END, merchants.is_active,
 EXISTS (SELECT 1 FROM abandoned_keys a WHERE a.territory_id = tills.territory_id AND a.till_id = tills.id),
 (SELECT s.cashier_id FROM till_shifts s WHERE s.territory_id = tills.territory_id AND s.till_id = tills.id),
 EXISTS (SELECT 1 FROM cashiers c WHERE c.territory_id = tills.territory_id AND c.merchant_id = tills.merchant_id
@@ -41,12 +41,17 @@ WHERE cashiers.territory_id = {p} AND cashiers.id = {value}
 class OpenTill(NamedTuple):
     """Companion: the till is paired, its shop active and the key not given up, at the very moment of the posting.
 
+    `paired_at_ms` is of the pairing under which the request came: with it, and only with it, end the device's session,
+    API keys and signing key (`shops.operations.pair_till`, `unpair_till`), also while the request waits for the lock.
     `asks_cashier` refuses a till that nobody holds when its shop has cashiers. A charge taken offline says itself who
-    held the till then (`is_offline`, `cashier_id`); it is never refused for that.
+    held the till then (`is_offline`, `cashier_id`); it is never refused for that. `gives_back`: a suspended shop's
+    refund.
     """
 
     till_id: int
     key_digest: bytes
+    paired_at_ms: int | None
+    gives_back: bool = False
     asks_cashier: bool = False
     is_offline: bool = False
     cashier_id: int | None = None
@@ -64,14 +69,14 @@ class OpenTill(NamedTuple):
         abandoned = {as_bytes(row[0]) for row in select_among(db, ABANDONED, keys, territory_id)}
         said = sorted({each.cashier_id for each in companions if each.cashier_id is not None})
         shop_of = {row[0]: row[1] for row in select_among(db, CASHIERS, said, territory_id)}
-        states = {row[0]: _State(bool(row[1]), bool(row[2]), row[4], bool(row[5]), row[6]) for row in seen}
+        states = {row[0]: _State(row[1], bool(row[2]), row[4], bool(row[5]), row[6]) for row in seen}
         return _OpenTills(territory_id, states, abandoned, shop_of)
 
 
 class _State(NamedTuple):
-    """A till: paired or not, its shop active or not and with cashiers or not, who holds it."""
+    """A till: since when it is paired, if it is, its shop active or not and with cashiers or not, who holds it."""
 
-    is_paired: bool
+    paired_at_ms: int | None
     is_active: bool
     cashier_id: int | None
     has_cashiers: bool
@@ -89,13 +94,13 @@ class _OpenTills:
     stamps: dict[int, int] = field(default_factory=dict)
 
     def check(self, companion: OpenTill, _transfers: Sequence[Transfer]) -> None:
-        """Refuse a key given up, a till unpaired or a shop suspended meanwhile, a till that nobody holds."""
+        """Refuse a key given up, a till unpaired or paired anew or a shop suspended meanwhile, a till nobody holds."""
         if companion.key_digest in self.abandoned:
             raise ChargeAbandoned
         state = self.states.get(companion.till_id)
-        if state is None or not state.is_paired:
+        if state is None or state.paired_at_ms is None or state.paired_at_ms != companion.paired_at_ms:
             raise TillUnpaired
-        if not state.is_active:
+        if not state.is_active and not companion.gives_back:
             raise MerchantSuspended
         if companion.asks_cashier and state.has_cashiers and state.cashier_id is None:
             raise CashierRequired
@@ -119,34 +124,3 @@ class _OpenTills:
         # A device may name only cashiers of its shop, also one who left since.
         said = companion.cashier_id
         return said if said is not None and self.shop_of.get(said) == state.merchant_id else None
-
-
-@dataclass(frozen=True, slots=True)
-class LiveKey:
-    """Companion: the key was not given up. A refund needs no more: a shop that was suspended still gives back."""
-
-    key_digest: bytes
-
-    @classmethod
-    def load(cls, db: Connection, *, territory_id: int, companions: Sequence["LiveKey"]) -> "_LiveKeys":
-        """Read which of the batch's keys were given up; the posting lock is held."""
-        keys = [companion.key_digest for companion in companions]
-        return _LiveKeys({as_bytes(row[0]) for row in select_among(db, ABANDONED, keys, territory_id)})
-
-
-@dataclass(frozen=True, slots=True)
-class _LiveKeys:
-    """Which of a batch's keys are dead."""
-
-    abandoned: set[bytes]
-
-    def check(self, companion: LiveKey, _transfers: Sequence[Transfer]) -> None:
-        """Refuse a key given up."""
-        if companion.key_digest in self.abandoned:
-            raise ChargeAbandoned
-
-    def accept(self, companion: LiveKey, posted: Posted) -> None:
-        """Keep nothing: the journal has the key."""
-
-    def save(self, db: Connection) -> None:
-        """Write nothing."""

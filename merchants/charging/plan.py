@@ -55,6 +55,7 @@ class ChargeOrder(NamedTuple):
         return OpenTill(
             self.till.id,
             digest,
+            self.till.paired_at_ms,
             asks_cashier=self.asks_cashier,
             is_offline=self.is_offline,
             cashier_id=self.cashier_id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, Engine, insert, update
 
 from merchants.charging.charge import check_cents
-from merchants.charging.open_till import LiveKey
+from merchants.charging.open_till import OpenTill
 from merchants.charging.receipts import receipt_of
 from merchants.errors import ChargeUnknown, DebtLimitReached, RefundCrossed, RefundExceedsCharge
 from merchants.model import Merchant, Receipt, Till
@@ -249,7 +249,12 @@ def _posting(db: Connection, plan: _Plan) -> Posting:
                 debt_account_id=debt_id,
                 debt_limit_cents=merchant.debt_limit_cents,
             ),
-            LiveKey(key_digest(caller=plan.till.caller, idempotency_key=plan.idempotency_key)),
+            OpenTill(
+                plan.till.id,
+                key_digest(caller=plan.till.caller, idempotency_key=plan.idempotency_key),
+                plan.till.paired_at_ms,
+                gives_back=True,
+            ),
             UnmergedWallets(frozenset(heirs.get(wallet_id, wallet_id) for wallet_id in wallet_ids)),
         ),
     )

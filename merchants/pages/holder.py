@@ -13,7 +13,7 @@ from monnaie_locale import runtime
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity import access
 from monnaie_locale.identity.roles import SubjectKind
-from monnaie_locale.ledger.errors import Refusal
+from monnaie_locale.ledger.errors import IdempotencyKeyReused, Refusal
 from monnaie_locale.ledger.periods import paris_date
 from monnaie_locale.web import pages
 from monnaie_locale.web.forms import FormReader
@@ -59,6 +59,9 @@ def pay(code: str) -> ResponseReturnValue:
             idempotency_key=key,
             now=pages.now(),
         )
+    except IdempotencyKeyReused as refusal:
+        # Back on a page that has paid, and another amount: another payment, if it is pressed once more.
+        return _counter_page(code, form, key=new_key(), refusal=refusal)
     except Refusal as refusal:
         return _counter_page(code, form, key=key, refusal=refusal)
     return paid_page(receipt)

@@ -1,4 +1,7 @@
-"""What bodies, answers and query parameters are made of: strict, closed, frozen."""
+"""What bodies, answers and query parameters are made of: strict, closed, frozen.
+
+Their errors say the field and never the value: an answer that we made badly goes to the log.
+"""
 
 from typing import Annotated
 
@@ -16,16 +19,16 @@ PositiveCents = Annotated[StrictInt, Field(description="Euro cents, greater than
 class Body(BaseModel):
     """The body of a request: a field we do not know is a mistake of the caller, not something to ignore."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class Reply(BaseModel):
     """The body of an answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Query(BaseModel):
     """Query parameters: text in the address, so numbers are read from text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -27,7 +27,7 @@ from monnaie_locale.commands.backup_manifest import (
     name_of,
     tool_suits,
 )
-from monnaie_locale.commands.upgrading import refuse_schema
+from monnaie_locale.commands.schema import is_newest
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database import postgresql_dump, sqlite_copy
 from monnaie_locale.database.migrate import revision_of
@@ -158,7 +158,6 @@ def refuse_tools(db: Connection) -> None:
 def _refuse_database(db: Connection) -> None:
     if db.dialect.name == POSTGRESQL:
         refuse_tools(db)
-    refuse_schema(revision_of(db))
 
 
 def _is_on_same_disk(rt: Runtime, folder: Path) -> bool:
@@ -214,7 +213,7 @@ def _described(
     for fault in faults_of_copy(db, heads=heads, public_key_pem=key, quickly=quickly):
         raise errors.CopyFaulty(what=fault)
     # An older schema is not that of the verifier: such books are backed up before the upgrade, and verified after it.
-    is_whole = not quickly and refuse_schema(revision_of(db))
+    is_whole = not quickly and is_newest(revision_of(db))
     findings = verify_installation(db, territory_id=territory_id, public_key_pem=key).findings if is_whole else ()
     territory = territory_of(db, territory_id=territory_id)
     last_entry, last_entry_at_ms = last_entry_of(db, territory_id=territory_id)

@@ -45,7 +45,7 @@ def backup(
     if folder is None and keyring_file is None:
         raise click.UsageError("Donnez le dossier des sauvegardes, ou bien --keyring (ou les deux).")
     findings: tuple[str, ...] = ()
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json), _french_failures():
+    with _french_failures(), opened(home, database_url, as_json=as_json, older_too=True) as rt:
         if keyring_file is not None:
             is_new = keep_keyring(home=home, file=keyring_file, folder=folder)
             click.echo(wording_backup.keyring_text(keyring_file, is_new=is_new), err=as_json)

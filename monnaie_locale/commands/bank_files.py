@@ -64,7 +64,7 @@ def import_command(
     if (file is None) == (folder is None) or (folder is not None and dry_run):
         raise click.UsageError("Donnez un fichier (et --dry-run), ou bien --folder.")
     if folder is not None:
-        with opened(home, database_url) as rt:
+        with opened(home, database_url, as_json=as_json) as rt:
             outcomes = list(import_folder(rt, folder, accepts_gap=not strict))
         click.echo(wording_bank.folder_json(outcomes) if as_json else wording_bank.folder_text(outcomes))
         if any(outcome.refusal for outcome in outcomes):
@@ -83,7 +83,7 @@ def _import_one(
             # To look at a file, no installation is needed.
             account, report = None, None
         else:
-            with opened(home, database_url) as rt:
+            with opened(home, database_url, as_json=as_json) as rt:
                 account = _reserve_iban(rt)
                 report = _imported(rt, content, file, account, dry_run=dry_run, accepts_gap=accepts_gap)
     write = wording_bank.import_json if as_json else wording_bank.import_text

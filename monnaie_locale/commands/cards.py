@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from monnaie_locale.commands.acting import caller_typed, login_option
-from monnaie_locale.commands.terminal import database_option, french_refusals, home_option, opened, progress_bar
+from monnaie_locale.commands.terminal import database_option, home_option, opened, progress_bar
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.roles import Permission
 from monnaie_locale.journal.directory import territory_of
@@ -71,7 +71,7 @@ def print_cards(
     """Faire un lot de cartes et l’écrire dans OUT. Ce fichier est le seul : le service n’en garde pas de copie."""
     if replaces and file is None:
         raise click.UsageError("--replace demande --households : dites quels ménages.")
-    with opened(home, database_url) as rt, french_refusals(), _new_private_file(out) as paper:
+    with opened(home, database_url) as rt, _new_private_file(out) as paper:
         actor = caller_typed(rt, login, Permission.MANAGE_WALLETS)
         wallet_ids = _wanted(rt, file, count=count, actor=actor)
         if not wallet_ids:

@@ -19,7 +19,6 @@ from monnaie_locale.commands import wording
 from monnaie_locale.commands.acting import caller_typed, login_option
 from monnaie_locale.commands.terminal import (
     database_option,
-    french_refusals,
     home_option,
     json_option,
     opened,
@@ -58,7 +57,7 @@ def close() -> None:
 @json_option
 def check(*, month: str, home: Path, database_url: str | None, as_json: bool) -> None:
     """Dire si un mois peut être arrêté, sans rien écrire ; 0 si oui, 1 sinon."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json), reading(rt.engine) as db:
+    with opened(home, database_url, as_json=as_json) as rt, reading(rt.engine) as db:
         wanted = desk.read_month(month)
         verdict = verify_installation(db, territory_id=rt.territory_id, public_key_pem=rt.keyring.public_key_pem)
         checks = check_month(db, territory_id=rt.territory_id, month=wanted, verdict=verdict)
@@ -78,7 +77,7 @@ def prepare(
     *, month: str, carried_reason: str, login: str | None, home: Path, database_url: str | None, as_json: bool
 ) -> None:
     """Vérifier tous les comptes et préparer l’arrêté du mois pour une autre personne."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json):
+    with opened(home, database_url, as_json=as_json) as rt:
         wanted = desk.read_month(month)
         actor = caller_typed(rt, login, Permission.PREPARE_CLOSE)
         began = time.monotonic()
@@ -102,7 +101,7 @@ def prepare(
 @json_option
 def approve(*, month: str, login: str | None, home: Path, database_url: str | None, as_json: bool) -> None:
     """Approuver l’arrêté qu’une autre personne a préparé : le mois est scellé, ses documents conservés."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json):
+    with opened(home, database_url, as_json=as_json) as rt:
         wanted = desk.read_month(month)
         actor = caller_typed(rt, login, Permission.APPROVE_CLOSE)
         close_id = _close_id(rt, wanted)
@@ -123,7 +122,7 @@ def ask_reopening(
     *, month: str, reason: str, login: str | None, home: Path, database_url: str | None, as_json: bool
 ) -> None:
     """Demander la réouverture du dernier mois arrêté."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json):
+    with opened(home, database_url, as_json=as_json) as rt:
         wanted = desk.read_month(month)
         actor = caller_typed(rt, login, Permission.PREPARE_CLOSE)
         asked = desk.ask_reopening(rt, close_id=_close_id(rt, wanted), reason=reason, actor=actor, now=rt.clock())
@@ -138,7 +137,7 @@ def ask_reopening(
 @json_option
 def reopen(*, month: str, login: str | None, home: Path, database_url: str | None, as_json: bool) -> None:
     """Approuver la réouverture qu’une autre personne a demandée ; le premier arrêté et ses documents restent."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json):
+    with opened(home, database_url, as_json=as_json) as rt:
         wanted = desk.read_month(month)
         actor = caller_typed(rt, login, Permission.APPROVE_CLOSE)
         reopened = desk.reopen(rt, close_id=_close_id(rt, wanted), actor=actor, now=rt.clock())

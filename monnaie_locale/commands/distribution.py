@@ -17,7 +17,6 @@ from sqlalchemy.exc import DBAPIError
 from monnaie_locale.commands.acting import caller_typed, login_option
 from monnaie_locale.commands.terminal import (
     database_option,
-    french_refusals,
     home_option,
     json_option,
     opened,
@@ -77,7 +76,7 @@ def prepare(
     as_json: bool,
 ) -> None:
     """Préparer une distribution depuis un fichier « reference;montant ». Interrompue, la même commande la reprend."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json), _told_faults():
+    with _told_faults(), opened(home, database_url, as_json=as_json) as rt:
         actor = caller_typed(rt, login, Permission.PREPARE_DISTRIBUTION)
         with file.open("rb") as content, progress_bar("Préparation") as progress:
             prepared = import_distribution(
@@ -108,7 +107,7 @@ def approve(
     *, number: int, lines_per_chunk: int | None, login: str | None, home: Path, database_url: str | None, as_json: bool
 ) -> None:
     """Valider et verser ce qu’une autre personne a préparé. Interrompue, la même commande reprend où elle en est."""
-    with opened(home, database_url) as rt, french_refusals(as_json=as_json), _told_faults():
+    with _told_faults(), opened(home, database_url, as_json=as_json) as rt:
         actor = caller_typed(rt, login, Permission.APPROVE_DISTRIBUTION)
         began = time.monotonic()
         with progress_bar("Versement") as progress:

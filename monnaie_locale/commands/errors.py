@@ -145,6 +145,17 @@ class SchemaOld(Refusal):
     )
 
 
+class BooksAtWork(Refusal):
+    """A service or a command works on the books whose schema is to change."""
+
+    code = "books_at_work"
+    nature = Nature.CONFLICT
+    french = (
+        "Un service ou une commande travaille sur ces comptes : arrêtez le service, attendez la fin des commandes,"
+        " puis relancez « monnaie-locale upgrade ». Rien n’a été changé."
+    )
+
+
 class CopyFaulty(Refusal):
     """The copy just made does not stand, and was removed."""
 
@@ -277,6 +288,7 @@ REFUSALS: tuple[type[Refusal], ...] = (
     SchemaUnknown,
     BooksPresent,
     SchemaOld,
+    BooksAtWork,
     CopyFaulty,
     HomeNotEmpty,
     BackupMissing,

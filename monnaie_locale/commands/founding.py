@@ -18,7 +18,7 @@ from monnaie_locale.identity.roles import Role
 from monnaie_locale.journal.directory import Territory, create_territory, has_territory
 from monnaie_locale.keyring import Keyring
 from monnaie_locale.ledger.periods import instant_ms
-from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE, Runtime
+from monnaie_locale.runtime import KEYRING_FILE, Runtime, address_of
 
 ACTOR = "job:cli"
 HOME_MODE = 0o700
@@ -61,7 +61,7 @@ def found_installation(
     if (home / KEYRING_FILE).exists():
         raise HomeInUse(home)
     home.mkdir(parents=True, exist_ok=True, mode=HOME_MODE)
-    engine = open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}")
+    engine = open_engine(address_of(home, database_url))
     _refuse_books(engine)
     upgrade(engine)
     keyring = Keyring.generate(random_bytes)

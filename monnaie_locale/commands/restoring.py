@@ -14,7 +14,7 @@ from monnaie_locale.commands import durable, errors
 from monnaie_locale.commands.backing_up import refuse_tools
 from monnaie_locale.commands.backup_checks import faults_of_copy, last_entry_of
 from monnaie_locale.commands.backup_manifest import MANIFEST_FILE, PART, POSTGRESQL, SQLITE, Manifest, town_of
-from monnaie_locale.commands.upgrading import refuse_schema
+from monnaie_locale.commands.schema import is_newest
 from monnaie_locale.commands.verification import verify_installation
 from monnaie_locale.database import postgresql_dump
 from monnaie_locale.database.engine import open_engine
@@ -23,7 +23,7 @@ from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.sealer import latest_head
 from monnaie_locale.journal.verify import Verdict
 from monnaie_locale.keyring import Keyring, signature_is_valid
-from monnaie_locale.runtime import DATABASE_FILE, KEYRING_FILE
+from monnaie_locale.runtime import KEYRING_FILE, address_of
 
 Tell = Callable[[str], None]
 COPYING, CHECKING, UPGRADING, VERIFYING = (
@@ -87,18 +87,18 @@ def restore_backup(
         raise errors.HomeNotEmpty(home=home)
     source = find_backup(folder)
     manifest = _agreed(source, keyring_file)
-    is_newest = refuse_schema(manifest.schema_revision)
+    is_current = is_newest(manifest.schema_revision)
     backend = SQLITE if database_url is None else make_url(database_url).get_backend_name()
     if backend != manifest.database or (database_url is not None and backend != POSTGRESQL):
         raise errors.BackupOfAnotherDatabase(database=manifest.database)
     with _claimed(home):
         tell(COPYING)
-        engine = open_engine(database_url or f"sqlite:///{home / DATABASE_FILE}")
+        engine = open_engine(address_of(home, database_url))
         try:
             _fill(engine, source / manifest.file, manifest)
             tell(CHECKING)
             _refuse_other_books(engine, manifest)
-            if not is_newest:
+            if not is_current:
                 tell(UPGRADING)
                 upgrade(engine)
             tell(VERIFYING)

@@ -14,14 +14,14 @@ from granian.log import LOGGING_CONFIG
 from granian.server import Server
 
 from monnaie_locale.app import create_app
+from monnaie_locale.commands.schema import refuse_foreign_schema
+from monnaie_locale.commands.terminal import DATABASE_VARIABLE, HOME_VARIABLE, french_refusals
 from monnaie_locale.identity.audit_log import seal_audit
 from monnaie_locale.journal.sealer import BackgroundSealer
 from monnaie_locale.runtime import collect_rarely, open_home
 
 # The server's worker is another process: it learns through the environment what to serve.
-HOME_VARIABLE = "MONNAIE_LOCALE_HOME"
 BASE_URL_VARIABLE = "MONNAIE_LOCALE_BASE_URL"
-DATABASE_VARIABLE = "MONNAIE_LOCALE_DATABASE_URL"
 # Of granian with 16 or 32 threads, waitress and gunicorn, the fastest (bench/servers.json). A charge waits for the
 # database twice: with fewer threads than tills that ask at once, batches are smaller and tills wait for a thread.
 BLOCKING_THREADS = 32
@@ -66,6 +66,9 @@ def application() -> Flask:
         base_url=os.environ[BASE_URL_VARIABLE],
         database_url=os.environ.get(DATABASE_VARIABLE),
     )
+    with french_refusals():
+        # The command looked before it made this process: only now, with a connection open, can nobody change it.
+        refuse_foreign_schema(rt.engine)
     app = create_app(rt)
     BackgroundSealer(
         rt.engine, territory_id=rt.territory_id, sign=rt.keyring.sign, clock_ms=rt.now_ms, also=(seal_audit,)

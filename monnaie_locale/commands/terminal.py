@@ -8,10 +8,13 @@ from pathlib import Path
 import click
 
 from monnaie_locale.commands import wording
-from monnaie_locale.commands.serving import DATABASE_VARIABLE, HOME_VARIABLE
+from monnaie_locale.commands.schema import refuse_foreign_schema
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.runtime import KEYRING_FILE, Runtime, open_home
 
+# Of the environment, where a service of the system finds them; the server's worker too.
+HOME_VARIABLE = "MONNAIE_LOCALE_HOME"
+DATABASE_VARIABLE = "MONNAIE_LOCALE_DATABASE_URL"
 REFUSED_STATUS = 2
 LISTEN_ON = "127.0.0.1"
 PORT = 8000
@@ -33,12 +36,24 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Répondre en
 
 
 @contextmanager
-def opened(home: Path, database_url: str | None) -> Iterator[Runtime]:
-    """Open an installation for one command."""
+def opened(
+    home: Path, database_url: str | None, *, as_json: bool = False, older_too: bool = False
+) -> Iterator[Runtime]:
+    """Open an installation for one command, and say what is refused in it as `french_refusals` does.
+
+    Args:
+        home: the folder of the installation.
+        database_url: where its database is, when not in the folder.
+        as_json: how a refusal is said.
+        older_too: whether books of an older schema will do; those of a newer one never.
+
+    """
     check_home(home)
     rt = open_home(home, base_url=f"http://{LISTEN_ON}:{PORT}", database_url=database_url)
     try:
-        yield rt
+        with french_refusals(as_json=as_json):
+            refuse_foreign_schema(rt.engine, older_too=older_too)
+            yield rt
     finally:
         rt.stop()
 

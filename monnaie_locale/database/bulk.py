@@ -2,11 +2,11 @@
 
 import datetime
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import cast
 
-from sqlalchemy import Connection, Date, Dialect, Table
+from sqlalchemy import Connection, Dialect, Table
 
 from monnaie_locale.database.driver import execute
 
@@ -27,7 +27,7 @@ def insert_rows(db: Connection, table: Table, rows: Sequence[Sequence[object]]) 
     start = 0
     while start < len(rows):
         size = _rows_at_once(len(rows) - start)
-        execute(db, _values(table, size), _written(table, rows[start : start + size]))
+        execute(db, *_statement(table, rows[start : start + size]))
         start += size
 
 
@@ -63,31 +63,44 @@ def _element(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime.date) else str(value)
 
 
-def _written(table: Table, rows: Sequence[Sequence[object]]) -> tuple[object, ...]:
-    """Return the values of the rows, one after the other, as SQLite takes them: dates as text."""
-    dates = _date_positions(table)
-    if not dates:
-        return tuple(chain.from_iterable(rows))
-    written = list(map(list, rows))
-    for row in written:
-        for position in dates:
-            day = row[position]
-            row[position] = day.isoformat() if isinstance(day, datetime.date) else day
-    return tuple(chain.from_iterable(written))
+def _statement(table: Table, rows: Sequence[Sequence[object]]) -> tuple[str, tuple[object, ...]]:
+    """Return the INSERT of these rows on SQLite, and its values in the types that its driver is quick at."""
+    names, columns = [], []
+    for (name, kind, is_left_out), values in zip(_columns(table), zip(*rows, strict=True), strict=True):
+        if is_left_out and values.count(None) == len(values):
+            continue
+        names.append(name)
+        columns.append(_written(kind, values))
+    return _values(table.name, tuple(names), len(rows)), tuple(chain.from_iterable(zip(*columns, strict=True)))
+
+
+def _written(kind: type[object], values: tuple[object, ...]) -> Sequence[object]:
+    """Return the values of a column: dates as text, bytes as an array of bytes.
+
+    Before it binds bytes, or NULL, the driver looks for who adapts them: that takes longer than to insert them.
+    """
+    if kind is bytes:
+        return [bytearray(value) if isinstance(value, bytes) else value for value in values]
+    if kind is datetime.date:
+        return [value.isoformat() if isinstance(value, datetime.date) else value for value in values]
+    return values
 
 
 @lru_cache
-def _date_positions(table: Table) -> tuple[int, ...]:
-    return tuple(position for position, column in enumerate(table.columns) if isinstance(column.type, Date))
+def _columns(table: Table) -> tuple[tuple[str, type[object], bool], ...]:
+    """Return each column's name, the type of its values, and whether it may stay out of a statement, being NULL."""
+    return tuple(
+        (column.name, column.type.python_type, bool(column.nullable) and column.server_default is None)
+        for column in table.columns
+    )
 
 
-@lru_cache
-def _values(table: Table, rows: int) -> str:
+@cache
+def _values(table: str, names: tuple[str, ...], rows: int) -> str:
     # Many rows in one statement. Row by row, the driver would let go of Python's lock for each, and the threads that
     # were just answered would take it every time.
-    names = ", ".join(column.name for column in table.columns)
-    row = f"({', '.join('?' for _ in table.columns)})"
-    return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of our own tables
+    row = f"({', '.join('?' * len(names))})"
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of our own tables
 
 
 @lru_cache

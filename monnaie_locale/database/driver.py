@@ -11,7 +11,13 @@ from typing import Any, NoReturn, Protocol
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from monnaie_locale.database.discretion import without_values
+
 SENT = "monnaie_locale_sent_ahead"
+NESTED = (
+    "sent_ahead inside sent_ahead, or after the one that goes with the commit: its end would wait for the answers to"
+    " both, and nobody for those of the outer one"
+)
 
 
 class Result(Protocol):
@@ -44,20 +50,20 @@ def sent_ahead(db: Connection, *, until_commit: bool = False) -> Iterator[None]:
     """Do not wait, inside the block, for what the server answers to each `execute`: Python prepares the next meanwhile.
 
     For statements whose results nobody reads. What one of them broke is raised by a later one or at the end of the
-    block. SQLite works in our own process: nothing changes there.
+    block. SQLite works in our own process: nothing changes there. It does not nest: RuntimeError, on both databases.
 
     Args:
         db: a connection in a transaction.
         until_commit: nothing follows but the commit, which then travels with them: `answered` waits for all of it.
 
     """
-    if db.dialect.name != "postgresql":
-        yield
-        return
-    connection: Any = db.connection.dbapi_connection
     noted = db.info
+    if SENT in noted:
+        raise RuntimeError(NESTED)
     sent = ExitStack()
-    sent.enter_context(connection.pipeline())
+    if db.dialect.name == "postgresql":
+        connection: Any = db.connection.dbapi_connection
+        sent.enter_context(connection.pipeline())
     noted[SENT] = sent
     try:
         yield
@@ -83,7 +89,7 @@ def answered(db: Connection) -> Iterator[None]:
 
 def is_sent_ahead(db: Connection) -> bool:
     """Return whether statements were sent whose answers nobody waited for yet."""
-    return SENT in db.info
+    return db.dialect.name == "postgresql" and SENT in db.info
 
 
 def _await(db: Connection) -> None:
@@ -109,6 +115,7 @@ def _raise(db: Connection, statement: str, error: Exception) -> NoReturn:
     dialect = db.dialect
     connection: Any = db.connection.dbapi_connection
     fault: Any = error
+    without_values(error)
     lost = dialect.is_disconnect(fault, connection, None)
     if lost:
         db.invalidate(error)

@@ -7,6 +7,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from monnaie_locale.database.discretion import leave_values_out
 from monnaie_locale.database.turns import begin_in_turn, begin_reading, let_go
 
 # SQLite before 3.51.3 can corrupt a database when two connections checkpoint at once (the WAL-reset fault), so the
@@ -59,6 +60,7 @@ def open_engine(url: str, *, pool_size: int = 40) -> Engine:
     engine = create_engine(
         url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True, pool_use_lifo=True, hide_parameters=HIDE_VALUES
     )
+    event.listen(engine, "handle_error", leave_values_out)
     event.listen(engine, "connect", _keep_notices)
     event.listen(engine, "connect", _wait_for_the_disk)
     event.listen(engine, "connect", _wait_for_the_standby)

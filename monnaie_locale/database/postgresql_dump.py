@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import Connection, Engine
 
+from monnaie_locale.database.discretion import lines_without_values
+
 DUMP, RESTORE = "pg_dump", "pg_restore"
 EXPORT_SNAPSHOT = "SELECT pg_export_snapshot()"
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -93,7 +95,8 @@ def _run(tool: str, *words: str, environment: dict[str, str]) -> None:
         [program, *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode:
-        raise ToolFailed(done.stderr.decode(errors="replace").strip()[-SAID_CHARACTERS_MAX:])
+        said = lines_without_values(done.stderr.decode(errors="replace").strip(), tool=tool)
+        raise ToolFailed(said[-SAID_CHARACTERS_MAX:])
 
 
 def _parameters(engine: Engine) -> dict[str, object]:

@@ -61,6 +61,22 @@ def let_go(record: ConnectionPoolEntry) -> None:
         os.close(descriptor)
 
 
+def opened_beside(database: str | None, suffix: str) -> int | None:
+    """Return a new opening of the empty file beside a SQLite database, or None where there can be none.
+
+    Args:
+        database: the path of the database, as its address has it.
+        suffix: what the file's name has more.
+
+    """
+    if not database or database == ":memory:" or database.startswith("file:"):
+        return None
+    try:
+        return os.open(f"{database}{suffix}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    except OSError:
+        return None
+
+
 def _descriptor(db: Connection) -> int | None:
     """Return the connection's own opening of the turn file, or None where there is no file.
 
@@ -69,18 +85,9 @@ def _descriptor(db: Connection) -> int | None:
     """
     info = db.info
     if DESCRIPTOR not in info:
-        info[DESCRIPTOR] = _opened(db.engine.url.database)
+        info[DESCRIPTOR] = opened_beside(db.engine.url.database, SUFFIX)
     descriptor: int | None = info[DESCRIPTOR]
     return descriptor
-
-
-def _opened(database: str | None) -> int | None:
-    if not database or database == ":memory:" or database.startswith("file:"):
-        return None
-    try:
-        return os.open(f"{database}{SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-    except OSError:
-        return None
 
 
 def _is_taken(descriptor: int) -> bool:

@@ -74,6 +74,9 @@ def init_app(app: Flask, *, api_answer: Callable[[Exception], Response]) -> None
     def refused(error: Refusal) -> Response:
         response = api_answer(error) if _for_program() else refusal_page(error)
         if error.nature is Nature.UNAVAILABLE:
+            if error.__cause__ is not None:
+                # The writer's answer to a till: what the database said to it is nowhere else.
+                logger.error("%s at endpoint %s", error.code, request.endpoint, exc_info=error)
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
         return response
 

@@ -13,6 +13,7 @@ from monnaie_locale.commands.verification_trail import check_trail
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.identity.roles import STAFF_ROLES, Role, permits
 from monnaie_locale.journal.verify_log import Finding
+from tests.factories.held import Held
 from tests.factories.ledger import TERRITORY_ID
 from tests.factories.market import Market
 from tests.factories.site import Site, csrf_token
@@ -135,7 +136,16 @@ def test_a_holder_types_on_the_screen(
     page.locator("#field-code").fill(town.code(person))
     page.locator("main form button[type=submit]").click()
     page.goto(f"{address}/bureau/menages/1")
-    page.get_by_role("link", name="Laisser choisir le code secret").click()
+    script = Held()
+    page.route("**/static/keypad.js*", script)
+    page.get_by_role("link", name="Laisser choisir le code secret").click(no_wait_after=True)
+    page.locator("#field-pin").fill("7309")
+    page.locator("#field-pin_again").press_sequentially("73")
+    script.one(page).continue_()  # the keypad comes late, and goes on where the holder is
+    page.get_by_role("button", name="0", exact=True).click()
+    expect(page.locator("#field-pin_again")).to_have_value("730")
+    page.unroute("**/static/keypad.js*")
+    page.reload()
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -27,4 +27,5 @@ keypad.addEventListener("click", (event) => {
 
 for (const field of fields) field.addEventListener("focus", () => show(field));
 keypad.hidden = false;
-show(current);
+// Who began on the keyboard before this script came goes on where it is.
+show(fields.find((field) => field === document.activeElement) ?? current);

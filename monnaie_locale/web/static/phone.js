@@ -1,6 +1,6 @@
 /* The phone's page: a code that changes every thirty seconds, with or without a network. */
 
-import { codeAddress, forget, makeCode, recall, remember } from "./phone_key.js";
+import { codeAddress, correctedOffset, forget, makeCode, recall, remember } from "./phone_key.js";
 
 const CHANGE_MS = 30_000;
 const TICK_MS = 500;
@@ -52,11 +52,12 @@ function tick() {
 async function ask() {
   try {
     const body = new URLSearchParams({ code: await makeCode(phone) });
+    const askedAt = Date.now();
     const response = await fetch(page.dataset.stateAddress, { method: "POST", body, cache: "no-store" });
     const answer = await response.json();
     offline.hidden = true;
     if (answer.state === "phone_refused") return showSection("removed");
-    phone.offsetMs = answer.now_ms - Date.now();
+    phone.offsetMs = correctedOffset(phone.offsetMs, answer.now_ms, askedAt);
     await remember(phone);
   } catch (error) {
     offline.hidden = false;

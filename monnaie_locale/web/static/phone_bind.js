@@ -1,6 +1,6 @@
 /* Make this browser a phone of the card: the key is made here, the PIN is typed here, the service keeps the public half. */
 
-import { makeKey, publicKeyOf, recall, remember } from "./phone_key.js";
+import { correctedOffset, makeKey, publicKeyOf, recall, remember } from "./phone_key.js";
 
 const section = document.querySelector("#bind");
 const form = document.querySelector("#bind-form");
@@ -32,6 +32,7 @@ async function bind() {
   pair ??= await makeKey();
   const body = new URLSearchParams(new FormData(form));
   body.set("key", await publicKeyOf(pair));
+  const askedAt = Date.now();
   const response = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
   const answer = await response.json();
   if (!response.ok) return complain(answer.sentence);
@@ -40,7 +41,7 @@ async function bind() {
     number: answer.number,
     host: answer.host,
     key: pair.privateKey,
-    offsetMs: answer.now_ms - Date.now(),
+    offsetMs: correctedOffset(0, answer.now_ms, askedAt),
   });
   if (navigator.storage?.persist) await navigator.storage.persist();
   window.location.assign(section.dataset.screen);

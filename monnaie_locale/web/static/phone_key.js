@@ -70,6 +70,12 @@ function base32(bytes) {
 /* The service's clock, as this phone last learnt it. */
 export const serviceTime = (phone) => Date.now() + phone.offsetMs;
 
+/* Return what the clock of this phone lacks, as an answer to a question asked at `askedAt` corrects it: no more than the
+ * answer proves, for nobody knows how long a slow network had it. */
+export function correctedOffset(offsetMs, nowMs, askedAt) {
+  return Math.min(Math.max(offsetMs, nowMs - Date.now()), nowMs - askedAt);
+}
+
 /* Return the 125 characters of a new code. */
 export async function makeCode(phone) {
   const payload = new Uint8Array(PAYLOAD_BYTES);

@@ -8,7 +8,7 @@ import { codeAddress, makeCode, recall } from "./phone_key.js";
 const root = document.querySelector("#shop-pay");
 const form = document.querySelector("#shop-form");
 const button = form.querySelector("button[type=submit]");
-const { amount, card } = form.elements;
+const { amount, card, pin } = form.elements;
 
 let phone;
 let isSent = false;
@@ -34,9 +34,14 @@ function show(selector, isShown) {
   for (const element of root.querySelectorAll(selector)) element.hidden = !isShown;
 }
 
+/* Tell whether somebody has begun to type how a card pays. */
+const hasBegun = () => [card, pin].some((field) => field === document.activeElement || field.value !== field.defaultValue);
+
 async function start() {
-  phone = window.crypto?.subtle && window.indexedDB ? await recall() : undefined;
-  if (!phone) return;
+  const found = window.crypto?.subtle && window.indexedDB ? await recall() : undefined;
+  // Who began before this script came (a slow network) goes on with the card: its PIN would be held against the phone's.
+  if (!found || hasBegun()) return;
+  phone = found;
   card.value = "";
   show("[data-pays], [data-by-phone]", true);
   show("[data-no-card], [data-by-card]", false);

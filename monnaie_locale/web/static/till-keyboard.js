@@ -17,7 +17,10 @@ export function listenToUsbScanner(scanner) {
     strokes = [];
     if (start < 0) return;
     event.preventDefault();
-    if (first.field) first.field.value = first.before; // the field gets back what it held before the scanner typed
+    if (first.field) {
+      first.field.value = first.before; // the field gets back what it held before the scanner typed
+      first.field.blur(); // nobody types in it
+    }
     scanner.stop();
     scanner.element.dispatchEvent(new CustomEvent("scan", { detail: { text: typed.slice(start) }, bubbles: true }));
   });

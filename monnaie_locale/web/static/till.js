@@ -33,7 +33,7 @@ class Till {
     this.scanner.addEventListener("scan", (event) => this.scanned(event.detail.text));
     if (this.scanner.scanner) listenToUsbScanner(this.scanner.scanner);
     for (const name of ["amount", "other"]) form.elements[name].addEventListener("input", () => this.show());
-    if (!form.elements.card.value && !this.pin.classList.contains("till-asked")) this.pin.hidden = true;
+    if (!form.elements.card.value && !this.pin.classList.contains("till-asked")) this.pin.hidden = !this.hasBegunPin;
     form.elements.card.addEventListener("input", () => this.typed());
     this.read.querySelector("button").addEventListener("click", () => this.forgetCard());
     document.querySelector("#till-partial").hidden = true;
@@ -43,6 +43,18 @@ class Till {
     this.show();
     // Who began before this script came (a slow network) is not torn away: the digits of a PIN would land in the amount.
     if (document.activeElement === document.body) form.elements.amount.focus();
+  }
+
+  /* A slow network: the holder was faster than this script. */
+  get hasBegunPin() {
+    const { pin } = this.form.elements;
+    return pin === document.activeElement || pin.value !== "";
+  }
+
+  /* Who types an amount types on, whatever is read or answered meanwhile: digits land nowhere else. */
+  get isTypingAmount() {
+    const { amount, other } = this.form.elements;
+    return document.activeElement === amount || document.activeElement === other;
   }
 
   get goods() {
@@ -74,13 +86,15 @@ class Till {
   }
 
   scanned(text) {
+    if (this.busy) return; // the card that pays, or has paid, is another
+    if (this.isScanned && text !== this.form.elements.card.value) this.forgetCard();
     this.form.elements.card.value = text;
     this.isScanned = true;
     this.card.hidden = true;
     this.scanner.hidden = true;
     this.read.hidden = false;
     this.typed();
-    (this.goods ? this.pay : this.form.elements.amount).focus();
+    if (!this.isTypingAmount) (this.goods ? this.pay : this.form.elements.amount).focus();
     this.look();
   }
 
@@ -98,16 +112,17 @@ class Till {
   async look() {
     const card = this.form.elements.card.value;
     const answer = await ask("POST", "/api/v1/cards/remaining", { key: newKey(), body: { card } });
+    const isSilent = isLost(answer);
+    const hasEnded = isSilent && (await this.offline.hasEnded(card));
     if (this.busy || card !== this.form.elements.card.value) return;
-    if (isLost(answer)) {
-      // A phone's code lives half a minute: it is not kept until the network is back.
-      if (this.offline.isPhone(card)) this.refuseCard(CARD_ONLY);
-      else if (await this.offline.hasEnded(card)) this.refuseCard(CARD_ENDED);
-      return;
-    }
-    if (answer.status === 200) this.available = answer.body.available_cents;
-    else this.refused(answer.body);
+    const typedIn = this.isTypingAmount ? document.activeElement : null;
+    // A phone's code lives half a minute: it is not kept until the network is back.
+    if (isSilent && this.offline.isPhone(card)) this.refuseCard(CARD_ONLY);
+    else if (hasEnded) this.refuseCard(CARD_ENDED);
+    else if (answer?.status === 200) this.available = answer.body.available_cents;
+    else if (!isSilent) this.refused(answer.body);
     this.show();
+    typedIn?.focus();
   }
 
   async submit(event) {
@@ -136,9 +151,6 @@ class Till {
       else if (answer.status < 300) this.paid(answer.body);
       else this.refused(answer.body);
     });
-    this.busy = false;
-    this.form.removeAttribute("aria-busy");
-    this.pay.disabled = false;
   }
 
   /* Ask what became of it; meanwhile, with the network away, it may be taken offline, under the same key. */
@@ -178,7 +190,7 @@ class Till {
         await this.offline.take(doubt, card);
         this.takenOffline(doubt);
         resolve();
-      });
+      }, { once: true });
     });
   }
 
@@ -207,7 +219,7 @@ class Till {
     this.end(shown);
   }
 
-  /* Show how it ended, in place of the form. */
+  /* Show how it ended, in place of the form, which stays closed: no answer that is still on its way opens it. */
   end(shown) {
     this.refusal.replaceChildren();
     this.outcome.className = "";
@@ -251,7 +263,7 @@ class Till {
   }
 
   forgetCard() {
-    this.form.elements.card.value = "";
+    this.form.elements.card.value = this.form.elements.pin.value = "";
     this.isScanned = false;
     this.card.hidden = false;
     this.scanner.hidden = false;
@@ -260,6 +272,7 @@ class Till {
   }
 
   refuse(sentence, focus, look = "notice notice-bad") {
+    this.close(false);
     const box = document.createElement("p");
     box.className = look;
     box.setAttribute("role", "alert");
@@ -278,10 +291,15 @@ class Till {
     if (!this.pin.hidden && !this.form.hidden) this.pay.scrollIntoView({ block: "nearest" });
   }
 
+  /* While a payment is under way nobody types the next one, nor asks for the same by QR. */
+  close(isClosed) {
+    this.busy = isClosed;
+    this.form.setAttribute("aria-busy", String(isClosed));
+    for (const field of this.form.elements) field.disabled = isClosed;
+  }
+
   wait(sentence) {
-    this.busy = true;
-    this.form.setAttribute("aria-busy", "true");
-    this.pay.disabled = true;
+    this.close(true);
     this.refusal.replaceChildren();
     this.outcome.className = "notice notice-warn";
     this.outcome.textContent = sentence;

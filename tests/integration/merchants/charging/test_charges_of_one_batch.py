@@ -1,7 +1,5 @@
 """Charges without PIN are worked out by the writer, those of a batch together: each is still decided by itself."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import Engine
 
@@ -87,7 +85,7 @@ def test_a_fault_of_one_charge_is_not_that_of_its_neighbours(db_engine: Engine):
     market = open_market(db_engine)
     broken = planned(market, 100, key="k1")
     # A moment without its time zone is refused by no rule: it is a fault of the program.
-    order = replace(broken.plan._order, happened_at=market.now.replace(tzinfo=None))
+    order = broken.plan._order._replace(happened_at=market.now.replace(tzinfo=None))
     broken.plan._order = order
 
     fault, fine = posted(market, broken, planned(market, 200, key="k2"))

@@ -192,6 +192,21 @@ def test_the_page_says_paid_with_the_word_that_the_till_shows(site: Site) -> Non
     assert market.owed() == 840
 
 
+def test_a_page_that_has_paid_pays_another_amount_only_when_it_is_pressed_once_more(site: Site) -> None:
+    market = market_at(site)
+    address = f"/C/{issue(market)}"
+    client = site.app.test_client()
+    sign_in(client, market)
+    typed = {"amount": "8,40", "key": form_key(client.get(address)), "pin": market.card.pin}
+    assert client.post(address, data=typed).status_code == 200
+    # Back to the page that the browser has kept.
+    refused = client.post(address, data=typed | {"amount": "1"})
+    assert "idempotency_key_reused" in refused.text
+    assert market.owed() == 840
+    assert client.post(address, data=typed | {"amount": "1", "key": form_key(refused)}).status_code == 200
+    assert market.owed() == 940
+
+
 @pytest.mark.parametrize(
     "address", ["/C/0123456789ABCDEFGHJK", "/R/0123456789ABCDEFGHJKMNPQ", "/C/x", "/R/x", "/C/%00"]
 )

@@ -75,6 +75,40 @@ def test_what_the_operation_raises_after_it_sent_is_what_is_raised(
     assert _noted(db_engine) == []
 
 
+@pytest.mark.parametrize("goes_with_the_commit", [False, True])
+def test_a_block_inside_another_is_refused_at_once_and_the_connection_goes_on(
+    db_engine: Engine, standing: StandingConnection, *, goes_with_the_commit: bool
+) -> None:
+    def _nests(db: Connection) -> None:
+        with sent_ahead(db, until_commit=goes_with_the_commit):
+            execute(db, "INSERT INTO notes VALUES (1, NULL)")
+            _note(db, 2)
+
+    with pytest.raises(RuntimeError, match="sent_ahead inside sent_ahead"):
+        standing.transact(_nests)
+    assert _noted(db_engine) == []
+    # The control: one after the other, on the same connection, is what it is for.
+    standing.transact(_one_after_the_other)
+    assert _noted(db_engine) == [1, 2, 3]
+
+
+def test_nothing_follows_the_block_that_goes_with_the_commit(db_engine: Engine, standing: StandingConnection) -> None:
+    def _goes_on(db: Connection) -> None:
+        _note(db, 1)
+        _note(db, 2)
+
+    with pytest.raises(RuntimeError, match="after the one that goes with the commit"):
+        standing.transact(_goes_on)
+    assert _noted(db_engine) == []
+
+
+def _one_after_the_other(db: Connection) -> None:
+    for number in (1, 2):
+        with sent_ahead(db):
+            execute(db, f"INSERT INTO notes VALUES ({number}, NULL)")
+    _note(db, 3)
+
+
 @POSTGRESQL
 def test_a_commit_that_the_server_answers_with_a_rollback_is_in_doubt(
     db_engine: Engine, standing: StandingConnection
