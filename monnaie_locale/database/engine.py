@@ -1,5 +1,6 @@
 """Open an engine on SQLite or PostgreSQL, with the settings that durability needs."""
 
+import psycopg
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -29,8 +30,20 @@ SQLITE_CONNECT = {"check_same_thread": False, "cached_statements": 512}
 # A statement that fails goes to the log with its error: not with the codes, digests and hashes that it was given.
 HIDE_VALUES = True
 WEAK_COMMITS = ("off", "local")
+# PostgreSQL's warning that a wait for a standby was given up: committed here, not there.
+REPLICATION_WARNING = "synchronous replication"
+STANDBY_WAIT_MAX_MS = 5_000
+# Commits wait for a standby, and this server is none itself.
+WAITS = "SELECT current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()"
+# A commit with nothing but a mark in the log: once it returns without a warning, all that was visible before is on the
+# standby too. In a DO block, where the time allowed covers the commit as well.
+MARK = "DO $$ BEGIN PERFORM pg_logical_emit_message(true, 'monnaie-locale', 'mark'); COMMIT; END $$"
 NOTICES = "monnaie_locale_notices"
 READ_ONLY = "monnaie_locale_read_only"
+
+
+class StandbyMissing(psycopg.OperationalError):
+    """The server may show what its standby does not have; it is tried again with the next connection."""
 
 
 def open_engine(url: str, *, pool_size: int = 40) -> Engine:
@@ -50,6 +63,7 @@ def open_engine(url: str, *, pool_size: int = 40) -> Engine:
     event.listen(engine, "handle_error", leave_values_out)
     event.listen(engine, "connect", _keep_notices)
     event.listen(engine, "connect", _wait_for_the_disk)
+    event.listen(engine, "connect", _wait_for_the_standby)
     return engine
 
 
@@ -91,6 +105,24 @@ def _wait_for_the_disk(connection: DBAPIConnection, _record: ConnectionPoolEntry
         cursor.execute("SET synchronous_commit TO on")
     cursor.close()
     connection.autocommit = False
+
+
+def _wait_for_the_standby(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    # A server that was restarted, or was primary once, shows entries that its standby never had: an answer read there
+    # would acknowledge what a promotion takes back. A connection that shows no more than the standby has is opened.
+    notices: list[str] = record.info[NOTICES]
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(WAITS)
+    if cursor.fetchone() == (True,):
+        cursor.execute(f"SET statement_timeout = {STANDBY_WAIT_MAX_MS}")
+        cursor.execute(MARK)
+        cursor.execute("RESET statement_timeout")
+    cursor.close()
+    connection.autocommit = False
+    if any(REPLICATION_WARNING in notice for notice in notices):
+        connection.close()
+        raise StandbyMissing("no standby answers: what this server shows may be nowhere else")
 
 
 def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -9,15 +9,12 @@ from sqlalchemy.exc import DBAPIError
 
 from monnaie_locale.database.constraints import as_refusal
 from monnaie_locale.database.driver import answered, execute, is_sent_ahead
-from monnaie_locale.database.engine import NOTICES, READ_ONLY
+from monnaie_locale.database.engine import NOTICES, READ_ONLY, REPLICATION_WARNING
 
 ATTEMPTS_MAX = 5
 # PostgreSQL: serialization_failure, deadlock_detected, unique_violation. The last one because two requests may carry
 # the same key or take the same identifier: on its second attempt the loser sees the winner's row.
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
-
-# PostgreSQL answers COMMIT with this warning when a wait for a standby was cancelled: committed here, not there.
-REPLICATION_WARNING = "synchronous replication"
 COMMIT = "COMMIT"
 
 P = ParamSpec("P")
@@ -109,6 +106,8 @@ def _once(
     if committed is not None and committed.statusmessage != COMMIT:
         raise CommitInDoubt
     if any(REPLICATION_WARNING in notice for notice in notices):
+        # Yet everybody sees it from now on: only connections that waited for the standby may tell of it.
+        db.engine.dispose()
         raise CommitInDoubt
     return result
 

@@ -17,6 +17,7 @@ from sqlalchemy import URL
 
 SYSTEM_USER = "embedded_postgres"
 ROLE = "postgres"
+STANDBY = "standby"
 START_S_MAX = 60
 # Small and quick to start; what makes commits durable is left as PostgreSQL ships it.
 SETTINGS = ("listen_addresses=", "shared_buffers=16MB", "min_wal_size=2MB", "max_wal_size=64MB")
@@ -33,6 +34,7 @@ class Postgresql:
     data: Path
     sockets: Path
     waits_for_disk: bool = True
+    settings: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -50,7 +52,7 @@ class Postgresql:
 
     def start(self) -> None:
         """Start, and return once it answers; after a crash it recovers first."""
-        wanted = (*SETTINGS, f"fsync={'on' if self.waits_for_disk else 'off'}")
+        wanted = (*SETTINGS, f"fsync={'on' if self.waits_for_disk else 'off'}", *self.settings)
         settings = [part for setting in wanted for part in ("-c", setting)]
         with (self.sockets / "postgresql.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -66,6 +68,31 @@ class Postgresql:
         self.kill()
         log = (self.sockets / "postgresql.log").read_text(errors="replace")
         raise PostgresqlNotStarted(log[-2000:])
+
+    def copy_from(self, other: URL) -> None:
+        """Become, in an empty folder, a standby of the server at that address; it follows there once started."""
+        conninfo = other.set(drivername="postgresql").update_query_dict({"application_name": STANDBY})
+        subprocess.run(
+            [POSTGRES_BIN_PATH / "pg_basebackup", "-D", self.data, "-d", conninfo.render_as_string(),
+             "--write-recovery-conf", "--checkpoint=fast", "--no-sync"],
+            check=True, capture_output=True, **_as_its_user(),
+        )  # fmt: skip
+
+    def promote(self) -> None:
+        """Make a standby the server that writes; returns once it does."""
+        subprocess.run(
+            [POSTGRES_BIN_PATH / "pg_ctl", "promote", "-D", self.data, "-w", "-t", str(START_S_MAX)],
+            check=True, capture_output=True, **_as_its_user(),
+        )  # fmt: skip
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        """Run one statement outside of any transaction, as an operator at a terminal; return its rows."""
+        conninfo = self.url.set(drivername="postgresql").render_as_string()
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            # The operator's own words wait for no standby.
+            connection.execute("SET synchronous_commit TO local")
+            found = connection.execute(statement)
+            return found.fetchall() if found.description else []
 
     def is_running(self) -> bool:
         """Tell whether it has not ended by itself."""

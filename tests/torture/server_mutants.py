@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, event
 
+from monnaie_locale.database import engine as engine_module
+from monnaie_locale.database import transaction
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.plans import Request
 from monnaie_locale.journal.post import post
@@ -18,6 +20,8 @@ CHECK_THEN_ACT = "check then act"
 KEY_OUTSIDE = "key outside the money transaction"
 ANSWER_BEFORE_COMMIT = "answer before the commit"
 COMMIT_WITHOUT_DISK = "commit that does not wait for the disk"
+SHOWS_ALL = "shows what the standby may not have"
+DEAF = "deaf to the server's warning that a standby did not answer"
 LATE_COMMIT_S = 0.05
 
 
@@ -101,6 +105,16 @@ def commit_without_disk(rt: Runtime) -> None:
     _on_connect(rt.engine, "PRAGMA synchronous = NORMAL" if sqlite else "SET synchronous_commit TO off")
 
 
+def deaf(_rt: Runtime) -> None:
+    """Take every COMMIT for one, whatever the server says about its standby."""
+    transaction.REPLICATION_WARNING = "said by nobody"
+
+
+def shows_all(_rt: Runtime) -> None:
+    """Open connections at once, whatever the standby has."""
+    engine_module.MARK = "SELECT 1"
+
+
 def _wrap(wrapper: type[_Wrapped]) -> Callable[[Runtime], None]:
     def apply(rt: Runtime) -> None:
         rt.writer = wrapper(rt)
@@ -129,4 +143,6 @@ MUTANTS: dict[str, Callable[[Runtime], None]] = {
     KEY_OUTSIDE: _wrap(KeysInMemory),
     ANSWER_BEFORE_COMMIT: _wrap(AnswersEarly),
     COMMIT_WITHOUT_DISK: commit_without_disk,
+    DEAF: deaf,
+    SHOWS_ALL: shows_all,
 }
