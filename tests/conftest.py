@@ -40,6 +40,8 @@ NO_POWER_CUTS = "Power cuts cannot be made"
 ZBAR_MISSING = "The library of zbar is missing"
 HLEDGER_MISSING = "The program hledger is missing"
 PG_DUMP_MISSING = "PostgreSQL's pg_dump is missing, or older than the server"
+# Since version 15 a database is copied page by page through the log unless told otherwise: three times as slow here.
+POSTGRESQL_15, COPY_FILES = 150000, "STRATEGY FILE_COPY"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -119,16 +121,21 @@ class PostgresqlServer:
     def __init__(self, server: URL) -> None:
         self._server = server
         self._made: dict[str, URL] = {}
+        with self._connected() as connection:
+            self._strategy = sql.SQL(COPY_FILES if connection.info.server_version >= POSTGRESQL_15 else "")
+
+    def _connected(self) -> psycopg.Connection:
+        conninfo = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(conninfo, autocommit=True)
 
     def _execute(self, statement: sql.Composed) -> None:
-        conninfo = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with self._connected() as connection:
             connection.execute(statement)
 
     def _create(self, template: str) -> URL:
         url = self._server.set(database=f"monnaie_test_{secrets.token_hex(6)}")
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        self._execute(statement.format(sql.Identifier(str(url.database)), sql.Identifier(template)))
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} {}")
+        self._execute(statement.format(sql.Identifier(str(url.database)), sql.Identifier(template), self._strategy))
         self._made[str(url.database)] = url
         return url
 

@@ -160,7 +160,8 @@ def authorise_read(
     end = CardEnd.ACTIVE if guarantees is None else end_of(read.card, happened_at_ms=instant_ms(now))
     eligible = () if end is CardEnd.BEFORE else fit
     backing = guarantees_behind(fit, read.programmes, guarantees or {}, amount_cents=amount_cents)
-    pin_needed = _payment_needs_pin(read, eligible, amount_cents=amount_cents)
+    asking = _asking(read, eligible, amount_cents=amount_cents)
+    pin_needed = _payment_needs_pin(read, eligible, asking, amount_cents=amount_cents)
     card = _proved(
         engine, keyring, territory_id=territory_id, read=read, pin=pin, pin_needed=pin_needed, now=now, patient=patient,
         may_have_ended=end is not CardEnd.ACTIVE,
@@ -170,7 +171,6 @@ def authorise_read(
     # What a guarantee holds is looked at under the lock, with what the purses hold then.
     if available_cents < amount_cents and not backing:
         raise InsufficientFunds(available_cents=available_cents, amount_cents=amount_cents)
-    asking = _asking(read, eligible, amount_cents=amount_cents)
     return Authorisation(
         card_id=card.card_id,
         wallet_id=card.wallet_id,
@@ -221,13 +221,17 @@ def look_up(
     )
 
 
-def _payment_needs_pin(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: int) -> bool:
+def _payment_needs_pin(
+    read: ReadCard, eligible: Sequence[PurseBalance], asking: frozenset[int], *, amount_cents: int
+) -> bool:
     """Tell whether this payment asks for the PIN: by the norm, by a programme it draws on, or for a typed number."""
     if read.card is None or read.is_number:
         return True
     if Unpinned(read.card.unpinned_count, read.card.unpinned_cents).needs_pin(amount_cents=amount_cents):
         return True
-    return bool(_asking(read, drawn_purses(eligible, amount_cents=amount_cents), amount_cents=amount_cents))
+    return bool(asking) and any(
+        purse.account_id in asking for purse in drawn_purses(eligible, amount_cents=amount_cents)
+    )
 
 
 def _asking(read: ReadCard, eligible: Sequence[PurseBalance], *, amount_cents: int) -> frozenset[int]:
