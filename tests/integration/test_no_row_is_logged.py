@@ -1,7 +1,6 @@
 """What PostgreSQL tells of a refused row reaches neither the log of the service nor the screen of a command."""
 
 import traceback
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -11,16 +10,13 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from monnaie_locale.__main__ import main
-from monnaie_locale.app import create_app
 from monnaie_locale.database.driver import execute, sent_ahead
 from monnaie_locale.database.transaction import transact
-from monnaie_locale.identity.api_keys import issue_api_key
-from monnaie_locale.identity.roles import Role, SubjectKind
+from monnaie_locale.identity.roles import Role
 from monnaie_locale.ledger.keys import key_digest
 from monnaie_locale.runtime import KEYRING_FILE
-from tests.factories.market import HOST, Market, market_at
-from tests.factories.merchants import MANAGER, NOW, chance
-from tests.factories.site import Site, build_site
+from tests.factories.market import HOST, Market
+from tests.factories.site import Site
 from wallets.codes.card_token import card_url
 
 pytestmark = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
@@ -30,27 +26,6 @@ ONE_CHARGE = "CREATE UNIQUE INDEX unforeseen ON journal_entries (reference) WHER
 CHECK = "ALTER TABLE journal_entries ADD CONSTRAINT unforeseen CHECK (kind < 0) NOT VALID"
 NO_STAFF = "ALTER TABLE staff ADD CONSTRAINT unforeseen CHECK (id < 0) NOT VALID"
 ONE_ROLE = "CREATE UNIQUE INDEX unforeseen ON staff_roles (role)"
-
-
-@pytest.fixture
-def site(db_engine: Engine) -> Iterator[Site]:
-    built = build_site(db_engine)
-    built.app = create_app(built.rt)
-    yield built
-    built.rt.stop()
-
-
-@pytest.fixture
-def market(site: Site) -> Market:
-    return market_at(site)
-
-
-@pytest.fixture
-def key(site: Site, market: Market) -> str:
-    return transact(
-        site.rt.engine, issue_api_key, territory_id=1, kind=SubjectKind.TILL, subject_id=market.till.id,
-        label="test", actor=MANAGER, now=NOW, random_bytes=chance("key"),
-    )  # fmt: skip
 
 
 def rule(engine: Engine, statement: str) -> None:

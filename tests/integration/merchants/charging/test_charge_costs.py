@@ -10,13 +10,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from monnaie_locale.app import create_app
-from monnaie_locale.database.transaction import transact
-from monnaie_locale.identity.api_keys import issue_api_key
-from monnaie_locale.identity.roles import SubjectKind
-from tests.factories.market import HOST, Market, market_at
-from tests.factories.merchants import MANAGER, NOW, chance
-from tests.factories.site import Site, build_site
+from tests.factories.market import HOST, Market
+from tests.factories.site import Site
 from wallets.codes.card_token import card_url
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
@@ -24,27 +19,6 @@ pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 # The guard's read with its BEGIN and ROLLBACK; then, in the posting's BEGIN IMMEDIATE and COMMIT, what the charge must
 # know and what it posts.
 STATEMENTS_MAX = 4 + 6 + 12
-
-
-@pytest.fixture
-def site(db_engine: Engine) -> Iterator[Site]:
-    built = build_site(db_engine)
-    built.app = create_app(built.rt)
-    yield built
-    built.rt.stop()
-
-
-@pytest.fixture
-def market(site: Site) -> Market:
-    return market_at(site)
-
-
-@pytest.fixture
-def key(site: Site, market: Market) -> str:
-    return transact(
-        site.rt.engine, issue_api_key, territory_id=1, kind=SubjectKind.TILL, subject_id=market.till.id,
-        label="test", actor=MANAGER, now=NOW, random_bytes=chance("key"),
-    )  # fmt: skip
 
 
 def charge(

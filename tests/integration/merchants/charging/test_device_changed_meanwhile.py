@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,13 +10,10 @@ from sqlalchemy import Connection, Engine, text
 from werkzeug.test import TestResponse
 
 from merchants.shops.operations import pair_till, renew_pairing, suspend_merchant, unpair_till
-from monnaie_locale.app import create_app
 from monnaie_locale.database.transaction import transact
-from monnaie_locale.identity.api_keys import issue_api_key
-from monnaie_locale.identity.roles import SubjectKind
-from tests.factories.market import HOST, Market, market_at
+from tests.factories.market import HOST, Market
 from tests.factories.merchants import MANAGER, NOW, admit, chance
-from tests.factories.site import Site, build_site
+from tests.factories.site import Site
 from wallets.codes.card_token import card_url
 
 # On SQLite a writer has the whole file to itself from its first read on.
@@ -25,27 +22,6 @@ POSTING_LOCK = "SELECT 1 FROM ledger_heads WHERE territory_id = 1 FOR UPDATE"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 PATIENCE_S = 20
 LATER_MS = 1
-
-
-@pytest.fixture
-def site(db_engine: Engine) -> Iterator[Site]:
-    built = build_site(db_engine)
-    built.app = create_app(built.rt)
-    yield built
-    built.rt.stop()
-
-
-@pytest.fixture
-def market(site: Site) -> Market:
-    return market_at(site)
-
-
-@pytest.fixture
-def key(site: Site, market: Market) -> str:
-    return transact(
-        site.rt.engine, issue_api_key, territory_id=1, kind=SubjectKind.TILL, subject_id=market.till.id,
-        label="test", actor=MANAGER, now=NOW, random_bytes=chance("key"),
-    )  # fmt: skip
 
 
 def asked(client: FlaskClient, key: str, path: str, once: str, **body: object) -> TestResponse:

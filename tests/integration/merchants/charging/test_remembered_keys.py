@@ -9,39 +9,17 @@ from werkzeug.test import TestResponse
 
 from merchants.shops.operations import pair_till, renew_pairing, unpair_till
 from monnaie_locale.api.marks import reads_key
-from monnaie_locale.app import create_app
 from monnaie_locale.database.engine import open_engine
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity.access import REMEMBERED_KEYS
-from monnaie_locale.identity.api_keys import issue_api_key, revoke_api_keys_of
+from monnaie_locale.identity.api_keys import revoke_api_keys_of
 from monnaie_locale.identity.roles import SubjectKind
-from tests.factories.market import HOST, Market, market_at
+from tests.factories.market import HOST, Market
 from tests.factories.merchants import MANAGER, NOW, chance
-from tests.factories.site import Site, build_site
+from tests.factories.site import Site
 from wallets.codes.card_token import card_url
 
 DEAD = (401, "api_key_unknown")
-
-
-@pytest.fixture
-def site(db_engine: Engine) -> Iterator[Site]:
-    built = build_site(db_engine)
-    built.app = create_app(built.rt)
-    yield built
-    built.rt.stop()
-
-
-@pytest.fixture
-def market(site: Site) -> Market:
-    return market_at(site)
-
-
-@pytest.fixture
-def key(site: Site, market: Market) -> str:
-    return transact(
-        site.rt.engine, issue_api_key, territory_id=1, kind=SubjectKind.TILL, subject_id=market.till.id,
-        label="test", actor=MANAGER, now=NOW, random_bytes=chance("key"),
-    )  # fmt: skip
 
 
 @pytest.fixture
