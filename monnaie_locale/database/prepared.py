@@ -132,9 +132,10 @@ def _row_on_sqlite(statements: tuple[str, ...]) -> str:
 
 
 def _on_sqlite(statement: str) -> str:
-    # A writer holds the whole file: nothing needs locking.
+    # A writer holds the whole file: nothing needs locking. The plus hides the parameter from SQLite's planner: where
+    # somebody ran ANALYZE it would plan each statement again for every new value, a sixth of the time of a batch.
     wanted = "json_each(?) AS wanted"
-    return statement.format(wanted=wanted, value="wanted.value", digest="unhex(wanted.value)", p="?", lock="--")
+    return statement.format(wanted=wanted, value="wanted.value", digest="unhex(wanted.value)", p="+?", lock="--")
 
 
 def _row(statements: tuple[str, ...], *, aggregate: str, row: str, cast: str) -> str:

@@ -2,8 +2,10 @@
 
 import datetime
 
+import pytest
 from sqlalchemy import Connection, Engine, text
 
+from monnaie_locale.database.driver import execute
 from monnaie_locale.database.prepared import Look, as_date, look, look_together, select_among
 from monnaie_locale.database.transaction import transact
 
@@ -39,6 +41,36 @@ def test_odd_values_come_as_they_were_written(db_engine: Engine) -> None:
         assert [list(map(_plain, found)) for found in together] == [ROWS, [], [ROWS[6]]]
         assert list(map(_plain, look(db, asked))) == ROWS
         assert list(map(_plain, select_among(db, STATEMENT, wanted, 3))) == ROWS[:2]
+
+    transact(db_engine, read)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_a_statement_stays_prepared_whatever_value_it_is_given(db_engine: Engine) -> None:
+    def read(db: Connection) -> None:
+        db.execute(text(TABLE))
+        db.execute(text("INSERT INTO odd (id) VALUES (:id)"), [{"id": number} for number in range(1, 60)])
+        db.execute(text("ANALYZE odd"))
+        bare = "SELECT odd.id FROM json_each(?) AS wanted CROSS JOIN odd WHERE odd.id = wanted.value AND odd.id < ?"
+        asked = [
+            lambda below: len(look(db, Look(STATEMENT, [7, 9], (below,), list))),
+            lambda below: len(execute(db, bare, ("[7, 9]", below)).fetchall()),
+        ]
+        # Whoever watches what a statement may read is asked while it is prepared, and never else.
+        questions: list[object] = []
+        connection = db.connection.dbapi_connection
+        assert connection is not None
+        connection.set_authorizer(lambda *question: questions.append(question) or 0)
+        prepared_again = []
+        for ask in asked:
+            assert ask(10) == 2
+            assert questions
+            questions.clear()
+            assert ask(8) == 1
+            prepared_again.append(bool(questions))
+        # The control: with a parameter that the planner sees, the statement is prepared for each value.
+        assert prepared_again == [False, True]
+        connection.set_authorizer(None)
 
     transact(db_engine, read)
 
