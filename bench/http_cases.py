@@ -1,7 +1,7 @@
 """A charge over HTTP, from the socket to the receipt, beside an empty endpoint of the same server: measured with wrk.
 
-The server is the service's own, `monnaie-locale serve`, one process; wrk runs on the same machine. The empty endpoint
-is measured before and after the charges, in the same run.
+The server is the service's own, `monnaie-locale serve`, one process; wrk runs on the same machine. The charges are
+measured in rounds, the empty endpoint before and after each; the figures are the middle ones of the rounds.
 """
 
 import json
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import URL, Connection, text
@@ -29,6 +29,7 @@ from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import transact
 
 CONNECTIONS = 32
+ROUNDS = 5
 RATIO_ASKED = 0.4
 P99_ASKED_MS = 100.0
 # More than any server here answers: the cards must last the whole run, each pays five times at most.
@@ -53,41 +54,58 @@ class Load:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A run of charges, and the empty endpoint around it."""
+
+    charges: Load
+    empty_per_s: float
+
+    @property
+    def ratio(self) -> float:
+        """Return how many charges were taken in the time of one empty request."""
+        return self.charges.per_second / self.empty_per_s
+
+
 def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
     """Measure a charge over HTTP on this database; without wrk, say so and measure nothing."""
-    del quick  # the length of the run says how many cards are needed
     wrk = shutil.which("wrk")
     if wrk is None:
         _say("!!! A CHARGE OVER HTTP WAS NOT MEASURED: wrk is missing (apt package wrk).")
         return
-    empty, charges, answered = _measured(place, timing, wrk)
-    empty_per_s = mean(load.per_second for load in empty)
+    rounds, answered = _measured(place, timing, wrk, rounds=1 if quick else ROUNDS)
+    per_second = median(each.charges.per_second for each in rounds)
+    empty_per_s = median(each.empty_per_s for each in rounds)
+    ratios = ", ".join(f"{each.ratio:.2f}" for each in rounds)
     detail = (
-        f"{charges.per_second:,.0f}/s, empty endpoint {' and '.join(f'{load.per_second:,.0f}' for load in empty)}/s,"
-        f" {CONNECTIONS} connections; {answered} charges checked in the books"
+        f"{per_second:,.0f}/s, empty endpoint {empty_per_s:,.0f}/s, {CONNECTIONS} connections; rounds {ratios};"
+        f" {answered} charges checked in the books"
     )
     yield Row(
         measure="a charge over HTTP / an empty endpoint of the same server",
         database=place.name,
-        value=charges.per_second / empty_per_s,
+        value=median(each.ratio for each in rounds),
         asked=RATIO_ASKED,
         unit="×",
         detail=detail,
     )
+    p50_ms = median(each.charges.p50_ms for each in rounds)
+    worst_ms = max(each.charges.worst_ms for each in rounds)
     yield Row(
         measure="a charge over HTTP, p99",
         database=place.name,
-        value=charges.p99_ms,
+        value=median(each.charges.p99_ms for each in rounds),
         asked=P99_ASKED_MS,
         unit="ms",
         at_most=True,
-        detail=f"p50 {charges.p50_ms:.1f} ms, worst {charges.worst_ms:.0f} ms, {CONNECTIONS} connections",
+        detail=f"p50 {p50_ms:.1f} ms, worst {worst_ms:.0f} ms, {CONNECTIONS} connections",
     )
 
 
-def _measured(place: Place, timing: Timing, wrk: str) -> tuple[list[Load], Load, int]:
-    """Return the empty endpoint before and after, the charges, and how many charges were answered, warm-up included."""
-    card_count = int((timing.warm_up_s + timing.seconds + 1) * CHARGES_PER_S_MAX / http_town.UNPINNED_COUNT_MAX)
+def _measured(place: Place, timing: Timing, wrk: str, *, rounds: int) -> tuple[list[Round], int]:
+    """Return the rounds, and how many charges were answered, warm-up included."""
+    seconds = timing.warm_up_s + rounds * (timing.seconds + 1)
+    card_count = int(seconds * CHARGES_PER_S_MAX / http_town.UNPINNED_COUNT_MAX)
     url = place.empty()
     address = url.render_as_string(hide_password=False)
     engine = open_engine(address)
@@ -98,30 +116,40 @@ def _measured(place: Place, timing: Timing, wrk: str) -> tuple[list[Load], Load,
         transact(engine, _analyse)
         engine.dispose()
         (folder / "charges").write_text("\n".join(http_town.charges(town)) + "\n", encoding="ascii")
+        (folder / "answers").touch()
         with server(folder, database=url) as base_url:
-            empty = [_empty(wrk, base_url, timing)]
-            charges = _charges(wrk, base_url, timing, folder)
-            empty.append(_empty(wrk, base_url, timing))
-        answered = http_town.check(engine, town=town, answers=folder / "answers", connections=2 * CONNECTIONS)
+            _empty(wrk, base_url, timing.warm_up_s)
+            _charges(wrk, base_url, timing.warm_up_s, folder, runs_before=0)
+            measured = list(_rounds(wrk, base_url, timing, folder, rounds=rounds))
+        # Each run of wrk may be cut off from as many answers as it has connections; they are posted all the same.
+        answered = http_town.check(
+            engine, town=town, answers=folder / "answers", connections=(rounds + 1) * CONNECTIONS
+        )
         engine.dispose()
     place.drop(url)
-    return empty, charges, answered
+    return measured, answered
 
 
-def _empty(wrk: str, base_url: str, timing: Timing) -> Load:
-    run_wrk(wrk, f"{base_url}{HEALTH}", "figures", seconds=timing.warm_up_s)
-    load = run_wrk(wrk, f"{base_url}{HEALTH}", "figures", seconds=timing.seconds)
+def _rounds(wrk: str, base_url: str, timing: Timing, folder: Path, *, rounds: int) -> Iterator[Round]:
+    before = _empty(wrk, base_url, timing.seconds)
+    for round_no in range(1, rounds + 1):
+        charges = _charges(wrk, base_url, timing.seconds, folder, runs_before=round_no)
+        after = _empty(wrk, base_url, timing.seconds)
+        yield Round(charges, mean((before.per_second, after.per_second)))
+        before = after
+
+
+def _empty(wrk: str, base_url: str, seconds: float) -> Load:
+    load = run_wrk(wrk, f"{base_url}{HEALTH}", "figures", seconds=seconds)
     _say(f"empty endpoint: {load.per_second:,.0f}/s, p99 {load.p99_ms:.1f} ms")
     return load
 
 
-def _charges(wrk: str, base_url: str, timing: Timing, folder: Path) -> Load:
+def _charges(wrk: str, base_url: str, seconds: float, folder: Path, *, runs_before: int) -> Load:
     charges, answers = folder / "charges", folder / "answers"
-    answers.touch()
-    run_wrk(wrk, base_url, "charges", str(charges), "0", str(answers), seconds=timing.warm_up_s)
-    # What the warm-up asked and was cut off from may be posted: its keys and its cards' turns are left out.
-    used = len(answers.read_bytes().splitlines()) + CONNECTIONS
-    load = run_wrk(wrk, base_url, "charges", str(charges), str(used), str(answers), seconds=timing.seconds)
+    # What a run before asked and was cut off from may be posted: its keys and its cards' turns are left out.
+    used = len(answers.read_bytes().splitlines()) + runs_before * CONNECTIONS
+    load = run_wrk(wrk, base_url, "charges", str(charges), str(used), str(answers), seconds=seconds)
     _say(f"charges: {load.per_second:,.0f}/s, p99 {load.p99_ms:.1f} ms")
     return load
 
