@@ -171,24 +171,35 @@ export class OfflineTill {
       lines.push(this.line(`${count} (${shownEuros(sum(waiting))}) à envoyer, le plus ancien depuis ${shownAge(Date.now() - oldest)}.`));
     }
     for (const row of rows.filter((each) => each.state === "refused")) {
-      const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : non payé. ${row.sentence}`);
+      const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : non payé. ${row.sentence}`, row);
       line.append(settling(), dismissal(() => this.read(row)));
       lines.push(line);
     }
     for (const row of rows.filter((each) => each.state === "paid" && each.guaranteed_cents)) {
       const part = row.guaranteed_cents < row.amount_cents ? `dont ${shownEuros(row.guaranteed_cents)} ` : "";
-      const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : payé, ${part}par la garantie du dispositif.`);
+      const line = this.line(`${shownEuros(row.amount_cents)} pris hors connexion à ${shownTime(row.at)} : payé, ${part}par la garantie du dispositif.`, row);
       line.append(dismissal(() => this.seen(row)));
       lines.push(line);
     }
     const old = rows.filter((row) => (row.state === "paid" || row.state === "read") && Date.now() - row.at > KEPT_MS);
     for (const row of old) await forget("offline", row.key);
-    this.element.replaceChildren(...lines);
+    this.draw(lines);
+  }
+
+  /* Leave a line that says the same where it is, so that whoever stands on its buttons with the keyboard stays there. */
+  draw(lines) {
+    const shown = new Map([...this.element.children].map((line) => [line.dataset.row + line.textContent, line]));
+    const wanted = lines.map((line) => shown.get(line.dataset.row + line.textContent) ?? line);
+    for (const line of shown.values()) if (!wanted.includes(line)) line.remove();
+    wanted.forEach((line, place) => {
+      if (this.element.children[place] !== line) this.element.insertBefore(line, this.element.children[place] ?? null);
+    });
     this.element.hidden = !lines.length;
   }
 
-  line(sentence) {
+  line(sentence, row) {
     const line = document.createElement("li");
+    line.dataset.row = row?.key ?? "";
     const text = document.createElement("span");
     text.textContent = sentence;
     line.append(text);
