@@ -108,7 +108,7 @@ class IdempotencyKeyReused(Refusal):
 
     code = "idempotency_key_reused"
     nature = Nature.INVALID
-    french = "Cette clé d’idempotence a déjà servi pour une autre demande."
+    french = "Une autre demande a déjà été faite sous cette référence ; celle-ci n’a rien changé."
 
 
 class PeriodClosed(Refusal):

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, update
 
+from monnaie_locale.database.statistics import look_again
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity import audit
 from monnaie_locale.journal.directory import Owner, lock_territory, open_account, open_purses
 from monnaie_locale.journal.post import post_batch
+from monnaie_locale.journal.tables import accounts, balances
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
@@ -103,6 +105,9 @@ def _post_chunk(
             raise DistributionUnfunded(**answer.details)
         if isinstance(answer, Refusal):
             raise answer
+    if distribution.posted_through_line == 0:
+        # The first purses of a town, or a few among its shops: charges must find one by its card from now on.
+        look_again(db, accounts, balances)
     _advance(db, territory_id=territory_id, distribution=distribution, through=lines[-1].line_no, actor=actor, now=now)
     return queries.distribution_of(db, territory_id=territory_id, distribution_id=distribution_id)
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.queries import entries, head_of, purses_of
+from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.errors import Refusal
 from monnaie_locale.programmes import errors, queries
 from monnaie_locale.programmes.model import DistributionState, LegalBasis
@@ -218,3 +219,22 @@ def test_every_step_leaves_a_line_in_the_audit_trail(db_engine: Engine, lines: l
     with reading(db_engine) as db:
         actions = list(db.scalars(text("SELECT action FROM audit_events WHERE target = 'distribution:1' ORDER BY id")))
     assert actions == ["distribution.prepare", "distribution.approve", "distribution.post"]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_the_server_knows_of_the_first_purses_as_soon_as_they_are_there(
+    db_engine: Engine, lines: list[tuple[int, int]]
+) -> None:
+    programme = made.programme(db_engine)
+    made.fund(db_engine, programme.programme_id, 100_000)
+    waiting = made.approved(db_engine, programme.programme_id, lines)
+    # Without it, whoever charges while a hundred thousand purses are filled reads all of them at each payment.
+    kinds = text("SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'accounts' AND attname = 'kind'")
+
+    def known() -> str | None:
+        with reading(db_engine) as db:
+            return db.scalar(kinds)
+
+    assert known() is None
+    post(db_engine, waiting.distribution_id, lines_per_chunk=2, goes_on=lambda: False)
+    assert str(int(AccountKind.PURSE)) in (known() or "")
