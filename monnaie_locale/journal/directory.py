@@ -12,8 +12,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select
 
 from monnaie_locale.database.bulk import insert_rows
 from monnaie_locale.database.driver import sent_ahead
+from monnaie_locale.database.statistics import look_again
 from monnaie_locale.journal.errors import TerritoryUnknown
-from monnaie_locale.journal.tables import accounts, ledger_heads, territories
+from monnaie_locale.journal.tables import accounts, balances, ledger_heads, territories
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.canonical import opening_bytes
 from monnaie_locale.ledger.merkle import hash_leaf
@@ -196,6 +197,11 @@ def open_purses(
         now_ms=now_ms,
     )
     return found | dict(zip(missing, opened, strict=True))
+
+
+def recount_accounts(db: Connection) -> None:
+    """Let PostgreSQL know what kinds of accounts there are, after many were opened; in a transaction of its own."""
+    look_again(db, accounts, balances)
 
 
 def find_accounts(db: Connection, *, territory_id: int, owners: Iterable[Owner]) -> dict[Owner, int]:

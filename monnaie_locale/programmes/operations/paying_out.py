@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, update
 
-from monnaie_locale.database.statistics import look_again
 from monnaie_locale.database.transaction import transact
 from monnaie_locale.identity import audit
-from monnaie_locale.journal.directory import Owner, lock_territory, open_account, open_purses
+from monnaie_locale.journal.directory import Owner, lock_territory, open_account, open_purses, recount_accounts
 from monnaie_locale.journal.post import post_batch
-from monnaie_locale.journal.tables import accounts, balances
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import EntryKind
 from monnaie_locale.ledger.errors import InsufficientFunds, Refusal
@@ -59,6 +57,7 @@ def post_distribution(
     """
     pace = pace_of(lines_per_chunk)
     while True:
+        lines = pace.lines
         with pace.measured():
             distribution = transact(
                 engine,
@@ -67,8 +66,11 @@ def post_distribution(
                 distribution_id=distribution_id,
                 actor=actor,
                 now=now,
-                lines_per_chunk=pace.lines,
+                lines_per_chunk=lines,
             )
+        if distribution.posted_through_line <= lines:
+            # Perhaps the first purses of the town: charges must find one by its card while the others are opened.
+            transact(engine, recount_accounts)
         progress(distribution.posted_through_line, distribution.line_count)
         if distribution.state is DistributionState.POSTED or not goes_on():
             return distribution
@@ -105,9 +107,6 @@ def _post_chunk(
             raise DistributionUnfunded(**answer.details)
         if isinstance(answer, Refusal):
             raise answer
-    if distribution.posted_through_line == 0:
-        # The first purses of a town, or a few among its shops: charges must find one by its card from now on.
-        look_again(db, accounts, balances)
     _advance(db, territory_id=territory_id, distribution=distribution, through=lines[-1].line_no, actor=actor, now=now)
     return queries.distribution_of(db, territory_id=territory_id, distribution_id=distribution_id)
 
