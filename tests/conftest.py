@@ -27,7 +27,8 @@ from jinja2.bccache import Bucket, BytecodeCache
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from psycopg import sql
-from sqlalchemy import URL, Dialect, Engine, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url
+from sqlalchemy.util import LRUCache
 
 from monnaie_locale.commands.backup_manifest import tool_suits
 from monnaie_locale.database import postgresql_dump
@@ -46,6 +47,8 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4 * 1024**3
 # Since version 15 a database is copied page by page through the log unless told otherwise: three times as slow here.
 POSTGRESQL_15, COPY_FILES = 150000, "STRATEGY FILE_COPY"
+# Ten times what one engine keeps.
+STATEMENTS_KEPT = 5_000
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -73,7 +76,7 @@ class CompiledTemplates(BytecodeCache):
         self._made[bucket.key] = bucket.bytecode_to_string()
 
 
-class CompiledStatements(dict[Any, Any]):
+class CompiledStatements(LRUCache[Any, Any]):
     """What SQLAlchemy made of each statement, for every engine of this process: most tests open one of their own.
 
     Its keys begin with the engine's dialect; two dialects of one name compile to the same text.
@@ -86,7 +89,14 @@ class CompiledStatements(dict[Any, Any]):
         super().__setitem__((key[0].name, *key[1:]), compiled)
 
 
-STATEMENTS = CompiledStatements()
+STATEMENTS = CompiledStatements(STATEMENTS_KEPT)
+
+
+@event.listens_for(Engine, "engine_connect")
+def _know_the_statements(connection: Connection) -> None:
+    connection.execution_options(compiled_cache=STATEMENTS)
+
+
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
@@ -292,9 +302,7 @@ def db_engine(dialect: str, databases: Databases, migrated_templates: dict[str, 
 
 
 def _engine_on(url: URL) -> Engine:
-    engine = open_engine(url.render_as_string(hide_password=False))
-    engine.update_execution_options(compiled_cache=STATEMENTS)
-    return engine
+    return open_engine(url.render_as_string(hide_password=False))
 
 
 def _migrated(databases: Databases) -> URL:
