@@ -166,16 +166,12 @@ class PostgresqlServer:
     def __init__(self, server: URL) -> None:
         self._server = server
         self._made: dict[str, URL] = {}
-        with self._connected() as connection:
-            self._strategy = sql.SQL(COPY_FILES if connection.info.server_version >= POSTGRESQL_15 else "")
-
-    def _connected(self) -> psycopg.Connection:
-        conninfo = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
-        return psycopg.connect(conninfo, autocommit=True)
+        conninfo = server.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection = psycopg.connect(conninfo, autocommit=True)
+        self._strategy = sql.SQL(COPY_FILES if self._connection.info.server_version >= POSTGRESQL_15 else "")
 
     def _execute(self, statement: sql.Composed) -> None:
-        with self._connected() as connection:
-            connection.execute(statement)
+        self._connection.execute(statement)
 
     def _create(self, template: str) -> URL:
         url = self._server.set(database=f"monnaie_test_{secrets.token_hex(6)}")
@@ -198,6 +194,7 @@ class PostgresqlServer:
         """Leave nothing of ours behind on a server that is not ours: the migrated template, mostly."""
         for url in list(self._made.values()):
             self.drop(url)
+        self._connection.close()
 
 
 def _in_memory() -> Path | None:
