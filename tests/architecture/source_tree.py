@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -49,11 +50,12 @@ def source(path: str, text: str) -> Source:
 
 def sources(*folders: str) -> list[Source]:
     """Return the Python files of the folders, those that exist."""
-    return [
-        source(str(path.relative_to(PROJECT)), path.read_text(encoding="utf-8"))
-        for folder in folders
-        for path in sorted((PROJECT / folder).rglob("*.py"))
-    ]
+    return [_parsed(path) for folder in folders for path in sorted((PROJECT / folder).rglob("*.py"))]
+
+
+@cache
+def _parsed(path: Path) -> Source:
+    return source(str(path.relative_to(PROJECT)), path.read_text(encoding="utf-8"))
 
 
 def front_end_files() -> list[Path]:
