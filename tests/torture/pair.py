@@ -14,8 +14,6 @@ from tests.torture.link import Link
 from tests.torture.postgres import ROLE, STANDBY, Postgresql, own
 
 FOLLOWS_S_MAX = 60
-# The answer that a commit waits for; an operator's patience is not tested here.
-SYNCHRONOUS = f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'"
 FOLLOWS = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{}'"
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -50,8 +48,7 @@ class Pair:
         self.standby.start()
         self.wait_for(lambda: bool(self.primary.ask(FOLLOWS.format("async"))))
         if self.is_synchronous:
-            self.primary.ask(SYNCHRONOUS)
-            self.primary.ask("SELECT pg_reload_conf()")
+            self.primary.wait_for_standby(STANDBY)
             self.wait_for(lambda: bool(self.primary.ask(FOLLOWS.format("sync"))))
 
     def fail_over(self) -> Postgresql:

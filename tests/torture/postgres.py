@@ -94,6 +94,19 @@ class Postgresql:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
 
+    def wait_for_standby(self, name: str) -> None:
+        """Make commits wait for the standby of that name, for none when it is empty; return once they do."""
+        self.ask(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+        self.ask("SELECT pg_reload_conf()")
+        until = time.monotonic() + START_S_MAX
+        while self.ask("SHOW synchronous_standby_names") != [(name,)]:
+            assert time.monotonic() < until, "the server does not read its settings again"
+            time.sleep(0.01)
+        # Whoever connects knows it by now. Commits look at a flag that the checkpointer sets once it has read the
+        # settings too, which it does before it begins anything: the second of two checkpoints begins after that.
+        for _ in range(2):
+            self.ask("CHECKPOINT")
+
     def is_running(self) -> bool:
         """Tell whether it has not ended by itself."""
         return self._process is not None and self._process.poll() is None

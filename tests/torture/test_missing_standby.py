@@ -29,20 +29,11 @@ WAITS_S_MAX = 30
 
 
 class Lonely:
-    """A server that may be told to wait for a standby that nobody gave it."""
+    """A server that waits for a standby that nobody gave it, and who cancels its waits."""
 
     def __init__(self, server: Postgresql, engine: Engine) -> None:
         self.server = server
         self.engine = engine
-
-    def wait_for_a_standby(self, name: str) -> None:
-        """Set whom commits wait for, nobody when the name is empty; return once it is so."""
-        self.server.ask(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
-        self.server.ask("SELECT pg_reload_conf()")
-        until = time.monotonic() + WAITS_S_MAX
-        while self.server.ask("SHOW synchronous_standby_names") != [(name,)]:
-            assert time.monotonic() < until
-            time.sleep(0.01)
 
     def cancelling(self, work: Callable[[], object]) -> tuple[object, int]:
         """Do the work while each wait for the standby is cancelled; return what came of it, and how many waits."""
@@ -100,7 +91,7 @@ def test_a_commit_whose_wait_was_cancelled_is_in_doubt_and_nobody_reads_it_befor
     standing = StandingConnection(lonely.engine)
     run = standing.transact if stands else lambda operation: transact(lonely.engine, operation)
     run(lambda db: db.execute(text("SELECT 1")))
-    lonely.wait_for_a_standby("nobody")
+    lonely.server.wait_for_standby("nobody")
 
     told, waits = lonely.cancelling(lambda: run(write))
 
@@ -110,7 +101,7 @@ def test_a_commit_whose_wait_was_cancelled_is_in_doubt_and_nobody_reads_it_befor
     assert lonely.server.ask("SELECT count(*) FROM notes") == [(1,)]
     seen, waits = lonely.cancelling(lambda: _notes(lonely.engine))
     assert (type(seen), waits) == (OperationalError, 1)
-    lonely.wait_for_a_standby("")
+    lonely.server.wait_for_standby("")
     assert _notes(lonely.engine) == 1
     standing.close()
 
@@ -120,7 +111,7 @@ def test_a_posting_whose_wait_was_cancelled_is_not_acknowledged_and_is_posted_on
         purse, shop = (db.scalar(text(f"SELECT min(id) FROM accounts WHERE kind = {kind}")) for kind in (3, 4))
     charge = posting(EntryKind.CHARGE, Draw((int(purse),), int(shop), 10), key="doubtful")
     writer = Writer(lonely.engine, clock_ms=lambda: NOON_MS)
-    lonely.wait_for_a_standby("nobody")
+    lonely.server.wait_for_standby("nobody")
 
     told, waits = lonely.cancelling(lambda: writer.submit(charge))
 
@@ -131,7 +122,7 @@ def test_a_posting_whose_wait_was_cancelled_is_not_acknowledged_and_is_posted_on
     # Nobody cancels this wait: it ends by itself.
     with pytest.raises(OperationalError, match="no standby answers"), reading(lonely.engine):
         pass
-    lonely.wait_for_a_standby("")
+    lonely.server.wait_for_standby("")
     assert writer.submit(charge).replayed
     assert lonely.server.ask("SELECT count(*) FROM journal_entries WHERE kind = 3") == [(1,)]
     writer.stop()
