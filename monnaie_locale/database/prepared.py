@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from monnaie_locale.database.bulk import array_of
+from monnaie_locale.database.bulk import array_of, json_of
 from monnaie_locale.database.driver import execute
 
 # How PostgreSQL begins a value of bytes that it writes as text.
@@ -62,7 +62,7 @@ def look_together(db: Connection, *asked: Look[Any]) -> list[Any]:
     With thirty-two threads that want the interpreter, each time the driver lets go of it costs a turn of somebody else.
     """
     is_postgresql = db.dialect.name == "postgresql"
-    written: Callable[[Values], str] = array_of if is_postgresql else _json_of
+    written: Callable[[Values], str] = array_of if is_postgresql else json_of
     parameters = [parameter for each in asked for parameter in (written(each.values), *each.parameters)]
     statements = tuple(each.statement for each in asked)
     row = _row_on_postgresql(statements) if is_postgresql else _row_on_sqlite(statements)
@@ -107,11 +107,6 @@ def as_date(value: datetime.date | str) -> datetime.date:
 def as_bytes(value: bytes | str) -> bytes:
     """Return a wanted value as it came from either database."""
     return bytes.fromhex(value.removeprefix(POSTGRESQL_HEX)) if isinstance(value, str) else bytes(value)
-
-
-def _json_of(values: Values) -> str:
-    # JSON knows no bytes: they travel in hexadecimal.
-    return json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
 
 
 @lru_cache

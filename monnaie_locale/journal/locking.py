@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from monnaie_locale.database.bulk import array_of
+from monnaie_locale.database.bulk import array_of, json_of
 from monnaie_locale.database.driver import execute, sent_ahead
 from monnaie_locale.database.prepared import Look, look_ahead
 from monnaie_locale.journal.errors import TerritoryUnknown
@@ -73,8 +73,7 @@ def lock_books(
         if db.dialect.name == "postgresql":
             books = execute(db, OPEN_ON_POSTGRESQL, (territory_id, array_of(key_digests), array_of(accounts)))
         else:
-            keys = json.dumps([key.hex() for key in key_digests])
-            books = execute(db, OPEN_ON_SQLITE, (keys, json.dumps(accounts), territory_id))
+            books = execute(db, OPEN_ON_SQLITE, (json_of(key_digests), json_of(accounts), territory_id))
         seen = look_ahead(db, looks)
     rows = books.fetchall()
     if not rows:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, select
 
-from monnaie_locale.database.bulk import insert_rows
+from monnaie_locale.database.bulk import insert_columns, insert_rows
 from monnaie_locale.database.driver import sent_ahead
 from monnaie_locale.journal.companions import Companion, CompanionBatch, LookedUp
 from monnaie_locale.journal.locking import lock_books
@@ -125,22 +125,30 @@ class _Batch:
 
     def _write(self, db: Connection) -> None:
         """Insert the transfers, then the entries: the database refuses an entry that has none."""
-        insert_rows(db, transfers, [line for posted in self.added for line in self._lines(posted.entry)])
-        insert_rows(db, journal_entries, [_row(posted) for posted in self.added])
+        if not self.added:
+            return
+        entries = [posted.entry for posted in self.added]
+        insert_rows(db, transfers, self._lines(entries))
+        # Column by column, as both databases take them.
+        territory_ids, entry_ids, kinds, *others, _ = zip(*entries, strict=True)
+        leaf_hashes = [posted.leaf_hash for posted in self.added]
+        insert_columns(db, journal_entries, [territory_ids, entry_ids, list(map(int, kinds)), *others, leaf_hashes])
         self.added.clear()
 
-    def _lines(self, entry: JournalEntry) -> list[tuple[int, ...]]:
-        """Return the rows of an entry's transfers, each side with the entry that moved its account before."""
-        territory_id, entry_id, last_moves = entry.territory_id, entry.entry_id, self.last_moves
-        rows: list[tuple[int, ...]] = [
-            (
-                territory_id, entry_id, number, int(debit_kind), int(credit_kind), debit_id, credit_id, amount_cents,
-                last_moves[debit_id], last_moves[credit_id],
-            )
-            for number, (debit_id, debit_kind, credit_id, credit_kind, amount_cents) in enumerate(entry.transfers, 1)
-        ]  # fmt: skip
-        for debit_id, _, credit_id, _, _ in entry.transfers:
-            last_moves[debit_id] = last_moves[credit_id] = entry_id
+    def _lines(self, entries: Sequence[JournalEntry]) -> list[tuple[int, ...]]:
+        """Return the rows of the entries' transfers, each side with the entry that moved its account before."""
+        rows: list[tuple[int, ...]] = []
+        last_moves = self.last_moves
+        for territory_id, entry_id, *_, lines in entries:
+            rows += [
+                (
+                    territory_id, entry_id, number, int(debit_kind), int(credit_kind), debit_id, credit_id,
+                    amount_cents, last_moves[debit_id], last_moves[credit_id],
+                )
+                for number, (debit_id, debit_kind, credit_id, credit_kind, amount_cents) in enumerate(lines, 1)
+            ]  # fmt: skip
+            for debit_id, _, credit_id, _, _ in lines:
+                last_moves[debit_id] = last_moves[credit_id] = entry_id
         return rows
 
     def _accounted_on(self, posting: Posting) -> datetime.date:
@@ -222,8 +230,3 @@ def _load_companions(
         else:
             loaded[each] = cast("type[Companion]", each).load(db, territory_id=territory_id, companions=companions)
     return loaded
-
-
-def _row(posted: Posted) -> tuple[object, ...]:
-    territory_id, entry_id, kind, *others, _ = posted.entry
-    return (territory_id, entry_id, int(kind), *others, posted.leaf_hash)

@@ -60,12 +60,13 @@ def test_what_breaks_in_a_part_sent_ahead_takes_all_of_them_back(db_engine: Engi
     world.fund(LINES * 100)
     funds = world.funds()
     with monkeypatch.context() as patched:
-        whole = posting_engine._row
-        patched.setattr(
-            posting_engine,
-            "_row",
-            lambda posted: (*whole(posted)[:-1], b"" if posted.entry.entry_id == 5 else b"x" * 32),
-        )
+        insert = posting_engine.insert_columns
+
+        def break_the_fifth(db, table, columns):
+            leaf_hashes = [b"" if entry_id == 5 else b"x" * 32 for entry_id in columns[1]]
+            insert(db, table, [*columns[:-1], leaf_hashes])
+
+        patched.setattr(posting_engine, "insert_columns", break_the_fifth)
         with pytest.raises((DBAPIError, Refusal)) as caught:
             _distribute(world, funds=funds)
     assert "ck_journal_entries_digests" in f"{caught.value} {caught.value.__cause__}"
