@@ -1,7 +1,9 @@
 """A charge over HTTP, from the socket to the receipt, beside an empty endpoint of the same server: measured with wrk.
 
 The server is the service's own, `monnaie-locale serve`, one process; wrk runs on the same machine. The charges are
-measured in rounds, the empty endpoint before and after each; the figures are the middle ones of the rounds.
+measured in rounds, the empty endpoint before and after each; the figures are the middle ones of the rounds. Last, half
+of the connections charge while the other half ask the empty endpoint without end: who speeds up light requests may
+starve the tills, and only this tells (DECISIONS 2026-11-27).
 """
 
 import json
@@ -29,6 +31,7 @@ from monnaie_locale.database.migrate import upgrade
 from monnaie_locale.database.transaction import transact
 
 CONNECTIONS = 32
+HALF = CONNECTIONS // 2
 ROUNDS = 5
 RATIO_ASKED = 0.4
 P99_ASKED_MS = 100.0
@@ -37,6 +40,9 @@ CHARGES_PER_S_MAX = 3_000
 SCRIPTS = Path(__file__).parent / "wrk"
 HEALTH = "/api/v1/health"
 START_S = 60.0
+CROWD_BEGINS_S = 0.5
+# Longer than any run: the crowd is told to go.
+CROWD_MAX_S = 600
 # A disk that others keep busy may hold a commit for seconds: the p99 says so, it is not a lost answer.
 TIMEOUT_S = 20
 US_PER_S = 1_000_000
@@ -73,7 +79,7 @@ def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
     if wrk is None:
         _say("!!! A CHARGE OVER HTTP WAS NOT MEASURED: wrk is missing (apt package wrk).")
         return
-    rounds, answered = _measured(place, timing, wrk, rounds=1 if quick else ROUNDS)
+    rounds, crowded, answered = _measured(place, timing, wrk, rounds=1 if quick else ROUNDS)
     per_second = median(each.charges.per_second for each in rounds)
     empty_per_s = median(each.empty_per_s for each in rounds)
     ratios = ", ".join(f"{each.ratio:.2f}" for each in rounds)
@@ -100,11 +106,18 @@ def rows(place: Place, timing: Timing, *, quick: bool) -> Iterator[Row]:
         at_most=True,
         detail=f"p50 {p50_ms:.1f} ms, worst {worst_ms:.0f} ms, {CONNECTIONS} connections",
     )
+    yield Row(
+        measure="a charge over HTTP among light requests, p99",
+        database=place.name,
+        value=median(each.p99_ms for each in crowded),
+        unit="ms",
+        detail=f"{median(each.per_second for each in crowded):,.0f}/s, {HALF} connections of each kind",
+    )
 
 
-def _measured(place: Place, timing: Timing, wrk: str, *, rounds: int) -> tuple[list[Round], int]:
-    """Return the rounds, and how many charges were answered, warm-up included."""
-    seconds = timing.warm_up_s + rounds * (timing.seconds + 1)
+def _measured(place: Place, timing: Timing, wrk: str, *, rounds: int) -> tuple[list[Round], list[Load], int]:
+    """Return the rounds, those among light requests, and how many charges were answered, warm-up included."""
+    seconds = timing.warm_up_s + 2 * rounds * (timing.seconds + 1)
     card_count = int(seconds * CHARGES_PER_S_MAX / http_town.UNPINNED_COUNT_MAX)
     url = place.empty()
     address = url.render_as_string(hide_password=False)
@@ -121,13 +134,17 @@ def _measured(place: Place, timing: Timing, wrk: str, *, rounds: int) -> tuple[l
             _empty(wrk, base_url, timing.warm_up_s)
             _charges(wrk, base_url, timing.warm_up_s, folder, runs_before=0)
             measured = list(_rounds(wrk, base_url, timing, folder, rounds=rounds))
+            crowded = [
+                _crowded(wrk, base_url, timing.seconds, folder, runs_before=1 + rounds + before)
+                for before in range(rounds)
+            ]
         # Each run of wrk may be cut off from as many answers as it has connections; they are posted all the same.
         answered = http_town.check(
-            engine, town=town, answers=folder / "answers", connections=(rounds + 1) * CONNECTIONS
+            engine, town=town, answers=folder / "answers", connections=(2 * rounds + 1) * CONNECTIONS
         )
         engine.dispose()
     place.drop(url)
-    return measured, answered
+    return measured, crowded, answered
 
 
 def _rounds(wrk: str, base_url: str, timing: Timing, folder: Path, *, rounds: int) -> Iterator[Round]:
@@ -145,23 +162,42 @@ def _empty(wrk: str, base_url: str, seconds: float) -> Load:
     return load
 
 
-def _charges(wrk: str, base_url: str, seconds: float, folder: Path, *, runs_before: int) -> Load:
+def _crowded(wrk: str, base_url: str, seconds: float, folder: Path, *, runs_before: int) -> Load:
+    """Charge on half of the connections while the others ask the empty endpoint from before to after it."""
+    crowd = [wrk, "-t1", f"-c{HALF}", f"-d{CROWD_MAX_S}s", f"{base_url}{HEALTH}"]
+    with subprocess.Popen(crowd, stdout=subprocess.DEVNULL) as others:
+        try:
+            time.sleep(CROWD_BEGINS_S)
+            load = _charges(wrk, base_url, seconds, folder, runs_before=runs_before, connections=HALF)
+            ended_with = others.poll()
+        finally:
+            others.terminate()
+    if ended_with is not None:
+        raise RuntimeError("the light requests ended before the charges")
+    return load
+
+
+def _charges(
+    wrk: str, base_url: str, seconds: float, folder: Path, *, runs_before: int, connections: int = CONNECTIONS
+) -> Load:
     charges, answers = folder / "charges", folder / "answers"
     # What a run before asked and was cut off from may be posted: its keys and its cards' turns are left out.
     used = len(answers.read_bytes().splitlines()) + runs_before * CONNECTIONS
-    load = run_wrk(wrk, base_url, "charges", str(charges), str(used), str(answers), seconds=seconds)
+    load = run_wrk(
+        wrk, base_url, "charges", str(charges), str(used), str(answers), seconds=seconds, connections=connections
+    )
     _say(f"charges: {load.per_second:,.0f}/s, p99 {load.p99_ms:.1f} ms")
     return load
 
 
-def run_wrk(wrk: str, url: str, script: str, *arguments: str, seconds: float) -> Load:
+def run_wrk(wrk: str, url: str, script: str, *arguments: str, seconds: float, connections: int = CONNECTIONS) -> Load:
     """Run wrk with one of our scripts and return its figures; an answer above 399 or a broken connection is a fault."""
     whole_s = max(1, round(seconds))  # wrk counts in seconds
     with TemporaryDirectory() as folder:
         lua = Path(folder) / "script.lua"
         parts = dict.fromkeys((script, "figures"))
         lua.write_text("\n".join((SCRIPTS / f"{part}.lua").read_text(encoding="ascii") for part in parts))
-        command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{whole_s}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(lua), url]
+        command = [wrk, "-t1", f"-c{connections}", f"-d{whole_s}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(lua), url]
         command += ["--", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
