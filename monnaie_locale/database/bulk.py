@@ -1,6 +1,7 @@
 """Insert many rows in one round trip, the fastest way each database has."""
 
 import datetime
+import json
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import chain
@@ -41,10 +42,11 @@ def _rows_at_once(left: int) -> int:
 
 
 def json_of(values: Sequence[int] | Sequence[bytes]) -> str:
-    """Return integers, or bytes in hexadecimal (JSON knows none), as a JSON array; `json` takes four times as long."""
+    """Return integers, or bytes in hexadecimal (JSON knows none), as a JSON array."""
     if values and isinstance(values[0], bytes):
+        # Digits need no care of JSON's: `json` takes three times as long. With integers it is as quick as we are.
         return '["' + '","'.join(map(bytes.hex, cast("Sequence[bytes]", values))) + '"]'
-    return f"[{','.join(map(str, values))}]"
+    return json.dumps(values)
 
 
 def array_of(values: Sequence[object]) -> str:
