@@ -25,6 +25,7 @@ from monnaie_locale.ledger.periods import instant_ms
 
 PREFIX = "/api/v1"
 OPERATIONS = "api.operations"
+JSON = "application/json"
 REPLAYED = "Idempotent-Replay"
 ERRORS_SHOWN_MAX = 20
 # In JSON it is written so or not at all; after an odd number of backslashes, for two are one of the text.
@@ -204,7 +205,7 @@ def _stored(operation: Operation, result: Reply | Answer) -> StoredAnswer:
 
 
 def _send(answer: StoredAnswer, *, conditional: bool = False) -> Response:
-    response = Response(answer.body, status=answer.status, content_type="application/json")
+    response = Response(answer.body, status=answer.status, content_type=JSON)
     if conditional:
         response.add_etag()
         response.make_conditional(request)
@@ -214,7 +215,8 @@ def _send(answer: StoredAnswer, *, conditional: bool = False) -> Response:
 
 
 def _read_body(model: type[Body]) -> Body:
-    if not request.is_json:
+    # As nearly everybody writes it; else the type is parsed with its options.
+    if request.content_type != JSON and not request.is_json:
         raise UnsupportedMediaType
     raw = request.get_data()
     if ESCAPED_NUL.search(raw):

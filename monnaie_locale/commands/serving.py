@@ -1,19 +1,14 @@
 """Serve an installation with granian: one process, so that one writer posts for every till."""
 
-import copy
-import logging
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from granian.constants import Interfaces
-from granian.log import LOGGING_CONFIG
 from granian.server import Server
 
 from monnaie_locale.app import create_app
+from monnaie_locale.commands.access_log import logging_config
 from monnaie_locale.commands.schema import refuse_foreign_schema
 from monnaie_locale.commands.terminal import DATABASE_VARIABLE, HOME_VARIABLE, french_refusals
 from monnaie_locale.identity.audit_log import seal_audit
@@ -25,9 +20,6 @@ BASE_URL_VARIABLE = "MONNAIE_LOCALE_BASE_URL"
 # Of granian with 16 or 32 threads, waitress and gunicorn, the fastest (bench/servers.json). A charge waits for the
 # database twice: with fewer threads than tills that ask at once, batches are smaller and tills wait for a thread.
 BLOCKING_THREADS = 32
-# What follows these in an address opens a card, a till, a payment or a session: it never goes to a log.
-SECRET_PATH = re.compile(r"(?i)^(.*?/(?:w|p|t|r|caisse/appairer|caisse/demandes|connexion/lien)/)[^/?\s]+")
-MASK = "•••"
 
 
 def serve(*, home: Path, base_url: str, address: str, port: int, database_url: str | None = None) -> None:
@@ -75,26 +67,3 @@ def application() -> Flask:
     )
     collect_rarely()
     return app
-
-
-def mask(path: str) -> str:
-    """Return an address without the secret that it carries: "/W/9K3…" becomes "/W/•••"."""
-    return SECRET_PATH.sub(rf"\1{MASK}", path)
-
-
-class MaskSecrets(logging.Filter):
-    """Take the secrets of addresses out of the access log, before any handler sees them."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Mask the path of an access record, and let every record pass."""
-        if isinstance(record.args, Mapping) and "path" in record.args:
-            record.args = {**record.args, "path": mask(str(record.args["path"])), "query_string": ""}
-        return True
-
-
-def logging_config() -> dict[str, Any]:
-    """Return the server's logging, with the mask on its access log."""
-    config: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
-    config["filters"] = {"secrets": {"()": MaskSecrets}}
-    config["loggers"]["granian.access"]["filters"] = ["secrets"]
-    return config

@@ -157,9 +157,10 @@ def session_of(kind: SubjectKind) -> Subject | None:
 
 
 def _guard() -> Response | None:
-    if request.endpoint is None or _is_static(request.endpoint):
+    endpoint = request.endpoint
+    if endpoint is None or _is_static(endpoint):
         return None  # an unknown address is answered by 404; our own styles and scripts are for everybody
-    view = current_app.view_functions[request.endpoint]
+    view = current_app.view_functions[endpoint]
     marked = mark_of(view)
     if marked is None:
         raise errors.RouteUnmarked
@@ -167,8 +168,9 @@ def _guard() -> Response | None:
     if permission is Permission.OPEN_TO_ALL:
         _refuse_foreign_form()
         return None
-    if request.path.startswith(API_PREFIX) and request.headers.get("Authorization", "").startswith(BEARER):
-        key = request.headers["Authorization"].removeprefix(BEARER).strip()
+    authorization = request.headers.get("Authorization", "") if request.path.startswith(API_PREFIX) else ""
+    if authorization.startswith(BEARER):
+        key = authorization.removeprefix(BEARER).strip()
         g.subject = _api_key_subject(key, operation_reads_it=reads_key(view))
     elif not _sign_in_by_cookie(permission):
         return _ask_to_sign_in(permission)

@@ -32,6 +32,8 @@ BIRTH_CENTURIES = ("19", "20")
 # A scanner may hand over anything that was printed in a QR: a bound keeps hostile input cheap.
 SCANNED_LENGTH_MAX = 300
 SEPARATORS = dict.fromkeys(map(ord, " -\t\r\n\u00a0\u2009\u202f\u2010\u2011"))
+# `str.translate` asks for each character: once where it can be, and not at all of an address.
+SPELLINGS = SEPARATORS | LOOKALIKES
 SCHEME = "HTTPS://"
 CARD_PATH = "/W/"
 DRAWS_MAX = 1000
@@ -75,7 +77,7 @@ def normalise(text: str, *, host: str) -> str:
     `host` is our own public name, as in `card_url`.
     Refusals: card_malformed, card_of_another_town (a card's address, on a host that is not ours).
     """
-    if len(text) > SCANNED_LENGTH_MAX or not text.translate(SEPARATORS).isascii():
+    if len(text) > SCANNED_LENGTH_MAX or not (text.isascii() or text.translate(SEPARATORS).isascii()):
         raise CardMalformed
     given = text.strip().upper()
     if given.startswith(SCHEME):
@@ -86,7 +88,7 @@ def normalise(text: str, *, host: str) -> str:
         if not given.startswith(CARD_PATH):
             raise CardMalformed
         given = given.removeprefix(CARD_PATH)
-    token = given.translate(SEPARATORS).translate(LOOKALIKES)
+    token = given.translate(SPELLINGS)
     if len(token) != TOKEN_LENGTH or not _is_checked(token, alphabet=ALPHABET):
         raise CardMalformed
     return token
@@ -97,7 +99,7 @@ def parse_card_code(text: str, *, host: str) -> CardCode:
 
     Refuses card_malformed, card_of_another_town.
     """
-    digits = text.translate(SEPARATORS)
+    digits = "" if text.startswith(SCHEME) else text.translate(SEPARATORS)
     if len(digits) == NUMBER_LENGTH and digits.isascii() and digits.isdigit():
         return CardCode(None, normalise_card_number(digits))
     return CardCode(token_digest(normalise(text, host=host)))
