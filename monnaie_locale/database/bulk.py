@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from itertools import chain
 from typing import cast
@@ -78,33 +78,50 @@ def _element(value: object) -> str:
 
 def _statement(table: Table, columns: Sequence[Sequence[object]]) -> tuple[str, tuple[object, ...]]:
     """Return the INSERT of these columns on SQLite, and its values in the types that its driver is quick at."""
-    names, written, count = [], [], len(columns[0])
-    for (name, kind, is_left_out), values in zip(_columns(table), columns, strict=True):
-        if is_left_out and values.count(None) == count:
-            continue
-        names.append(name)
-        written.append(_written(kind, values))
-    return _values(table.name, tuple(names), count), tuple(chain.from_iterable(zip(*written, strict=True)))
+    names, writers, optional = _columns(table)
+    count = len(columns[0])
+    written = list(columns)
+    for place, write in writers:
+        written[place] = write(columns[place])
+    left_out = [place for place in optional if columns[place].count(None) == count]
+    if left_out:
+        names = tuple(name for place, name in enumerate(names) if place not in left_out)
+        written = [values for place, values in enumerate(written) if place not in left_out]
+    return _values(table.name, names, count), tuple(chain.from_iterable(zip(*written, strict=True)))
 
 
-def _written(kind: type[object], values: Sequence[object]) -> Sequence[object]:
-    """Return the values of a column: dates as text, bytes as an array of bytes.
+def _as_texts(values: Sequence[object]) -> Sequence[object]:
+    """Return dates as SQLite keeps them; those of a batch are mostly one."""
+    first = values[0]
+    if isinstance(first, datetime.date) and values.count(first) == len(values):
+        return [first.isoformat()] * len(values)
+    return [value.isoformat() if isinstance(value, datetime.date) else value for value in values]
+
+
+def _as_arrays(values: Sequence[object]) -> Sequence[object]:
+    """Return bytes as arrays of bytes.
 
     Before it binds bytes, or NULL, the driver looks for who adapts them: that takes longer than to insert them.
     """
-    if kind is bytes:
-        return [bytearray(value) if isinstance(value, bytes) else value for value in values]
-    if kind is datetime.date:
-        return [value.isoformat() if isinstance(value, datetime.date) else value for value in values]
-    return values
+    return [bytearray(value) if isinstance(value, bytes) else value for value in values]
+
+
+WRITERS: dict[type[object], Callable[[Sequence[object]], Sequence[object]]] = {
+    bytes: _as_arrays,
+    datetime.date: _as_texts,
+}
 
 
 @lru_cache
-def _columns(table: Table) -> tuple[tuple[str, type[object], bool], ...]:
-    """Return each column's name, the type of its values, and whether it may stay out of a statement, being NULL."""
-    return tuple(
-        (column.name, column.type.python_type, bool(column.nullable) and column.server_default is None)
-        for column in table.columns
+def _columns(
+    table: Table,
+) -> tuple[tuple[str, ...], list[tuple[int, Callable[[Sequence[object]], Sequence[object]]]], list[int]]:
+    """Return the columns' names, who writes the values of which place, and which may stay out, being NULL."""
+    placed = list(enumerate(table.columns))
+    return (
+        tuple(column.name for _, column in placed),
+        [(place, WRITERS[column.type.python_type]) for place, column in placed if column.type.python_type in WRITERS],
+        [place for place, column in placed if column.nullable and column.server_default is None],
     )
 
 

@@ -60,9 +60,10 @@ def sent_ahead(db: Connection, *, until_commit: bool = False) -> Iterator[None]:
     noted = db.info
     if SENT in noted:
         raise RuntimeError(NESTED)
-    sent = ExitStack()
+    sent: ExitStack | None = None
     if db.dialect.name == "postgresql":
         connection: Any = db.connection.dbapi_connection
+        sent = ExitStack()
         sent.enter_context(connection.pipeline())
     noted[SENT] = sent
     try:

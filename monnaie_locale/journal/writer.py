@@ -34,7 +34,7 @@ class _Waiter:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.answer: Posted | BaseException = LedgerUnavailable()
+        self.answer: Posted | BaseException | None = None
         self.following: _Waiter | None = None
         self._arrived = threading.Lock()
         self._arrived.acquire()
@@ -43,15 +43,19 @@ class _Waiter:
         self._arrived.release()
 
     def wait(self) -> Posted:
+        """Return the answer once its turn has come; ledger_unavailable when the writer ended without one."""
         try:
             self._await_turn()
         except BaseException:
             # Interrupted: those behind must still be woken when the turn comes.
             threading.Thread(target=self._await_turn, daemon=True).start()
             raise
-        if isinstance(self.answer, BaseException):
-            raise self.answer
-        return self.answer
+        answer = self.answer
+        if answer is None:
+            raise LedgerUnavailable
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def _await_turn(self) -> None:
         self._arrived.acquire()

@@ -11,7 +11,6 @@ from hashlib import sha256
 # kept the books; its retry, after the upgrade, would be told by another digest and pay again.
 LENGTH = 36
 VERSION_AT, VERSION, VERSION_NUMBER = 14, "8", 8
-HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 TIME_BYTES, CHANCE_BYTES = 6, 10
 # Keys made before this form was known have the plain digest for good: 26 November 2026, 00:00 UTC.
 ORDERED_SINCE = (1_795_651_200_000).to_bytes(TIME_BYTES, "big")
@@ -30,11 +29,14 @@ def key_digest(*, caller: str, idempotency_key: str) -> bytes:
     digest = sha256(f"{caller}\x00{idempotency_key}".encode()).digest()
     if len(idempotency_key) != LENGTH or idempotency_key[VERSION_AT] != VERSION:
         return digest
-    written = idempotency_key[:8] + idempotency_key[9:13]
-    if not HEXADECIMAL.issuperset(written):
+    try:
+        made_at = bytes.fromhex(idempotency_key[:8] + idempotency_key[9:13])
+    except ValueError:
         return digest
-    made_at = bytes.fromhex(written)
-    return made_at + digest[:-TIME_BYTES] if made_at >= ORDERED_SINCE else digest
+    # `fromhex` leaves spaces out: then it is too short.
+    if len(made_at) != TIME_BYTES or made_at < ORDERED_SINCE:
+        return digest
+    return made_at + digest[:-TIME_BYTES]
 
 
 def timed_key(*, at_ms: int, chance: bytes) -> str:
