@@ -75,6 +75,23 @@ class Till:
         return f"till:{self.id}"
 
 
+class OpenShop(NamedTuple):
+    """The shop that takes a charge."""
+
+    id: int
+    name: str
+    category: str
+
+
+class TillAtTheCounter(NamedTuple):
+    """What a charge needs of its till: whether till and shop may work, and the account of what the shop is owed."""
+
+    is_paired: bool
+    shop: OpenShop
+    is_active: bool
+    account_id: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cashier:
     """Who may hold a shop's tills; `is_locked` after five wrong codes in a row."""

@@ -13,6 +13,7 @@ from merchants.model import (
     Address,
     LineState,
     Merchant,
+    OpenShop,
     PaymentRequest,
     Payout,
     PayoutFile,
@@ -20,6 +21,7 @@ from merchants.model import (
     PayoutLine,
     PayoutState,
     Till,
+    TillAtTheCounter,
 )
 from merchants.payout_errors import PayoutLineUnknown, PayoutUnknown
 from merchants.tables import (
@@ -52,13 +54,17 @@ FROM {{wanted}} CROSS JOIN tills CROSS JOIN merchants
 WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
 AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 """  # noqa: S608 - names of our own columns
-# The account is looked up till by till. Joined, PostgreSQL takes "no wallet, a shop's kind" for a rare coincidence and
-# begins with the accounts of all shops: with 200 of them, a batch of charges spent most of its time there.
-ACCOUNTS_OF_TILLS = f"""
-SELECT tills.merchant_id, (
+# What a charge needs of its till, and no more: in a batch, every value more is written and read as JSON. The account is
+# looked up till by till. Joined, PostgreSQL takes "no wallet, a shop's kind" for a rare coincidence and begins with the
+# accounts of all shops: with 200 of them, a batch of charges spent most of its time there.
+TILLS_AT_THE_COUNTER = f"""
+SELECT tills.id, tills.paired_at_ms IS NOT NULL AND tills.unpaired_at_ms IS NULL,
+merchants.id, merchants.name, merchants.category, merchants.is_active, (
 SELECT accounts.id FROM accounts WHERE accounts.territory_id = tills.territory_id AND accounts.wallet_id = 0
 AND accounts.merchant_id = tills.merchant_id AND accounts.kind = {AccountKind.MERCHANT:d} AND accounts.programme_id = 0
-) FROM {{wanted}} CROSS JOIN tills WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
+) FROM {{wanted}} CROSS JOIN tills CROSS JOIN merchants
+WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
+AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 """  # noqa: S608 - a constant of our own
 # Far above the tills of a town that charge within minutes.
 TILLS_KEPT = 4_096
@@ -153,17 +159,19 @@ def tills_with_shops(
     db: Connection, *, territory_id: int, till_ids: Collection[int]
 ) -> dict[int, tuple[Till, Merchant]]:
     """Return those of the tills that exist, each with its shop; in one statement."""
-    return look(db, look_for_tills(territory_id=territory_id, till_ids=till_ids))
+    return look(db, Look(TILLS_WITH_SHOPS, list(till_ids), (territory_id,), _tills_with_shops))
 
 
-def look_for_tills(*, territory_id: int, till_ids: Collection[int]) -> Look[dict[int, tuple[Till, Merchant]]]:
-    """Return what `tills_with_shops` asks the database."""
-    return Look(TILLS_WITH_SHOPS, list(till_ids), (territory_id,), _tills_with_shops)
+def look_for_counters(*, territory_id: int, till_ids: Collection[int]) -> Look[dict[int, TillAtTheCounter]]:
+    """Return what asks for what a charge needs of each till that exists."""
+    return Look(TILLS_AT_THE_COUNTER, list(till_ids), (territory_id,), _at_the_counter)
 
 
-def look_for_accounts_of_tills(*, territory_id: int, till_ids: Collection[int]) -> Look[dict[int, int | None]]:
-    """Return what asks for the account of what the shop of each till is owed, by shop."""
-    return Look(ACCOUNTS_OF_TILLS, list(till_ids), (territory_id,), dict)
+def _at_the_counter(rows: Rows) -> dict[int, TillAtTheCounter]:
+    return {
+        till_id: TillAtTheCounter(bool(is_paired), OpenShop(shop_id, name, category), bool(is_active), account_id)
+        for till_id, is_paired, shop_id, name, category, is_active, account_id in rows
+    }
 
 
 def _tills_with_shops(rows: Rows) -> dict[int, tuple[Till, Merchant]]:

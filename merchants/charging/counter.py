@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from merchants.errors import MerchantSuspended, MerchantUnknown, TillUnknown, TillUnpaired
-from merchants.model import Merchant, Till
-from merchants.queries import look_for_accounts_of_tills, look_for_tills
+from merchants.model import OpenShop, TillAtTheCounter
+from merchants.queries import look_for_counters
 from monnaie_locale.database.prepared import look, look_together
 from monnaie_locale.identity.queries import look_for_api_keys
 from monnaie_locale.journal.queries import look_for_keys, posted_under
@@ -43,26 +43,25 @@ class Seen(NamedTuple):
 
     till_id: int
     posted: Posted | None
-    till_and_shop: tuple[Till, Merchant] | None
-    account_id: int | None
+    till: TillAtTheCounter | None
     card: ReadCard
     is_key_good: bool = True
 
-    def open_shop(self) -> tuple[Merchant, int]:
+    def open_shop(self) -> tuple[OpenShop, int]:
         """Return the shop and its account when both till and shop may work.
 
         Refuses till_unknown, till_unpaired, merchant_suspended.
         """
-        if self.till_and_shop is None:
+        if self.till is None:
             raise TillUnknown(till_id=self.till_id)
-        till, merchant = self.till_and_shop
-        if not till.is_paired:
+        is_paired, shop, is_active, account_id = self.till
+        if not is_paired:
             raise TillUnpaired
-        if not merchant.is_active:
+        if not is_active:
             raise MerchantSuspended
-        if self.account_id is None:
-            raise MerchantUnknown(merchant_id=merchant.id)
-        return merchant, self.account_id
+        if account_id is None:
+            raise MerchantUnknown(merchant_id=shop.id)
+        return shop, account_id
 
 
 def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
@@ -73,15 +72,13 @@ def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
         return [seen for one in asked for seen in at_the_counter(db, [one])]
     ((territory_id, host),) = towns
     codes = [one.card_code for one in asked]
-    till_ids = {one.till_id for one in asked}
-    good_keys, numbers, tills, account_ids, by_digest, purses, programmes = look_together(
+    good_keys, numbers, tills, by_digest, purses, programmes = look_together(
         db,
         look_for_api_keys(
             territory_id=territory_id, token_digests={one.api_key_digest for one in asked if one.api_key_digest}
         ),
         look_for_keys(territory_id=territory_id, key_digests=[one.key_digest for one in asked]),
-        look_for_tills(territory_id=territory_id, till_ids=till_ids),
-        look_for_accounts_of_tills(territory_id=territory_id, till_ids=till_ids),
+        look_for_counters(territory_id=territory_id, till_ids={one.till_id for one in asked}),
         *looks_for_cards(territory_id=territory_id, codes=codes),
     )
     posted = posted_under(db, numbers, territory_id)
@@ -94,8 +91,7 @@ def at_the_counter(db: Connection, asked: Sequence[Asked]) -> list[Seen]:
         Seen(
             till_id=one.till_id,
             posted=posted.get(one.key_digest),
-            till_and_shop=tills.get(one.till_id),
-            account_id=account_ids.get(tills[one.till_id][1].id) if one.till_id in tills else None,
+            till=tills.get(one.till_id),
             card=card,
             is_key_good=one.api_key_digest is None or one.api_key_digest in good_keys,
         )

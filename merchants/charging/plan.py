@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from merchants.charging.counter import Asked, Seen, at_the_counter
 from merchants.charging.open_till import OpenTill
-from merchants.model import Merchant, Till
+from merchants.model import OpenShop, Till
 from monnaie_locale.identity.errors import ApiKeyUnknown
 from monnaie_locale.journal.plans import Outcome
 from monnaie_locale.keyring import Keyring
@@ -79,7 +79,7 @@ class ChargePlan:
             host: the public name of the service, for which a phone signs its codes.
 
         """
-        self.merchant: Merchant
+        self.merchant: OpenShop
         self.asked = Asked(
             territory_id=territory_id,
             host=host,

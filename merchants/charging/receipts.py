@@ -1,6 +1,6 @@
 """What a shop and a holder are told of an entry. Pure."""
 
-from merchants.model import Merchant, Receipt
+from merchants.model import Merchant, OpenShop, Receipt
 from monnaie_locale.ledger.accounts import AccountKind
 from monnaie_locale.ledger.entries import JournalEntry
 from monnaie_locale.ledger.posting import Posted
@@ -9,7 +9,7 @@ from monnaie_locale.ledger.posting import Posted
 LATE_AFTER_MS = 5 * 60 * 1000
 
 
-def receipt_of(posted: Posted, *, merchant: Merchant, remaining_cents: int, replayed: bool) -> Receipt:
+def receipt_of(posted: Posted, *, merchant: Merchant | OpenShop, remaining_cents: int, replayed: bool) -> Receipt:
     """Return the receipt of a posted entry."""
     entry = posted.entry
     return Receipt(

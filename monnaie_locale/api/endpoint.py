@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import pydantic
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 from flask.blueprints import BlueprintSetupState
+from flask.globals import request_ctx
 from sqlalchemy import Connection
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
@@ -152,16 +153,17 @@ def _register(state: BlueprintSetupState, operation: Operation) -> None:
 
 def _answer(operation: Operation, view: Callable[..., Any], path_values: dict[str, int | str]) -> Response:
     rt = runtime.current()
-    key = check_key(request.headers.get("Idempotency-Key")) if operation.idempotent else ""
+    asked = request_ctx.request
+    key = check_key(asked.headers.get("Idempotency-Key")) if operation.idempotent else ""
     arguments: dict[str, Any] = dict(path_values)
     if operation.body is not None:
-        arguments["body"] = _read_body(operation.body)
+        arguments["body"] = _read_body(asked, operation.body)
     if operation.query is not None:
         arguments["query"] = _read_query(operation.query)
     found = g.get("subject")
     arguments["call"] = Call("public:0" if found is None else found.caller, key, rt.clock())
     if operation.idempotent in {"stored", "secret"}:
-        digest = digest_request(method=operation.method, path=request.path, body=request.get_data())
+        digest = digest_request(method=operation.method, path=asked.path, body=asked.get_data())
         stored = functools.partial(
             _run_stored, operation=operation, view=view, arguments=arguments, request_digest=digest
         )
@@ -214,11 +216,11 @@ def _send(answer: StoredAnswer, *, conditional: bool = False) -> Response:
     return response
 
 
-def _read_body(model: type[Body]) -> Body:
+def _read_body(asked: Request, model: type[Body]) -> Body:
     # As nearly everybody writes it; else the type is parsed with its options.
-    if request.content_type != JSON and not request.is_json:
+    if asked.content_type != JSON and not asked.is_json:
         raise UnsupportedMediaType
-    raw = request.get_data()
+    raw = asked.get_data()
     if ESCAPED_NUL.search(raw):
         # PostgreSQL keeps no text that holds it: refused alike on both databases.
         raise BodyInvalid(errors=[{"field": "", "message": "No text holds the character U+0000"}])

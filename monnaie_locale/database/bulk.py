@@ -62,6 +62,10 @@ def array_of(values: Sequence[object]) -> str:
     if type(first) is bytes and None not in values:
         digests = '","\\\\x'.join(map(bytes.hex, cast("Sequence[bytes]", values)))
         return f'{{"\\\\x{digests}"}}'
+    if type(first) is str and None not in values:
+        texts = '","'.join(cast("Sequence[str]", values))
+        if "\\" not in texts and texts.count('"') == 2 * (count - 1):
+            return f'{{"{texts}"}}'
     return f"{{{','.join(map(_element, values))}}}"
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask.globals import request_ctx
 from sqlalchemy import Connection
 
 from monnaie_locale import runtime
@@ -157,7 +158,9 @@ def session_of(kind: SubjectKind) -> Subject | None:
 
 
 def _guard() -> Response | None:
-    endpoint = request.endpoint
+    # Taken once: behind `request`, each look searches the thread's context anew.
+    asked = request_ctx.request
+    endpoint = asked.endpoint
     if endpoint is None or _is_static(endpoint):
         return None  # an unknown address is answered by 404; our own styles and scripts are for everybody
     view = current_app.view_functions[endpoint]
@@ -168,13 +171,15 @@ def _guard() -> Response | None:
     if permission is Permission.OPEN_TO_ALL:
         _refuse_foreign_form()
         return None
-    authorization = request.headers.get("Authorization", "") if request.path.startswith(API_PREFIX) else ""
+    authorization = asked.headers.get("Authorization", "") if asked.path.startswith(API_PREFIX) else ""
     if authorization.startswith(BEARER):
         key = authorization.removeprefix(BEARER).strip()
-        g.subject = _api_key_subject(key, operation_reads_it=reads_key(view))
-    elif not _sign_in_by_cookie(permission):
+        g.subject = who = _api_key_subject(key, operation_reads_it=reads_key(view))
+    elif _sign_in_by_cookie(permission):
+        who = subject()
+    else:
         return _ask_to_sign_in(permission)
-    if not subject().may(permission):
+    if not who.may(permission):
         raise errors.PermissionMissing
     return None
 

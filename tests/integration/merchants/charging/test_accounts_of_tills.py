@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from merchants.queries import look_for_accounts_of_tills
+from merchants.queries import look_for_counters
 from monnaie_locale.database.transaction import reading, transact
 from monnaie_locale.journal.directory import open_purses
 from tests.factories.ledger import EXPIRES_ON, NOON_MS, TERRITORY_ID
@@ -17,8 +17,11 @@ pytestmark = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 SHOPS, HOUSEHOLDS = 60, 6_000
 # As it was written before: the server begins with the accounts of all shops.
 JOINED = """
-SELECT accounts.merchant_id, accounts.id FROM {wanted} CROSS JOIN tills CROSS JOIN accounts
+SELECT tills.id, tills.paired_at_ms IS NOT NULL AND tills.unpaired_at_ms IS NULL,
+merchants.id, merchants.name, merchants.category, merchants.is_active, accounts.id
+FROM {wanted} CROSS JOIN tills CROSS JOIN merchants CROSS JOIN accounts
 WHERE tills.territory_id = {p} AND tills.id = {value} AND accounts.territory_id = tills.territory_id
+AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 AND accounts.wallet_id = 0 AND accounts.merchant_id = tills.merchant_id AND accounts.kind = 4
 AND accounts.programme_id = 0
 """
@@ -35,7 +38,7 @@ def test_a_charge_does_not_read_the_accounts_of_other_shops(db_engine: Engine) -
         wallet_ids=range(1_000, 1_000 + HOUSEHOLDS), now_ms=NOON_MS,
     )  # fmt: skip
     transact(db_engine, lambda db: db.execute(text("ANALYZE")))
-    look = look_for_accounts_of_tills(territory_id=TERRITORY_ID, till_ids=till_ids)
+    look = look_for_counters(territory_id=TERRITORY_ID, till_ids=till_ids)
     given = (till_ids, *look.parameters)
 
     with reading(db_engine) as db:
