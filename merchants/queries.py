@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, false, or_, select
@@ -66,8 +65,6 @@ AND accounts.merchant_id = tills.merchant_id AND accounts.kind = {AccountKind.ME
 WHERE tills.territory_id = {{p}} AND tills.id = {{value}}
 AND merchants.territory_id = tills.territory_id AND merchants.id = tills.merchant_id
 """  # noqa: S608 - a constant of our own
-# Far above the tills of a town that charge within minutes.
-TILLS_KEPT = 4_096
 ADDRESS_NAMES = ("street", "building", "postcode", "town")
 LINE_COLUMNS = [
     *(column for column in payout_lines.c if column.name not in {"territory_id", "recovery_entry_id", *ADDRESS_NAMES}),
@@ -178,9 +175,7 @@ def _tills_with_shops(rows: Rows) -> dict[int, tuple[Till, Merchant]]:
     return {till.id: (till, merchant) for till, merchant in map(_till_with_shop, rows)}
 
 
-@lru_cache(maxsize=TILLS_KEPT)
 def _till_with_shop(row: tuple[Any, ...]) -> tuple[Till, Merchant]:
-    """Return what a row says; the same row, read again at each payment, says the same."""
     till_values, shop_values = row[: len(TILL_COLUMNS)], row[len(TILL_COLUMNS) :]
     shop = dict(zip(MERCHANT_NAMES, shop_values, strict=True))
     return (

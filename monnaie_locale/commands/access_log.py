@@ -102,7 +102,10 @@ class PaymentsAside(logging.StreamHandler[TextIO]):
 
 
 def _created(record: logging.LogRecord) -> bool:
-    """Tell whether a request was answered after a commit, as payments are: nobody can flood the service with those."""
+    """Tell whether a request created something, as payments do: it had its turn with the writer, or a commit.
+
+    So only who holds a key can send many, and each waits for as long as the books take.
+    """
     told = record.args
     return isinstance(told, Mapping) and told.get("status") == HTTPStatus.CREATED
 

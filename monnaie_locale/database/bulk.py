@@ -15,6 +15,8 @@ from monnaie_locale.database.driver import execute
 ROWS_MAX = 512
 # Up to so many rows go in one statement of just that size; the driver keeps the texts of all these sizes prepared.
 ROWS_EXACT_MAX = 64
+# How the values of a column are given to SQLite's driver.
+Write = Callable[[Sequence[object]], Sequence[object]]
 
 
 def insert_rows(db: Connection, table: Table, rows: Sequence[Sequence[object]]) -> None:
@@ -110,16 +112,14 @@ def _as_arrays(values: Sequence[object]) -> Sequence[object]:
     return [bytearray(value) if isinstance(value, bytes) else value for value in values]
 
 
-WRITERS: dict[type[object], Callable[[Sequence[object]], Sequence[object]]] = {
+WRITERS: dict[type[object], Write] = {
     bytes: _as_arrays,
     datetime.date: _as_texts,
 }
 
 
 @lru_cache
-def _columns(
-    table: Table,
-) -> tuple[tuple[str, ...], list[tuple[int, Callable[[Sequence[object]], Sequence[object]]]], list[int]]:
+def _columns(table: Table) -> tuple[tuple[str, ...], list[tuple[int, Write]], list[int]]:
     """Return the columns' names, who writes the values of which place, and which may stay out, being NULL."""
     placed = list(enumerate(table.columns))
     return (

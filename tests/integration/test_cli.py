@@ -321,21 +321,6 @@ def test_an_installation_is_served_and_its_log_keeps_no_card(home):
     assert "SECRET" not in log
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_what_was_asked_just_before_the_server_ends_is_in_its_log(home, end):
-    port = free_port()
-    command = [sys.executable, "-m", "monnaie_locale", "serve", "--home", str(home), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        try:
-            wait_for(port)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=20) as answer:
-                assert answer.status == 200
-        finally:
-            server.send_signal(end)
-        log = server.stdout.read()
-    assert log.count("GET /api/v1/health") == 1
-
-
 def test_a_missing_installation_is_not_served(tmp_path):
     answer = typed("serve", "--home", tmp_path)
     assert answer.exit_code == 1

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import multiprocessing
 import threading
 
 import pytest
@@ -76,6 +77,22 @@ def test_a_line_is_written_without_being_asked_for():
     handler = PaymentsAside(output)
     handler.handle(record("one"))
     assert output.is_asked.wait(WAITS_S_MAX)
+
+
+def _pay_last(path):
+    handler = PaymentsAside(path.open("w", encoding="ascii"))
+    handler.handle(record("last"))
+    assert path.read_text(encoding="ascii") == ""
+
+
+def test_what_was_paid_just_before_the_process_ends_is_written(tmp_path):
+    # A process of `multiprocessing`, as the server's worker is: it ends without `logging.shutdown`.
+    path = tmp_path / "access.log"
+    worker = multiprocessing.get_context("fork").Process(target=_pay_last, args=(path,))
+    worker.start()
+    worker.join(WAITS_S_MAX)
+    assert worker.exitcode == 0
+    assert path.read_text(encoding="ascii") == "last\n"
 
 
 def test_who_logs_does_not_wait_for_the_output():
